@@ -1,0 +1,65 @@
+# The two commands that a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help setup setup-dev demo test lint format bench docs peers requirements clean
+
+help:
+	@echo "make demo   call a fictional county of duty lines and leave the pages up"
+	@echo "make test   run every test (make peers installs the foreign phones, root on Debian)"
+	@echo "make lint | format | bench | docs | requirements | clean"
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime
+
+setup-dev: $(VENV)/.dev
+
+demo: setup
+	$(BIN)/dutyring demo
+
+test: setup-dev
+	$(BIN)/python -m tests.peers
+	$(BIN)/pytest -n 4 --dist loadgroup
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks
+
+docs: setup-dev
+	$(BIN)/python -m docs.generate
+
+# The foreign phones and browsers of the tests. Root on Debian.
+peers:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		sip-tester tshark chromium postgresql fonts-noto-cjk
+
+# Needs uv. The requirement files carry hashes and no index addresses.
+requirements:
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		pyproject.toml requirements/build.in -o requirements/runtime.txt
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		--extra dev -c requirements/runtime.txt pyproject.toml requirements/build.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The duty office's work: directory, plans, checks, verdicts, tables and pages."""

@@ -1,0 +1,1 @@
+"""Call audio as evidence."""

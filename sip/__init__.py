@@ -1,0 +1,1 @@
+"""One phone call on the wire. Knows no database, no web page and no duty office."""
