@@ -1,0 +1,23 @@
+"""What the line is doing: features, tones, segments, ring and answer times.
+
+The face of this room:
+
+    FeatureBank(capacity).push(rows, pcm) -> float32 [n, len(FEATURES)]    one 20 ms column of all calls
+    LineListener().push(start_ms, features, present); heard(); finish(end_ms) -> Heard
+    answer_state(signals, heard) -> AnswerState                              while the call lasts
+    ring_facts(signals, heard, limits) -> RingFacts                          when it is over
+    answered_by(heard, answered_ms, ended_ms, packets_received) -> AnsweredBy
+    analyse_file(path, channel="right", alaw=False) -> dict                  schema dutyring.audio/1
+"""
+
+from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
+from sip.progress.heard import Heard, RecognisedTone
+
+__all__ = [
+    "AnswerState",
+    "Heard",
+    "Limits",
+    "RecognisedTone",
+    "RingFacts",
+    "Signals",
+]
