@@ -1,0 +1,158 @@
+"""What happened, in order. Every event names its call (None if it belongs to none) and its monotonic time in seconds.
+
+An outgoing call ends with exactly one of `Rejected`, `TimedOut`, `Refused` and `Ended`; an incoming call ends with exactly one `Ended`.
+`MessageReceived` comes before the event that says what the message meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .framing import Message, Request, Response
+    from .incoming import IncomingCall
+    from .sdp import SessionDescription
+    from .types import Address
+
+By = Literal["us", "them", "network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The base of all events."""
+
+    call_id: str | None
+    at: float
+    """Monotonic seconds: the arrival of the message, or the time given to `advance`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Event):
+    """A message that belongs to a call arrived."""
+
+    message: Message
+    source: Address
+    retransmission: bool
+    """The same bytes arrived before; no further event follows from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional(Event):
+    """A 1xx response to our INVITE, 100 included."""
+
+    status: int
+    reason: str
+    response: Response
+    dialog_key: str
+    """The To-tag, "" without one: each names an early dialog of its own."""
+    sdp: SessionDescription | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """The first 2xx to our INVITE. `OutgoingCall.acknowledge` is due, unless `after_cancel`."""
+
+    response: Response
+    dialog_key: str
+    sdp: SessionDescription | None
+    after_cancel: bool = False
+    """The 2xx crossed our CANCEL: ACK and BYE are already on their way, `Ended` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkAnswered(Event):
+    """A 2xx with another To-tag than the first: it has been acknowledged and hung up."""
+
+    response: Response
+    dialog_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(Event):
+    """The final answer to our INVITE is 3xx-6xx; it has been acknowledged. A 3xx is not followed."""
+
+    status: int
+    reason: str
+    response: Response
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The URIs of the Contact fields (the targets of a 3xx)."""
+        return tuple(contact.uri for contact in self.response.contacts)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut(Event):
+    """No response at all within 64*T1 (Timer B)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Event):
+    """The network refused our INVITE (an ICMP error, no route, no socket)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """The call is over."""
+
+    by: By
+    reason: str
+    """`BYE`, `CANCEL`, a status line, or what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged(Event):
+    """The ACK of our 2xx arrived."""
+
+    request: Request
+    sdp: SessionDescription | None
+
+
+@dataclass(frozen=True, slots=True)
+class AckTimedOut(Event):
+    """Our 2xx was never acknowledged (64*T1); the core sends BYE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled(Event):
+    """The caller sent CANCEL. Unless the call ignores it, 487 has been sent and `Ended` follows."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingInvite(Event):
+    """A new incoming call."""
+
+    call: IncomingCall
+    request: Request
+    source: Address
+    sdp: SessionDescription | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived(Event):
+    """A request within the dialog (INFO, UPDATE, re-INVITE, ...), which has been answered with `status`."""
+
+    request: Request
+    status: int
+    sdp: SessionDescription | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stray(Event):
+    """A well-formed message that matches no call and no transaction; dropped or refused."""
+
+    message: Message
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed(Event):
+    """Bytes that are not a usable SIP message; dropped."""
+
+    source: Address
+    why: str

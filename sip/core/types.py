@@ -1,0 +1,109 @@
+"""The small values that cross the face of the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+HeaderList = tuple[tuple[str, str], ...]
+"""Further header fields as (name, value) pairs, in the order in which they are sent."""
+
+
+class Address(NamedTuple):
+    """A UDP address. `host` is an IPv4 or IPv6 literal without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The account with which a challenge is answered."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """Bytes to send, with a label that tells the time line what they are."""
+
+    data: bytes
+    destination: Address
+    call_id: str | None
+    """None for what belongs to no call."""
+    method: str
+    """The request's method; for a response, the method it answers."""
+    status: int | None = None
+    """None for a request."""
+    reason: str = ""
+    """The reason phrase of a response."""
+    retransmission: bool = False
+    """True when the same message left before."""
+
+    @property
+    def is_request(self) -> bool:
+        """Whether this is a request."""
+        return self.status is None
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """What `Endpoint.place_call` needs to know."""
+
+    target: str
+    """The request-URI, such as `sip:62@127.0.0.1:5062`."""
+    destination: Address
+    """Where the INVITE goes: the target's own address or the outbound proxy."""
+    from_uri: str
+    """Our identity, a URI without angle brackets."""
+    display_name: str = ""
+    offer: bytes | None = None
+    """The SDP offer; None leaves the offer to the far side."""
+    credentials: Credentials | None = None
+    """Answers one challenge per nonce; without it a 401 or 407 is the final answer."""
+    route: tuple[str, ...] = ()
+    """URIs of a preloaded route set, in order (an outbound proxy that wants to be named)."""
+    headers: HeaderList = ()
+    """Further header fields of the INVITE."""
+    call_id: str | None = None
+    """None lets the endpoint choose one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The timers of RFC 3261 table 4, in seconds. `reliable` is for transports that do not lose messages."""
+
+    t1: float = 0.5
+    """Estimate of the round trip."""
+    t2: float = 4.0
+    """Longest interval between retransmissions of a non-INVITE request and of a final response to an INVITE."""
+    t4: float = 5.0
+    """How long a message stays in the network."""
+    reliable: bool = False
+
+    @property
+    def timeout(self) -> float:
+        """Timers B, F, H, J, L and M: 64*T1, 32 s by default."""
+        return 64 * self.t1
+
+    @property
+    def wait_d(self) -> float:
+        """Timer D, how long a retransmitted final response is acknowledged: 64*T1, 0 if reliable."""
+        return 0.0 if self.reliable else self.timeout
+
+    @property
+    def wait_i(self) -> float:
+        """Timers I and K: T4, 0 if reliable."""
+        return 0.0 if self.reliable else self.t4
+
+    @property
+    def wait_j(self) -> float:
+        """Timer J: 64*T1, 0 if reliable."""
+        return 0.0 if self.reliable else self.timeout

@@ -1,0 +1,214 @@
+"""Single header values.
+
+`sipmessage` reads URIs. The values on which a call's identity hangs (Via, From, To, Contact, Record-Route) are split by this module
+itself: they must survive unquoted display names, semicolons in odd places and stray parameters, and their tags and branches must stay
+exactly as they were written, escapes included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sipmessage import URI
+
+from .types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddress:
+    """The value of From, To, Contact, Route, Record-Route, Refer-To, Diversion, ..."""
+
+    uri: str
+    """As written, without angle brackets."""
+    name: str = ""
+    """The display name, unquoted."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Names in lower case; "" for a parameter without value."""
+
+    @property
+    def tag(self) -> str:
+        """The tag, "" without one."""
+        return self.parameters.get("tag", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """The value of one Via."""
+
+    transport: str
+    host: str
+    port: int | None
+    parameters: dict[str, str]
+
+    @property
+    def branch(self) -> str:
+        """The branch, "" without one."""
+        return self.parameters.get("branch", "")
+
+
+@dataclass(frozen=True, slots=True)
+class CSeq:
+    """The value of CSeq."""
+
+    number: int
+    method: str
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """Split at a separator that stands neither in quotes nor in angle brackets; parts are stripped, empty ones left out."""
+    if separator not in text:
+        return [part] if (part := text.strip()) else []
+    if '"' not in text and "<" not in text:
+        return [part for piece in text.split(separator) if (part := piece.strip())]
+    return [part for piece in _scan(text, separator) if (part := piece.strip())]
+
+
+def _scan(text: str, separator: str) -> list[str]:
+    parts, start, quoted, bracketed, escaped = [], 0, False, False, False
+    for position, character in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped = character == "\\"
+            quoted = character != '"'
+        elif character == '"' and not bracketed:
+            quoted = True
+        elif character in "<>":
+            bracketed = character == "<"
+        elif character == separator and not bracketed:
+            parts.append(text[start:position])
+            start = position + 1
+    parts.append(text[start:])
+    return parts
+
+
+def parse_parameters(text: str) -> dict[str, str]:
+    """Read `;name=value` pairs; the first of equal names wins."""
+    found: dict[str, str] = {}
+    for piece in split_outside(text, ";"):
+        name, _, value = piece.partition("=")
+        found.setdefault(name.strip().lower(), unquote(value.strip()))
+    return found
+
+
+def unquote(text: str) -> str:
+    """Remove the quotes of a quoted string and resolve its escapes."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    inner = text[1:-1]
+    if "\\" not in inner:
+        return inner
+    result, escaped = [], False
+    for character in inner:
+        if character == "\\" and not escaped:
+            escaped = True
+            continue
+        result.append(character)
+        escaped = False
+    return "".join(result)
+
+
+def quote(text: str) -> str:
+    """Return a quoted string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def parse_name_address(text: str) -> NameAddress | None:
+    """Read a name-addr or addr-spec; None without a URI."""
+    text = text.strip()
+    name, rest = _display_name(text)
+    opening = rest.find("<")
+    if opening < 0:
+        uri, _, tail = rest.partition(";")
+    else:
+        name = name or unquote(rest[:opening].strip())
+        closing = rest.find(">", opening)
+        uri, tail = (
+            (rest[opening + 1 :], "") if closing < 0 else (rest[opening + 1 : closing], rest[closing + 1 :])
+        )
+    uri = uri.strip()
+    return NameAddress(uri, name, parse_parameters(tail)) if uri else None
+
+
+def _display_name(text: str) -> tuple[str, str]:
+    if not text.startswith('"'):
+        return "", text
+    end = 1
+    while end < len(text) and text[end] != '"':
+        end += 2 if text[end] == "\\" else 1
+    return (unquote(text[: end + 1]), text[end + 1 :]) if end < len(text) else ("", text)
+
+
+def parse_via(text: str) -> Via | None:
+    """Read one Via value; None if it names no host."""
+    head, _, tail = text.partition(";")
+    protocol, _, sent_by = head.strip().replace(" /", "/").replace("/ ", "/").partition(" ")
+    words = protocol.split("/")
+    host, port = split_host(sent_by.strip().replace(" ", ""))
+    if len(words) != 3 or words[0].upper() != "SIP" or not host:
+        return None
+    return Via(words[2].upper(), host, port, parse_parameters(tail))
+
+
+def split_host(text: str) -> tuple[str, int | None]:
+    """Split `host:port`, `[v6]:port` or `host`; an unreadable port is None, an unreadable host is ""."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket:
+            return "", None
+        port = rest[1:] if rest.startswith(":") else ""
+    elif text.count(":") > 1:
+        return text, None
+    else:
+        host, _, port = text.partition(":")
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
+    return host, number if number is not None and 0 < number < 65536 else None
+
+
+def parse_cseq(text: str) -> CSeq | None:
+    """Read a CSeq value; None unless it is a number below 2**32 and a method."""
+    number, _, method = text.strip().partition(" ")
+    method = method.strip()
+    if not (number.isascii() and number.isdigit() and len(number) <= 10 and method) or " " in method:
+        return None
+    sequence = int(number)
+    return CSeq(sequence, method) if sequence < 1 << 32 else None
+
+
+@lru_cache(maxsize=4096)
+def parse_uri(text: str) -> URI | None:
+    """Read a SIP, SIPS or TEL URI with `sipmessage`; None if it refuses. URI headers (`?name=value`) are left out."""
+    if len(text) > 1000:
+        return None
+    try:
+        return URI.parse(text.partition("?")[0])
+    except (ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def uri_address(text: str) -> Address | None:
+    """Return where a SIP URI with an IP literal as host points (port 5060 by default); None for names and other schemes.
+
+    What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is split here.
+    """
+    scheme, _, rest = text.strip().partition(":")
+    if scheme.lower() not in ("sip", "sips"):
+        return None
+    rest = rest.partition("?")[0]
+    rest = rest.rpartition("@")[2].partition(";")[0]
+    host, port = split_host(rest.strip())
+    return Address(host, port or 5060) if is_ip(host) else None
+
+
+def is_ip(host: str) -> bool:
+    """Whether the host is an IPv4 or IPv6 literal other than the unspecified address."""
+    if ":" in host:
+        return host != "::" and all(c in "0123456789abcdefABCDEF:." for c in host)
+    parts = host.split(".")
+    return (
+        host != "0.0.0.0"
+        and len(parts) == 4
+        and all(p.isascii() and p.isdigit() and len(p) <= 3 and int(p) < 256 for p in parts)
+    )
