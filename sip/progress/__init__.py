@@ -11,13 +11,18 @@ The face of this room:
 """
 
 from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
+from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
 from sip.progress.heard import Heard, RecognisedTone
 
 __all__ = [
+    "COLUMN_MS",
+    "FEATURES",
     "AnswerState",
+    "FeatureBank",
     "Heard",
     "Limits",
     "RecognisedTone",
     "RingFacts",
     "Signals",
+    "power_dbm0",
 ]
