@@ -247,6 +247,8 @@ class CallRecord:
     transcript: Any = None
     recording: RecordingInfo | None = None
     errors: tuple[str, ...] = ()
+    our_failure: bool = False
+    """Our own side failed (exit status 3 of `dutyring call`); never a finding against a unit."""
     schema: str = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""Sockets for SIP, with kernel receive timestamps, and the asyncio shell that runs a core endpoint on one."""
+
+from .agent import CallHandler, SipAgent
+from .errors import BindError, ResolutionError, SipTransportError
+from .kernel_time import ArrivalClock, ClockSource, enable_timestamps, stamp_of
+from .udp import UdpTransport
+
+__all__ = [
+    "ArrivalClock",
+    "BindError",
+    "CallHandler",
+    "ClockSource",
+    "ResolutionError",
+    "SipAgent",
+    "SipTransportError",
+    "UdpTransport",
+    "enable_timestamps",
+    "stamp_of",
+]

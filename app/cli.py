@@ -1,0 +1,160 @@
+"""The command line `dutyring`.
+
+Each command imports what it needs when it runs, so that `dutyring call` starts quickly. Exit status: 0 done, 1 something does not hold,
+2 a wrong argument (one line on standard error), 3 our own side failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+app = typer.Typer(
+    name="dutyring",
+    help="Spot-check calls to duty lines (值班电话抽查): measured, recorded, judged.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="The database: migrations up and down.", no_args_is_help=False)
+app.add_typer(db, name="db")
+
+EXIT_ARGUMENT = 2
+
+
+@app.command()
+def call(
+    target: Annotated[str, typer.Argument(help="sip: or sips: URI to call")],
+    from_uri: Annotated[str | None, typer.Option("--from", metavar="URI", help="our identity")] = None,
+    bind: Annotated[str | None, typer.Option(metavar="ADDRESS[:PORT]", help="local address")] = None,
+    user: Annotated[str | None, typer.Option(metavar="U", help="digest user name")] = None,
+    password_env: Annotated[
+        str | None, typer.Option(metavar="VAR", help="environment variable with the digest password")
+    ] = None,
+    max_ring: Annotated[float, typer.Option(metavar="S", help="give up S seconds after ring start")] = 60.0,
+    max_talk: Annotated[float, typer.Option(metavar="S", help="hang up S seconds after the answer")] = 20.0,
+    say: Annotated[Path | None, typer.Option(metavar="FILE", help="prompt to play after the answer")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="stereo recording, FLAC or WAV: left us, right them")
+    ] = None,
+    tones_only: Annotated[bool, typer.Option("--tones-only", help="no speech recognition")] = False,
+    transport: Annotated[str, typer.Option(metavar="udp", help="signalling transport")] = "udp",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+) -> None:
+    """Place one call and report its facts."""
+    from app.commands.call import CallArguments, run
+
+    arguments = CallArguments(
+        target,
+        from_uri,
+        bind,
+        user,
+        password_env,
+        max_ring,
+        max_talk,
+        say,
+        record,
+        tones_only,
+        transport,
+        as_json,
+    )
+    raise typer.Exit(run(arguments))
+
+
+@app.command()
+def analyze(
+    file: Annotated[Path, typer.Argument(help="WAV, FLAC, or raw A-law with --alaw")],
+    channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
+    alaw: Annotated[bool, typer.Option("--alaw", help="raw 8 kHz A-law without a header")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+) -> None:
+    """Analyse the line in a sound file: rings, tones, music, speech."""
+    from app.commands.analyze import run
+
+    raise typer.Exit(run(file, channel, alaw, as_json))
+
+
+@app.command()
+def simulate(
+    listen: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="where to answer")] = "127.0.0.1:5062",
+    scenario: Annotated[Path | None, typer.Option(metavar="FILE", help="further lines, as TOML")] = None,
+    lines: Annotated[int, typer.Option(metavar="N", help="plain lines from extension 10000 on")] = 0,
+    list_lines: Annotated[bool, typer.Option("--list", help="print the built-in lines and exit")] = False,
+    password: Annotated[
+        str | None,
+        typer.Option("--password-env", metavar="VAR", help="variable with the digest line's password"),
+    ] = None,
+) -> None:
+    """Answer calls as simulated duty lines."""
+    from app.commands.simulate import run
+
+    raise typer.Exit(run(listen, scenario, lines, list_lines, password))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="address of the pages")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", help="port of the pages")] = 8000,
+) -> None:
+    """Run the service: pages, phone and clock."""
+    from app.commands.serve import serve as run
+
+    raise typer.Exit(run(host, port))
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="exit after the table; status 0 if all is as it should be")
+    ] = False,
+) -> None:
+    """Call a fictional county and leave the pages up."""
+    from app.commands.demo import demo as run
+
+    raise typer.Exit(run(once))
+
+
+@db.command()
+def upgrade(revision: Annotated[str, typer.Argument(help="a revision")] = "head") -> None:
+    """Bring the database up to a revision."""
+    from app.commands.db import upgrade as run
+
+    run(revision)
+
+
+@db.command()
+def downgrade(revision: Annotated[str, typer.Argument(help="a revision, or -1 for one step back")]) -> None:
+    """Take the database down to a revision."""
+    from app.commands.db import downgrade as run
+
+    run(revision)
+
+
+@db.command()
+def current() -> None:
+    """Print the database's revision."""
+    from app.commands.db import current as run
+
+    run()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; wrong arguments give one line on standard error and exit status 2."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(args=arguments, prog_name="dutyring", standalone_mode=False)
+    except TyperException as error:
+        print(f"dutyring: {_one_line(error)}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_ARGUMENT)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _one_line(error: TyperException) -> str:
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    return " ".join(text.split())

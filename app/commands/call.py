@@ -1,0 +1,262 @@
+"""`dutyring call`: one call, its facts as JSON or as a timeline to read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+import recordings
+from sip.core import Address, Credentials
+from sip.guard import NeverDialledError, refuse_emergency
+from sip.media import SoundFileError, load_prompt
+from sip.phone import Phone, Script, TargetError, Trunk, parse_target
+from sip.record import CallRecord, TimelineEntry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+EXIT_OUR_FAILURE = 3
+RECORDING_SUFFIXES = (".flac", ".wav")
+
+
+@dataclass(frozen=True, slots=True)
+class CallArguments:
+    """The options of `dutyring call` as typed."""
+
+    target: str
+    from_uri: str | None
+    bind: str | None
+    user: str | None
+    password_env: str | None
+    max_ring_s: float
+    max_talk_s: float
+    say: Path | None
+    record: Path | None
+    tones_only: bool
+    transport: str
+    as_json: bool
+
+
+def run(arguments: CallArguments) -> int:
+    """Place the call; return the exit status. Wrong arguments raise `typer.BadParameter` before anything is sent."""
+    trunk = _trunk(arguments)
+    script = _script(arguments)
+    show = _Progress(quiet=arguments.as_json)
+    record = asyncio.run(_place(arguments.target, trunk, script, show))
+    record = _keep_recording(record, arguments.record, script.capture)
+    if arguments.as_json:
+        print(json.dumps(record.to_dict(), ensure_ascii=False))  # noqa: T201
+    else:
+        show.result(record)
+    return EXIT_OUR_FAILURE if record.our_failure else 0
+
+
+async def _place(target: str, trunk: Trunk, script: Script, show: _Progress) -> CallRecord:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Phone(trunk) as phone:
+        with show:
+            return await phone.call(target, script, on_update=show.update, stop=stop)
+
+
+def _trunk(arguments: CallArguments) -> Trunk:
+    if arguments.transport != "udp":
+        raise typer.BadParameter(
+            f"{arguments.transport!r} is not available; it takes udp", param_hint="'--transport'"
+        )
+    try:
+        parse_target(arguments.target)
+        refuse_emergency(arguments.target)
+    except (TargetError, NeverDialledError) as error:
+        raise typer.BadParameter(str(error), param_hint="'TARGET'") from error
+    if arguments.from_uri is not None:
+        try:
+            parse_target(arguments.from_uri)
+        except TargetError as error:
+            raise typer.BadParameter(str(error), param_hint="'--from'") from error
+    return Trunk(
+        from_uri=arguments.from_uri,
+        bind=_bind_address(arguments.bind),
+        credentials=_credentials(arguments.user, arguments.password_env),
+    )
+
+
+def _credentials(user: str | None, variable: str | None) -> Credentials | None:
+    if user is None and variable is None:
+        return None
+    if user is None:
+        raise typer.BadParameter("it needs --user U beside it", param_hint="'--password-env'")
+    if variable is None:
+        raise typer.BadParameter("it needs --password-env VAR beside it", param_hint="'--user'")
+    password = os.environ.get(variable)
+    if password is None:
+        raise typer.BadParameter(
+            f"environment variable {variable} is not set; it takes the name of the variable that holds the password",
+            param_hint="'--password-env'",
+        )
+    return Credentials(user, password)
+
+
+def _bind_address(text: str | None) -> Address | None:
+    if text is None:
+        return None
+    import ipaddress
+
+    host, port = text, "0"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "0"
+    elif text.count(":") == 1:
+        host, port = text.split(":")
+    try:
+        address = ipaddress.ip_address(host)
+        number = int(port)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65_535:
+        raise typer.BadParameter(
+            f"{text!r} is not ADDRESS[:PORT], such as 127.0.0.1:5070", param_hint="'--bind'"
+        )
+    return Address(str(address), number)
+
+
+def _script(arguments: CallArguments) -> Script:
+    for value, name in ((arguments.max_ring_s, "--max-ring"), (arguments.max_talk_s, "--max-talk")):
+        if not 0 < value <= 3_600:
+            raise typer.BadParameter(
+                f"{value:g} is not a number of seconds over 0, up to 3600", param_hint=f"'{name}'"
+            )
+    return Script(
+        max_ring_s=arguments.max_ring_s,
+        max_talk_s=arguments.max_talk_s,
+        say=_prompt(arguments.say),
+        capture=_capture_path(arguments.record),
+    )
+
+
+def _prompt(path: Path | None) -> npt.NDArray[np.int16] | None:
+    if path is None:
+        return None
+    try:
+        return load_prompt(path)
+    except SoundFileError as error:
+        raise typer.BadParameter(f"{error}; it takes a sound file", param_hint="'--say'") from error
+
+
+def _capture_path(record: Path | None) -> Path | None:
+    """Check that the recording can be written before anybody's telephone rings."""
+    if record is None:
+        return None
+    if record.suffix.lower() not in RECORDING_SUFFIXES:
+        raise typer.BadParameter(f"{record}: it takes a .flac or .wav file", param_hint="'--record'")
+    if record.is_dir():
+        raise typer.BadParameter(f"{record} is a folder; it takes a file", param_hint="'--record'")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{record.stem}-", suffix=".part", dir=record.parent)
+    except OSError as error:
+        reason = f"cannot write in {record.parent}: {error.strerror}; it takes a file in a folder that can be written"
+        raise typer.BadParameter(reason, param_hint="'--record'") from error
+    os.close(handle)
+    return Path(name)
+
+
+def _keep_recording(record: CallRecord, destination: Path | None, capture: Path | None) -> CallRecord:
+    if destination is None or capture is None:
+        return record
+    if not any(entry.event == "sent" for entry in record.timeline):
+        capture.unlink(missing_ok=True)
+        return record
+    try:
+        info = recordings.encode(capture, destination, record.ended_ms)
+    except (recordings.RecordingError, OSError) as error:
+        # The raw capture stays where it is: what was heard is not lost with the file that could not be made.
+        reason = f"recording {destination} could not be written ({error}); its raw capture is {capture}"
+        return replace(record, errors=(*record.errors, reason), our_failure=True)
+    capture.unlink(missing_ok=True)
+    return replace(record, recording=info)
+
+
+class _Progress:
+    """The call as it happens, on standard error; the result to read, on standard output."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = Console(stderr=True)
+        self._live = self._console.is_terminal and not quiet
+        self._status = self._console.status("dialling") if self._live else None
+
+    def __enter__(self) -> _Progress:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def update(self, entry: TimelineEntry) -> None:
+        """Show one step of the call."""
+        if self._status is None:
+            return
+        self._console.print(_line(entry.to_dict()), highlight=False)
+        self._status.update(_state(entry.to_dict()))
+
+    def result(self, record: CallRecord) -> None:
+        """Print the finished call."""
+        console = Console(file=sys.stdout, highlight=False)
+        if not self._live:
+            for entry in record.timeline:
+                console.print(_line(entry.to_dict()))
+        for name, value in _summary(record):
+            console.print(f"{name:<16} {value}")
+        for error in record.errors:
+            console.print(f"error            {error}", markup=False)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    what = entry["event"]
+    subject = entry.get("method") or " ".join(str(entry[k]) for k in ("status", "reason") if entry.get(k))
+    sdp = " with SDP" if entry.get("sdp") else ""
+    return f"{entry['t_ms'] / 1000:9.3f} s  {what:<9} {subject}{sdp}".rstrip()
+
+
+def _state(entry: dict[str, Any]) -> str:
+    status = entry.get("status")
+    if status == 180 or entry["event"] == "ring_started":
+        return "ringing"
+    if status == 200 or entry["event"] == "answered":
+        return "answered"
+    return "in progress"
+
+
+def _summary(record: CallRecord) -> list[tuple[str, str]]:
+    rows = [
+        (
+            "outcome",
+            record.outcome if record.sip_status is None else f"{record.outcome} ({record.sip_status})",
+        )
+    ]
+    if record.answered_by:
+        rows.append(("answered by", record.answered_by))
+    if record.ring_to_answer_ms is not None:
+        rows.append(("ring to answer", f"{record.ring_to_answer_ms / 1000:.1f} s, {record.three_ring}"))
+    if record.rings.count is not None:
+        rows.append(("rings", f"{record.rings.count} (from {record.rings.source})"))
+    rows.append(("early media", record.early_media.kind))
+    if record.forwarding.detected:
+        rows.append(("forwarded to", f"{record.forwarding.target or 'unknown'} ({record.forwarding.grade})"))
+    if record.recording:
+        rows.append(("recording", f"{record.recording.path} ({record.recording.duration_ms / 1000:.1f} s)"))
+    return rows

@@ -1,0 +1,145 @@
+"""UDP for SIP: kernel receive timestamps, and ICMP refusals seen on an unconnected socket.
+
+asyncio's own datagram transport drops ancillary data, so the socket is read by `recvmsg` from a reader callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from sip.core import Address
+
+from .errors import BindError
+from .kernel_time import ANCILLARY_SPACE, ArrivalClock, ClockSource, enable_timestamps, stamp_of
+
+IP_RECVERR = 11
+"""Linux <linux/in.h>."""
+IPV6_RECVERR = 25
+"""Linux <linux/in6.h>."""
+_EXTENDED_ERROR = struct.Struct("@IBBBBII")
+"""struct sock_extended_err: errno, origin, type, code, pad, info, data."""
+RECEIVE_BUFFER = 4 << 20
+MAX_DATAGRAM = 65_535
+BATCH = 64
+"""Datagrams read per wake-up, so that one flood does not starve the timers."""
+
+OnDatagram = Callable[[bytes, Address, float, ClockSource], None]
+OnRefused = Callable[[Address, float, str], None]
+
+
+class UdpTransport:
+    """One unconnected UDP socket. Open it with `open`; callbacks run in the event loop.
+
+    `on_datagram(data, source, at, clock)` brings each datagram with its monotonic arrival time; `on_refused(destination, at, reason)`
+    tells of an ICMP error or a failed send.
+    """
+
+    name = "UDP"
+    reliable = False
+
+    def __init__(self, sock: socket.socket, on_datagram: OnDatagram, on_refused: OnRefused) -> None:
+        self._sock = sock
+        self._on_datagram = on_datagram
+        self._on_refused = on_refused
+        self._clock = ArrivalClock()
+        self._buffer = bytearray(MAX_DATAGRAM)
+        self._loop = asyncio.get_running_loop()
+        host, port = sock.getsockname()[:2]
+        self.local = Address(host, port)
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    @classmethod
+    def open(cls, bind: Address, on_datagram: OnDatagram, on_refused: OnRefused) -> UdpTransport:
+        """Bind and start reading; port 0 takes a free one. Raises `BindError`."""
+        family = socket.AF_INET6 if _is_ipv6(bind.host) else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            enable_timestamps(sock)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            sock.bind((bind.host, bind.port))
+        except OSError as error:
+            sock.close()
+            raise BindError(f"cannot bind UDP {bind.host}:{bind.port}: {error.strerror}") from error
+        return cls(sock, on_datagram, on_refused)
+
+    def send(self, data: bytes, destination: Address) -> float:
+        """Hand one datagram to the kernel; return the monotonic time of it. A failure goes to `on_refused`."""
+        at = time.monotonic()
+        try:
+            self._send(data, destination)
+        except BlockingIOError:
+            # A full send buffer is a lost datagram: SIP's retransmission timers repair it.
+            pass
+        except OSError as error:
+            self._loop.call_soon(self._on_refused, destination, at, error.strerror or str(error))
+        return at
+
+    def _send(self, data: bytes, destination: Address) -> None:
+        try:
+            self._sock.sendto(data, (destination.host, destination.port))
+        except ConnectionRefusedError:
+            # The error belongs to an earlier datagram (its queue entry names which): this one has not been sent.
+            self._sock.sendto(data, (destination.host, destination.port))
+
+    def close(self) -> None:
+        """Stop reading and release the socket. May be called twice."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+
+    def _readable(self) -> None:
+        for _ in range(BATCH):
+            # Both clocks are read per packet: a busy process may spend long between two of them.
+            try:
+                size, ancillary, _flags, source = self._sock.recvmsg_into([self._buffer], ANCILLARY_SPACE)
+            except BlockingIOError:
+                # Woken by the error queue alone: left unread it would wake the loop for ever.
+                self._read_errors()
+                return
+            except OSError:
+                self._read_errors()
+                continue
+            self._clock.read()
+            at, clock = self._clock.arrival(stamp_of(ancillary))
+            self._on_datagram(bytes(self._buffer[:size]), Address(source[0], source[1]), at, clock)
+            if self._sock.fileno() < 0:
+                return
+
+    def _read_errors(self) -> None:
+        while True:
+            try:
+                _data, ancillary, _flags, destination = self._sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return
+            reason = _refusal(ancillary)
+            if reason is not None and destination:
+                self._on_refused(Address(destination[0], destination[1]), time.monotonic(), reason)
+
+
+def _refusal(ancillary: list[tuple[int, int, bytes]]) -> str | None:
+    for level, kind, data in ancillary:
+        known = (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR))
+        if known and len(data) >= _EXTENDED_ERROR.size:
+            code = _EXTENDED_ERROR.unpack_from(data)[0]
+            name = errno.errorcode.get(code, str(code))
+            return f"{os.strerror(code)} ({name}, reported by ICMP)"
+    return None
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
