@@ -7,9 +7,8 @@ What a column holds, and why:
   reference runs on from column to column without any state; from quarter to quarter the phase turns by
   1.8 degrees per hertz of deviation, which gives the frequency of a burst to a tenth of a hertz and tells
   a tone from a voice;
-- the strongest partial of a Hann-windowed spectrum, its share of the power, flatness, zero crossings, pitch
-  and harmonicity, and the power in sixteen bands: enough to tell voices, music and noise apart later, over
-  any stretch of time.
+- the strongest partial of a Hann-windowed spectrum, its share of the power, pitch and harmonicity, and the
+  power in sixteen bands: enough to tell voices, music and noise apart later, over any stretch of time.
 
 Powers are mean squares of full scale 1.0. A full-scale sine is +3.14 dBm0 in A-law (ITU-T G.711).
 """
@@ -49,8 +48,8 @@ BAND_EDGES_HZ: Final = (
     2075,
     2375,
     2725,
-    3125,
-    3625,
+    3025,
+    3425,
 )
 BANDS: Final = len(BAND_EDGES_HZ) - 1
 
@@ -60,8 +59,6 @@ FEATURES: Final[tuple[str, ...]] = (
     *(f"tone_im_{q}" for q in range(QUARTERS)),
     "peak_hz",
     "peak_share",
-    "flatness",
-    "zero_crossings",
     "pitch_hz",
     "harmonicity",
     *(f"band_{b}" for b in range(BANDS)),
@@ -73,16 +70,15 @@ TONE_RE: Final = slice(4, 8)
 TONE_IM: Final = slice(8, 12)
 PEAK_HZ: Final = 12
 PEAK_SHARE: Final = 13
-FLATNESS: Final = 14
-ZERO_CROSSINGS: Final = 15
-PITCH_HZ: Final = 16
-HARMONICITY: Final = 17
-BAND: Final = slice(18, 18 + BANDS)
+PITCH_HZ: Final = 14
+HARMONICITY: Final = 15
+BAND: Final = slice(16, 16 + BANDS)
 
 _BIN_HZ = RATE_HZ / COLUMN_SAMPLES
-_FIRST_BIN, _LAST_BIN = 1, 72
+_FIRST_BIN, _LAST_BIN = 2, 68
+"""100 to 3,400 Hz: a constant offset reaches only bins 0 and 1, and telephony ends at 3,400 Hz."""
 _BINS = np.arange(_FIRST_BIN, _LAST_BIN + 1)
-_PITCH_LAGS = np.arange(20, 81)
+_PITCH_LAGS = np.concatenate((np.arange(20, 40), np.arange(40, 81, 2)))
 _TINY = 1e-14
 
 
@@ -93,19 +89,22 @@ def power_dbm0(power: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def _tone_projection() -> Floats:
-    """Return [160, 8]: least-squares cosine and sine amplitude at 450 Hz of each quarter.
+    """Return [160, 12]: cosine and sine amplitude at 450 Hz of each quarter, then the mean of each quarter.
 
-    Fitting both at once, not correlating, removes the mirror image that a quarter of 2.25 turns would leave.
-    Scaled so that the squared magnitude is the tone's mean-square power.
+    The amplitudes are least-squares fits of both at once, which removes the mirror image that a quarter of
+    2.25 turns would leave, blind to a constant offset, and scaled so that the squared magnitude is the tone's
+    mean-square power.
     """
     angle = 2.0 * np.pi * TONE_HZ / RATE_HZ * np.arange(COLUMN_SAMPLES)
-    projection = np.zeros((COLUMN_SAMPLES, 2 * QUARTERS))
+    projection = np.zeros((COLUMN_SAMPLES, 3 * QUARTERS))
     length = COLUMN_SAMPLES // QUARTERS
     for quarter in range(QUARTERS):
         part = slice(quarter * length, (quarter + 1) * length)
         fit = np.linalg.pinv(np.stack((np.cos(angle[part]), -np.sin(angle[part])), axis=1))
         projection[part, quarter] = fit[0] / np.sqrt(2.0)
         projection[part, QUARTERS + quarter] = fit[1] / np.sqrt(2.0)
+        projection[part, 2 * QUARTERS + quarter] = 1.0 / length
+    projection[:, : 2 * QUARTERS] -= projection[:, : 2 * QUARTERS].mean(axis=0)
     return projection.astype(np.float32)
 
 
@@ -175,10 +174,12 @@ class FeatureBank:
         out = np.zeros((len(pcm), len(FEATURES)), dtype=np.float32)
         if not len(pcm):
             return out
-        sound = _without_offset(pcm)
-        out[:, POWER] = np.square(sound).reshape(-1, QUARTERS, COLUMN_SAMPLES // QUARTERS).mean(axis=2)
-        out[:, TONE_RE.start : TONE_IM.stop] = sound @ self._tone
-        out[:, ZERO_CROSSINGS] = _zero_crossings(sound)
+        sound = pcm
+        if not np.isfinite(pcm.sum()):
+            sound = np.nan_to_num(pcm, nan=0.0, posinf=0.0, neginf=0.0).clip(-1.0, 1.0)
+        projected = sound @ self._tone
+        out[:, TONE_RE.start : TONE_IM.stop] = projected[:, : 2 * QUARTERS]
+        out[:, POWER] = _quarter_powers(sound, projected[:, 2 * QUARTERS :])
         self._spectral(self._spectrum(sound), out)
         return out
 
@@ -194,8 +195,6 @@ class FeatureBank:
     def _spectral(self, spectrum: Floats, out: Floats) -> None:
         total = spectrum.sum(axis=1) + np.float32(_TINY)
         out[:, PEAK_HZ], out[:, PEAK_SHARE] = _strongest_partial(spectrum, total)
-        logs = np.log(spectrum[:, 3:68] + np.float32(_TINY))
-        out[:, FLATNESS] = np.exp(logs.mean(axis=1)) / (spectrum[:, 3:68].mean(axis=1) + np.float32(_TINY))
         lags = spectrum @ self._autocorrelation
         best = lags.argmax(axis=1)
         out[:, PITCH_HZ] = self._pitch_hz[best]
@@ -203,18 +202,13 @@ class FeatureBank:
         out[:, BAND] = spectrum @ self._band_sums
 
 
-def _without_offset(pcm: Floats) -> Floats:
-    sound: Floats = pcm - pcm.mean(axis=1, keepdims=True)
-    if not np.isfinite(sound.sum()):
-        clean = np.nan_to_num(pcm, nan=0.0, posinf=0.0, neginf=0.0).clip(-1.0, 1.0)
-        sound = clean - clean.mean(axis=1, keepdims=True)
-    return sound
-
-
-def _zero_crossings(sound: Floats) -> npt.NDArray[np.integer]:
-    signs = np.signbit(sound)
-    count: npt.NDArray[np.integer] = np.count_nonzero(signs[:, 1:] != signs[:, :-1], axis=1)
-    return count
+def _quarter_powers(sound: Floats, means: Floats) -> Floats:
+    """Return the mean square of each quarter about the column's own mean."""
+    flat = sound.reshape(-1, COLUMN_SAMPLES // QUARTERS)
+    squares = np.einsum("ij,ij->i", flat, flat).reshape(-1, QUARTERS) / np.float32(flat.shape[1])
+    offset = means.mean(axis=1, keepdims=True)
+    powers: Floats = np.maximum(squares - offset * (2.0 * means - offset), 0.0)
+    return powers
 
 
 def _strongest_partial(spectrum: Floats, total: Floats) -> tuple[Floats, Floats]:
