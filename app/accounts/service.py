@@ -1,0 +1,37 @@
+"""Writes the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import AuditEvent
+
+LOCAL = "local"
+"""Who reads the pages as long as they have no accounts: whoever sits at this machine."""
+
+
+async def record(
+    session: AsyncSession, action: str, subject: str, detail: str = "", who: str = LOCAL
+) -> None:
+    """Add an audit line to the caller's unit of work."""
+    session.add(AuditEvent(at=datetime.now(UTC), who=who, action=action, subject=subject, detail=detail))
+    await session.flush()
+
+
+async def of_subject(session: AsyncSession, subject: str) -> Sequence[AuditEvent]:
+    """What was done to a subject, oldest first."""
+    return (
+        await session.scalars(
+            select(AuditEvent).where(AuditEvent.subject == subject).order_by(AuditEvent.at, AuditEvent.id)
+        )
+    ).all()
+
+
+async def count_of(session: AsyncSession, subject: str) -> int:
+    """How many lines the trail holds about a subject."""
+    query = select(func.count()).select_from(AuditEvent).where(AuditEvent.subject == subject)
+    return await session.scalar(query) or 0

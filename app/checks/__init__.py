@@ -1,0 +1,1 @@
+"""Spot checks: the ledger, the dispatcher and the verdict."""

@@ -1,0 +1,162 @@
+"""The dispatcher: takes due checks, writes the ledger, lets the phone dial, stores what comes of it.
+
+Order of commits for one attempt: claimed (before anything is sent), each journal entry (the phone waits for
+it), and at the end facts,
+recording and verdict together. Nothing is redialled here: a retry is a new order. What a dead process left behind becomes
+`interrupted`, its far end is told, its recording repaired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from app.checks import repository, service
+from app.checks.guard import NeverDialledError, TargetError
+from app.checks.models import Attempt
+from app.checks.ports import CallOrder, CallPlacer
+from app.database import Database
+from app.settings import Settings
+from sip.record import RecordingInfo
+
+log = structlog.get_logger(__name__)
+
+RECOVERY_PATIENCE_S = 5.0
+"""How long a start waits for the far ends of a dead process before it goes on calling others."""
+
+
+def new_owner() -> str:
+    """Return a name for this process that no other process ever has."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+
+
+class Dispatcher:
+    """Places due checks, at most `settings.concurrency` at once and one at a time per line."""
+
+    def __init__(self, database: Database, placer: CallPlacer, settings: Settings) -> None:
+        self.owner = new_owner()
+        self._database = database
+        self._placer = placer
+        self._settings = settings
+        self._calls: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
+
+    async def recover(self) -> int:
+        """Conclude what dead processes left; return how many attempts were interrupted.
+
+        Call it once, before the first call and while no other phone process runs.
+        """
+        repaired = await self._repaired()
+        async with self._database.unit_of_work() as session:
+            left = await repository.live_of_others(session, self.owner)
+            for attempt in left:
+                recording = repaired.get(service.recording_name(attempt))
+                await service.interrupt(session, attempt, recording, self._settings)
+        async with self._database.reading() as session:
+            unreleased = await repository.unreleased(session)
+        for attempt in unreleased:
+            self._keep(self._releases, self._release(attempt))
+        if self._releases:
+            await asyncio.wait(self._releases, timeout=RECOVERY_PATIENCE_S)
+        return len(left)
+
+    async def run(self) -> None:
+        """Place due checks until cancelled. Calls under way are then cancelled and concluded too."""
+        try:
+            while True:
+                if await self.place_due() == 0:
+                    await asyncio.sleep(self._settings.poll_s)
+        finally:
+            await self.stop()
+
+    async def place_due(self) -> int:
+        """Start what is due and fits; return how many calls were started."""
+        room = self._settings.concurrency - len(self._calls)
+        if room <= 0:
+            return 0
+        async with self._database.reading() as session:
+            check_ids = await repository.due(session, room)
+        started = 0
+        for check_id in check_ids:
+            attempt = await self._claim(check_id)
+            if attempt is not None:
+                self._keep(self._calls, self._call(attempt))
+                started += 1
+        return started
+
+    async def idle(self) -> None:
+        """Wait until no call is under way."""
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    async def stop(self) -> None:
+        """Cancel the calls under way and wait for their conclusion."""
+        tasks = self._calls | self._releases
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _claim(self, check_id: int) -> Attempt | None:
+        try:
+            async with self._database.unit_of_work() as session:
+                return await service.claim(session, check_id, self.owner)
+        except IntegrityError:
+            # Another check of the same line is under way; this one stays due.
+            return None
+        except (NeverDialledError, TargetError) as error:
+            log.error("target refused", check=check_id, reason=str(error))
+            async with self._database.unit_of_work() as session:
+                await service.refuse(session, check_id)
+            return None
+
+    async def _call(self, attempt: Attempt) -> None:
+        async def journal(snapshot: dict[str, Any]) -> None:
+            async with self._database.unit_of_work() as session:
+                await service.journal(session, attempt.id, snapshot)
+
+        order = CallOrder(attempt.target, service.recording_name(attempt))
+        try:
+            record = await self._placer.place(order, journal)
+            async with self._database.unit_of_work() as session:
+                verdict = await service.finish(session, attempt.id, record, self._settings)
+            log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=verdict.code)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._fail(attempt, "phone process was stopped during the call"))
+            raise
+        except Exception as error:
+            log.exception("call failed on our side", attempt=attempt.id)
+            await self._fail(attempt, f"{type(error).__name__}: {error}")
+
+    async def _fail(self, attempt: Attempt, reason: str) -> None:
+        async with self._database.unit_of_work() as session:
+            await service.fail(session, attempt.id, reason, self._settings)
+
+    async def _repaired(self) -> Mapping[str, RecordingInfo]:
+        try:
+            return await self._placer.repair()
+        except Exception:
+            # A damaged capture must not keep the far ends from being told.
+            log.exception("recordings could not be repaired")
+            return {}
+
+    async def _release(self, attempt: Attempt) -> None:
+        try:
+            await self._placer.recover(attempt.snapshot or {})
+        except Exception:
+            log.exception("far end could not be told", attempt=attempt.id)
+        async with self._database.unit_of_work() as session:
+            row = await repository.attempt(session, attempt.id)
+            row.released_at = datetime.now(UTC)
+
+    def _keep(self, tasks: set[asyncio.Task[None]], work: Any) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)

@@ -1,0 +1,177 @@
+"""Spot checks, the attempt ledger, and what a call leaves behind.
+
+A spot check (抽查) is an order to call one line at one moment. An attempt is one dial of it. Its row is
+committed before the first INVITE leaves, and a partial unique index lets one live attempt at a time stand on
+a line.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base, BigId
+from app.directory.models import DutyLine, Unit
+
+LIVE_STATES = ("claimed", "dialling", "ringing", "connected")
+ATTEMPT_STATES = (*LIVE_STATES, "finished", "interrupted", "failed")
+CHECK_STATES = ("planned", "due", "claimed", "done", "missed", "withdrawn")
+_LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
+
+
+def _one_of(values: tuple[str, ...]) -> str:
+    return "state IN (" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+class Plan(Base):
+    """A drawn plan (抽查计划): its checks lie in `spot_checks` with their moments."""
+
+    __tablename__ = "plans"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    running: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class SpotCheck(Base):
+    """An order to call a line once, at or after `due_at`."""
+
+    __tablename__ = "spot_checks"
+    __table_args__ = (
+        CheckConstraint(_one_of(CHECK_STATES), name="state"),
+        Index("ix_spot_checks_state_due_at", "state", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"), index=True)
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="SET NULL"), index=True)
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(20), default="planned")
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    """Why this line, why now, e.g. 计划抽查 or 指定抽查."""
+    created_at: Mapped[datetime]
+
+    line: Mapped[DutyLine] = relationship(lazy="raise")
+    plan: Mapped[Plan | None] = relationship(lazy="raise")
+    attempts: Mapped[list[Attempt]] = relationship(
+        back_populates="check", lazy="raise", order_by="Attempt.number"
+    )
+
+
+class Attempt(Base):
+    """One dial. The ledger's row and, once the call is over, the columns that lists need."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint(_one_of(ATTEMPT_STATES), name="state"),
+        UniqueConstraint("check_id", "number"),
+        Index(
+            "uq_attempts_live_line",
+            "line_id",
+            unique=True,
+            sqlite_where=text(_LIVE_SQL),
+            postgresql_where=text(_LIVE_SQL),
+        ),
+        Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
+        Index("ix_attempts_unit_id_claimed_at_id", "unit_id", "claimed_at", "id"),
+        Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    check_id: Mapped[int] = mapped_column(ForeignKey("spot_checks.id", ondelete="RESTRICT"))
+    number: Mapped[int] = mapped_column(default=1)
+    """1 for the first dial of its check."""
+    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"), index=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
+    target: Mapped[str] = mapped_column(String(255))
+    """What was dialled, as it stood in the directory then."""
+    state: Mapped[str] = mapped_column(String(20), default="claimed")
+    owner: Mapped[str] = mapped_column(String(80))
+    """The phone process that holds it."""
+    claimed_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    call_id: Mapped[str | None] = mapped_column(String(255))
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The dialog as the phone last wrote it down, for the BYE after a crash."""
+    released_at: Mapped[datetime | None]
+    """When an interrupted attempt's far end was released."""
+    error: Mapped[str | None] = mapped_column(Text)
+
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    answered_by: Mapped[str | None] = mapped_column(String(20))
+    ring_to_answer_ms: Mapped[float | None]
+    ring_to_answer_min_ms: Mapped[float | None]
+    rings: Mapped[int | None]
+    three_ring: Mapped[str | None] = mapped_column(String(20))
+    verdict_code: Mapped[str | None] = mapped_column(String(40))
+    needs_review: Mapped[bool | None]
+
+    check: Mapped[SpotCheck] = relationship(back_populates="attempts", lazy="raise")
+    line: Mapped[DutyLine] = relationship(lazy="raise")
+    unit: Mapped[Unit] = relationship(lazy="raise")
+    facts: Mapped[CallFacts | None] = relationship(lazy="raise")
+    recording: Mapped[Recording | None] = relationship(lazy="raise")
+    verdicts: Mapped[list[StoredVerdict]] = relationship(lazy="raise", order_by="StoredVerdict.id")
+    events: Mapped[list[AttemptEvent]] = relationship(lazy="raise", order_by="AttemptEvent.id")
+
+
+class AttemptEvent(Base):
+    """A step of an attempt as the ledger saw it; rows are only ever added."""
+
+    __tablename__ = "attempt_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="RESTRICT"), index=True)
+    at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(20))
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class CallFacts(Base):
+    """The call record's JSON, stored as it was given and never changed."""
+
+    __tablename__ = "call_facts"
+
+    attempt_id: Mapped[int] = mapped_column(
+        ForeignKey("attempts.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    content: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
+
+
+class Recording(Base):
+    """A finished sound file of an attempt; left us, right them."""
+
+    __tablename__ = "recordings"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="RESTRICT"), unique=True)
+    path: Mapped[str] = mapped_column(String(400))
+    """Inside the recordings folder."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    duration_ms: Mapped[float]
+    channels: Mapped[int]
+    sample_rate: Mapped[int]
+    repaired: Mapped[bool] = mapped_column(default=False)
+    """Made from the capture of a killed process."""
+    created_at: Mapped[datetime]
+
+
+class StoredVerdict(Base):
+    """A verdict as computed by one version of the rules; recomputing adds a row, it replaces none."""
+
+    __tablename__ = "verdicts"
+    __table_args__ = (UniqueConstraint("attempt_id", "rule_set"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="RESTRICT"))
+    rule_set: Mapped[str] = mapped_column(String(80))
+    code: Mapped[str] = mapped_column(String(40))
+    lawful: Mapped[bool | None]
+    needs_review: Mapped[bool]
+    content: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
+    judged_at: Mapped[datetime]

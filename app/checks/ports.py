@@ -1,0 +1,37 @@
+"""What the dispatcher needs of a phone: the `CallPlacer` port."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sip.record import CallRecord, RecordingInfo
+
+Journal = Callable[[dict[str, Any]], Awaitable[None]]
+"""Takes a JSON-able dialog snapshot and returns once it is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """What to dial, and where the sound goes."""
+
+    target: str
+    recording_name: str
+    """Name of the recording, without suffix, inside the recordings folder; unique."""
+
+
+class CallPlacer(Protocol):
+    """A phone that places calls and keeps their sound."""
+
+    async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
+        """Dial once. Its record's `recording.path` is inside the recordings folder."""
+        ...
+
+    async def recover(self, snapshot: dict[str, Any]) -> None:
+        """End what a killed process left of this dialog."""
+        ...
+
+    async def repair(self) -> Mapping[str, RecordingInfo]:
+        """Finish the recordings that a killed process left, by recording name."""
+        ...

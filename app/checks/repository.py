@@ -1,0 +1,180 @@
+"""All queries of checks and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload, selectinload
+
+from app.checks.models import LIVE_STATES, Attempt, Plan, Recording, SpotCheck
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """What the list of checks is narrowed to."""
+
+    unit_id: int | None = None
+    verdict_code: str | None = None
+    needs_review: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the list: the last row seen."""
+
+    claimed_at: datetime
+    attempt_id: int
+
+
+async def page(
+    session: AsyncSession, narrowed: ListFilter, after: Cursor | None = None, limit: int = 50
+) -> Sequence[Attempt]:
+    """Attempts, newest first, with unit and line; keyset pages, no OFFSET."""
+    query = _narrow(select(Attempt), narrowed)
+    if after is not None:
+        query = query.where(
+            tuple_(Attempt.claimed_at, Attempt.id) < tuple_(after.claimed_at, after.attempt_id)
+        )
+    query = (
+        query.options(joinedload(Attempt.unit), joinedload(Attempt.line))
+        .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()
+
+
+def _narrow(query: Select[Attempt], narrowed: ListFilter) -> Select[Attempt]:
+    if narrowed.unit_id is not None:
+        query = query.where(Attempt.unit_id == narrowed.unit_id)
+    if narrowed.verdict_code is not None:
+        query = query.where(Attempt.verdict_code == narrowed.verdict_code)
+    if narrowed.needs_review is not None:
+        query = query.where(Attempt.needs_review.is_(narrowed.needs_review))
+    return query
+
+
+async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
+    """One check with all that its page shows."""
+    attempts = selectinload(SpotCheck.attempts)
+    query = (
+        select(SpotCheck)
+        .where(SpotCheck.id == check_id)
+        .options(
+            joinedload(SpotCheck.plan),
+            attempts.joinedload(Attempt.unit),
+            attempts.joinedload(Attempt.line),
+            attempts.joinedload(Attempt.facts),
+            attempts.joinedload(Attempt.recording),
+            attempts.selectinload(Attempt.verdicts),
+            attempts.selectinload(Attempt.events),
+        )
+    )
+    return await session.scalar(query)
+
+
+async def due(session: AsyncSession, limit: int) -> Sequence[int]:
+    """Keys of the checks to call now, earliest first; lines with a live attempt wait."""
+    busy_lines = select(Attempt.line_id).where(Attempt.state.in_(LIVE_STATES))
+    query = (
+        select(SpotCheck.id)
+        .where(SpotCheck.state == "due", SpotCheck.line_id.not_in(busy_lines))
+        .order_by(SpotCheck.due_at, SpotCheck.id)
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def take(session: AsyncSession, check_id: int) -> bool:
+    """Move a check from `due` to `claimed`; False when someone else already did."""
+    return await _changed(
+        session,
+        update(SpotCheck).where(SpotCheck.id == check_id, SpotCheck.state == "due").values(state="claimed"),
+    )
+
+
+async def release(session: AsyncSession, now: datetime, not_before: datetime) -> tuple[int, int]:
+    """Turn planned checks whose moment has come `due`, or `missed` if it is before `not_before`."""
+    running = select(Plan.id).where(Plan.running)
+    planned = (SpotCheck.state == "planned", SpotCheck.plan_id.in_(running))
+    missed = await _count(
+        session, update(SpotCheck).where(*planned, SpotCheck.due_at < not_before).values(state="missed")
+    )
+    released = await _count(
+        session, update(SpotCheck).where(*planned, SpotCheck.due_at <= now).values(state="due")
+    )
+    return released, missed
+
+
+async def claimed(session: AsyncSession, check_id: int) -> SpotCheck:
+    """The check that was just taken, with its line."""
+    return (
+        await session.scalars(
+            select(SpotCheck).where(SpotCheck.id == check_id).options(joinedload(SpotCheck.line))
+        )
+    ).one()
+
+
+async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
+    """One attempt with its check."""
+    return (
+        await session.scalars(
+            select(Attempt).where(Attempt.id == attempt_id).options(joinedload(Attempt.check))
+        )
+    ).one()
+
+
+async def live_of_others(session: AsyncSession, owner: str) -> Sequence[Attempt]:
+    """Live attempts that this process does not hold."""
+    query = select(Attempt).where(Attempt.state.in_(LIVE_STATES), Attempt.owner != owner)
+    return (await session.scalars(query.options(joinedload(Attempt.check)))).all()
+
+
+async def unreleased(session: AsyncSession) -> Sequence[Attempt]:
+    """Interrupted attempts whose far end still has to be told."""
+    query = select(Attempt).where(
+        Attempt.state == "interrupted", Attempt.released_at.is_(None), Attempt.snapshot.is_not(None)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def recording(session: AsyncSession, recording_id: int) -> Recording | None:
+    """One recording."""
+    return await session.get(Recording, recording_id)
+
+
+async def open_checks(session: AsyncSession) -> int:
+    """How many checks are due or under way."""
+    query = select(func.count()).select_from(SpotCheck).where(SpotCheck.state.in_(("due", "claimed")))
+    return await session.scalar(query) or 0
+
+
+async def live_count(session: AsyncSession) -> int:
+    """How many calls are under way."""
+    query = select(func.count()).select_from(Attempt).where(Attempt.state.in_(LIVE_STATES))
+    return await session.scalar(query) or 0
+
+
+async def verdict_counts(session: AsyncSession) -> dict[str, int]:
+    """How many attempts carry each verdict code."""
+    query = (
+        select(Attempt.verdict_code, func.count())
+        .where(Attempt.verdict_code.is_not(None))
+        .group_by(Attempt.verdict_code)
+    )
+    return {str(code): count for code, count in (await session.execute(query)).all()}
+
+
+async def _changed(session: AsyncSession, statement: Any) -> bool:
+    return await _count(session, statement) == 1
+
+
+async def _count(session: AsyncSession, statement: Any) -> int:
+    result = await session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount

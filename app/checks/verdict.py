@@ -1,0 +1,296 @@
+"""The verdict: a pure function of call facts, rules and the line's exemptions.
+
+The machine proposes, a supervisor confirms. `lawful` is False only for what is proposed as a finding, None
+for what a person has to look at or what says nothing about the unit. What went wrong on our side is never a
+finding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.checks.facts import Facts, Sign, stronger
+from app.checks.rules import (
+    AT_POST,
+    CODES,
+    DIRECTORY,
+    FAX_APART,
+    HEADLINE,
+    NO_FORWARDING,
+    REACHABLE,
+    THREE_RINGS,
+    THREE_RINGS_JINHU,
+    Clause,
+    Code,
+    Exemptions,
+    Rules,
+)
+from sip.record import Grade
+
+PROPOSED: frozenset[Code] = frozenset({"overtime", "forwarded", "crbt", "fax"})
+"""Codes that propose a finding against the unit. An unanswered single call proposes only a redial."""
+QUIET: frozenset[Code] = frozenset({"within", "borderline", "busy", "our_side", "cancelled", "interrupted"})
+"""Codes that need no person's judgement on the unit."""
+_OUR_LINE_STATES = ("own_line", "arrears", "network_busy", "wrong_prefix")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found, with what proves it and the words that it touches."""
+
+    code: Code
+    clauses: tuple[Clause, ...]
+    grade: Grade
+    t_ms: float | None
+    """Its moment in the call; None when it has none."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules make of one call."""
+
+    code: Code
+    title_zh: str
+    title_en: str
+    lawful: bool | None
+    grade: Grade
+    needs_review: bool
+    findings: tuple[Finding, ...]
+    rule_set: str
+    exempted: tuple[str, ...] = ()
+    """Reasons of the exemptions that were applied."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that is stored and served."""
+        plain = dataclasses.asdict(self)
+        plain["findings"] = [
+            dataclasses.asdict(item) | {"title_zh": CODES[item.code].zh, "clauses": _clauses(item)}
+            for item in self.findings
+        ]
+        return plain | {"exempted": list(self.exempted)}
+
+
+def judge(facts: Facts, rules: Rules, exemptions: Exemptions) -> Verdict:
+    """Judge one call. Pure: the same arguments give the same verdict."""
+    exempted: list[str] = []
+    findings = tuple(_findings(facts, rules, exemptions, exempted))
+    code = _headline(findings)
+    if code is None:
+        code = _timely(facts, rules)
+    return _verdict(code, findings, rules, tuple(exempted))
+
+
+def judge_interrupted(rules: Rules, detail: str) -> Verdict:
+    """The verdict of an attempt that was cut off by a stop of our phone: it says nothing about the unit."""
+    return _verdict("interrupted", (Finding("interrupted", (), "none", None, detail),), rules, ())
+
+
+def judge_failed(rules: Rules, detail: str) -> Verdict:
+    """The verdict of an attempt that our side could not carry out."""
+    return _verdict("our_side", (Finding("our_side", (), "none", None, detail),), rules, ())
+
+
+def _verdict(code: Code, findings: tuple[Finding, ...], rules: Rules, exempted: tuple[str, ...]) -> Verdict:
+    info = CODES[code]
+    grade: Grade = next((item.grade for item in findings if item.code == code), "none")
+    lawful = True if code in ("within", "borderline") else False if code in PROPOSED else None
+    review = code not in QUIET or any(item.code not in QUIET for item in findings)
+    return Verdict(code, info.zh, info.en, lawful, grade, review, findings, rules.version, exempted)
+
+
+def _headline(findings: tuple[Finding, ...]) -> Code | None:
+    present = {item.code for item in findings}
+    return next((code for code in HEADLINE if code in present), None)
+
+
+def _timely(facts: Facts, rules: Rules) -> Code:
+    """Name a call that nothing speaks against."""
+    seconds = _ring_bound_ms(facts) / 1000
+    return "within" if seconds <= rules.within_s else "borderline"
+
+
+def _ring_bound_ms(facts: Facts) -> float:
+    """Most milliseconds that it can have rung: measured, or all the time up to the answer."""
+    if facts.ring_to_answer_ms is not None:
+        return facts.ring_to_answer_ms
+    return facts.answered_ms if facts.answered_ms is not None else float("inf")
+
+
+def _findings(facts: Facts, rules: Rules, exemptions: Exemptions, exempted: list[str]) -> Iterator[Finding]:
+    ours = _our_side(facts)
+    if ours:
+        yield ours
+        return
+    yield from _exempting(_forwarding(facts), exemptions.forwarding, exempted)
+    yield from _exempting(_crbt(facts, rules), exemptions.crbt, exempted)
+    if facts.outcome == "answered":
+        yield from _exempting(_fax(facts), exemptions.fax, exempted)
+        yield from _answerer(facts)
+        yield from _speed(facts, rules)
+    elif facts.outcome in _UNANSWERED:
+        yield _UNANSWERED[facts.outcome](facts, rules)
+    else:
+        yield from _redirected(facts, exemptions)
+
+
+def _redirected(facts: Facts, exemptions: Exemptions) -> Iterator[Finding]:
+    """A 3xx without proof of a foreign target, or on a line that may forward: we do not follow it."""
+    answer = f"被叫返回 {facts.sip_status or '3xx'} 改号应答"
+    if exemptions.forwarding:
+        yield Finding("line_check", (), "none", facts.ended_ms, answer + "，本线路准予转移，未跟随拨打")
+    elif facts.forwarding_grade == "none":
+        yield Finding(
+            "forwarding_review", (NO_FORWARDING,), "weak", facts.ended_ms, answer + "，未见转移目标"
+        )
+
+
+def _exempting(findings: Iterator[Finding], reason: str | None, exempted: list[str]) -> Iterator[Finding]:
+    """Let findings through, unless the line is exempted; then note the reason that was applied."""
+    for finding in findings:
+        if reason is None:
+            yield finding
+        elif reason not in exempted:
+            exempted.append(reason)
+
+
+def _our_side(facts: Facts) -> Finding | None:
+    if facts.outcome == "cancelled":
+        return Finding("cancelled", (), "none", facts.ended_ms, "操作者中止了本次呼叫")
+    if facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
+        reason = "；".join(facts.errors) or _status(facts) or f"提示音：{facts.line_state or '未核实'}"
+        return Finding("our_side", (), "none", facts.ended_ms, reason)
+    return None
+
+
+def _status(facts: Facts) -> str:
+    return f"信令应答 {facts.sip_status}" if facts.sip_status is not None else ""
+
+
+def _forwarding(facts: Facts) -> Iterator[Finding]:
+    """Definitive and near-proof evidence is proposed; anything less asks for a human ear."""
+    if facts.forwarding_grade == "none":
+        return
+    best = _best_sign(facts)
+    proven = stronger(facts.forwarding_grade, "near_proof")
+    detail = best.detail or best.kind if best else "转移迹象"
+    yield Finding(
+        "forwarded" if proven else "forwarding_review",
+        (NO_FORWARDING,),
+        facts.forwarding_grade,
+        best.t_ms if best else None,
+        detail,
+    )
+
+
+def _best_sign(facts: Facts) -> Sign | None:
+    for grade in ("definitive", "near_proof", "strong", "medium", "weak"):
+        for sign in facts.signs:
+            if sign.grade == grade:
+                return sign
+    return None
+
+
+def _crbt(facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """彩铃 is a finding of its own: music before the answer; short or unsure music asks for an ear."""
+    if facts.early_media != "crbt":
+        return
+    sure = [
+        sound
+        for sound in facts.early_sounds
+        if sound.kind == "music" and sound.confidence >= rules.crbt_confidence
+    ]
+    music_s = sum(sound.end_ms - sound.start_ms for sound in sure) / 1000
+    start = next((s.start_ms for s in (*sure, *facts.early_sounds) if s.kind in ("music", "speech")), None)
+    if music_s >= rules.crbt_least_s:
+        detail = f"接听前播放音乐 {music_s:.1f} 秒"
+        yield Finding("crbt", (NO_FORWARDING,), "strong", start, detail)
+    else:
+        yield Finding("crbt_review", (NO_FORWARDING,), "medium", start, "接听前有音乐或人声，需人耳确认")
+
+
+def _fax(facts: Facts) -> Iterator[Finding]:
+    if facts.answered_by == "fax":
+        tone = next((s.start_ms for s in facts.later_sounds if s.kind in ("fax_ced", "fax_cng")), None)
+        detail = "值班号码以传真机应答（2100 Hz 应答音）"
+        yield Finding("fax", (FAX_APART,), "strong", facts.answered_ms if tone is None else tone, detail)
+
+
+def _answerer(facts: Facts) -> Iterator[Finding]:
+    match facts.answered_by:
+        case "machine":
+            yield Finding(
+                "machine_review", (REACHABLE,), "medium", facts.answered_ms, "由留言或语音系统应答，未闻人工"
+            )
+        case "silence":
+            yield Finding("silence_review", (), "weak", facts.answered_ms, "接通后对方无声，可能为线路单通")
+        case "human" | "fax":
+            pass
+        case _:
+            yield Finding("answerer_review", (), "none", facts.answered_ms, "未能判明由谁接听")
+
+
+def _speed(facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """Three rings in seconds. Only beyond one whole ring period after the limit is a finding proposed."""
+    clauses = (THREE_RINGS, THREE_RINGS_JINHU)
+    bound_ms = _ring_bound_ms(facts)
+    if bound_ms <= rules.limit_s * 1000:
+        return
+    if facts.ring_to_answer_ms is None:
+        yield Finding("unmeasured", clauses, "none", facts.answered_ms, "未见振铃起点，响铃时长未核实")
+        return
+    least_ms = bound_ms if facts.ring_to_answer_min_ms is None else facts.ring_to_answer_min_ms
+    detail = f"响铃 {least_ms / 1000:.1f} 秒接听，限 {rules.limit_s:.0f} 秒"
+    if least_ms > rules.finding_s * 1000:
+        yield Finding("overtime", clauses, "definitive", facts.answered_ms, detail)
+    else:
+        yield Finding("slow_review", clauses, "medium", facts.answered_ms, detail)
+
+
+def _no_answer(facts: Facts, rules: Rules) -> Finding:
+    rung_s = None if facts.ring_started_ms is None else (facts.ended_ms - facts.ring_started_ms) / 1000
+    long_enough = rung_s is not None and rung_s >= rules.least_ring_s
+    rung = "响铃时长未核实" if rung_s is None else f"响铃 {rung_s:.1f} 秒"
+    detail = f"{rung}无人接听，仅一次拨打" + ("" if long_enough else f"，不足 {rules.least_ring_s:.0f} 秒")
+    return Finding(
+        "no_answer", (THREE_RINGS, AT_POST), "strong" if long_enough else "weak", facts.ended_ms, detail
+    )
+
+
+def _busy(facts: Facts, _: Rules) -> Finding:
+    return Finding("busy", (), "none", facts.ended_ms, "线路占线，" + (_status(facts) or "听到忙音"))
+
+
+def _rejected(facts: Facts, _: Rules) -> Finding:
+    return Finding("rejected", (THREE_RINGS,), "medium", facts.ended_ms, "来电被拒接，" + _status(facts))
+
+
+def _unobtainable(facts: Facts, _: Rules) -> Finding:
+    return Finding(
+        "number_check", (DIRECTORY,), "none", facts.ended_ms, _why(facts) + "，号码可能有误或已停用"
+    )
+
+
+def _unreachable(facts: Facts, _: Rules) -> Finding:
+    return Finding("line_check", (REACHABLE,), "none", facts.ended_ms, _why(facts) + "，线路不通，未见振铃")
+
+
+def _why(facts: Facts) -> str:
+    parts = [_status(facts), f"提示音：{facts.line_state}" if facts.line_state else ""]
+    return "，".join(part for part in parts if part) or "听到空号音或提示音"
+
+
+_UNANSWERED: dict[str, Callable[[Facts, Rules], Finding]] = {
+    "no_answer": _no_answer,
+    "busy": _busy,
+    "rejected": _rejected,
+    "unobtainable": _unobtainable,
+    "unreachable": _unreachable,
+}
+
+
+def _clauses(finding: Finding) -> list[dict[str, str]]:
+    return [dataclasses.asdict(clause) | {"citation": clause.citation} for clause in finding.clauses]

@@ -1,0 +1,180 @@
+"""The database: engine, unit of work, migrations.
+
+SQLite runs in WAL mode with foreign keys on. A unit of work that writes begins with `BEGIN IMMEDIATE`: a
+deferred transaction that reads first and writes later fails at once with "database is locked" when another
+process wrote in between, whatever the busy timeout.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+import migrations
+from app.settings import Settings
+
+BUSY_TIMEOUT_MS = 15_000
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""Key type: 64 bits everywhere; SQLite numbers only INTEGER keys by itself."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time of day, kept in UTC. SQLite has no zones: stored naive there, and read back aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; convert to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time of day needs its zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all models; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own name and type
+
+
+class Database:
+    """One engine and its sessions. `async with` closes it."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if self.engine.dialect.name == "sqlite":
+            prepare_sqlite(self.engine.sync_engine)
+        writing = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._read = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._write = async_sessionmaker(writing, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """A session whose changes are committed together at the end, or not at all."""
+        async with self._write() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries alone; nothing it does is kept."""
+        async with self._read() as session:
+            yield session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Set what SQLite needs on each connection, and begin transactions ourselves."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(str(connection.get_execution_options().get("sqlite_begin", "BEGIN")))
+
+
+def upgrade(settings: Settings, revision: str = "head") -> str | None:
+    """Bring the database to `revision`, creating the data folder when needed; return its revision."""
+    return _migrate(settings, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(settings: Settings, revision: str) -> str | None:
+    """Take the database back to `revision` (`base` removes every table); return the revision it is at."""
+    return _migrate(settings, lambda config: command.downgrade(config, revision))
+
+
+def current(settings: Settings) -> str | None:
+    """Return the revision that the database is at, None when it is empty."""
+    return _migrate(settings, lambda _: None)
+
+
+def _migrate(settings: Settings, step: Any) -> str | None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(_blocking_url(settings.url))
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    try:
+        with file_lock(settings.data_dir / "migrate.lock"), engine.connect() as connection:
+            config.attributes["connection"] = connection
+            with connection.begin():
+                step(config)
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _blocking_url(url: str) -> str:
+    """Return the same database for a blocking driver; psycopg is both."""
+    parsed = make_url(url)
+    if parsed.drivername == "sqlite+aiosqlite":
+        parsed = parsed.set(drivername="sqlite")
+    return parsed.render_as_string(hide_password=False)
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`, waiting for it; it ends with the process at the latest."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

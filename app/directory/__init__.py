@@ -1,0 +1,1 @@
+"""Units, duty lines and exemptions (单位与电话)."""

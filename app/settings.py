@@ -1,0 +1,149 @@
+"""All settings, read from the environment (prefix `DUTYRING_`) or a `.env` file in the working directory.
+
+Each field's description is its documentation; docs/reference/settings.md names every one of them, and a
+test holds that.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DATABASE_FILE = "dutyring.sqlite3"
+
+
+class TrunkSettings(BaseModel):
+    """One line of ours to the telephone network (中继)."""
+
+    host: str = Field(description="Address or name of the carrier's or exchange's SIP server.")
+    port: int = Field(default=5060, ge=1, le=65535, description="Its port.")
+    user: str | None = Field(default=None, description="Digest user name, when it asks for one.")
+    password: SecretStr | None = Field(default=None, description="Digest password; never written to a log.")
+    identity: str | None = Field(default=None, description="Our identity on this trunk, a `sip:` URI.")
+
+
+class Settings(BaseSettings):
+    """The settings of the service; every one has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DUTYRING_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Data folder: database, recordings, captures in progress, lock files.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database; `postgresql+psycopg://...` for PostgreSQL. Unset: "
+        f"SQLite (`sqlite+aiosqlite`) in the file `{DATABASE_FILE}` of the data folder.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the pages listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that the pages listen on.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost"),
+        description="Host names under which the pages may be asked for, as a JSON list; others are refused.",
+    )
+    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the pages and of plans.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged (to standard error)."
+    )
+    log_json: bool = Field(default=False, description="Log as JSON lines instead of readable lines.")
+
+    phone_process: bool = Field(
+        default=True, description="Whether the service starts the phone process; off for pages without calls."
+    )
+    sip_bind: str | None = Field(
+        default=None,
+        description="Local address, `ADDRESS` or `ADDRESS:PORT`, of the phone. Unset: chosen by the route.",
+    )
+    sip_identity: str | None = Field(
+        default=None, description="Our `sip:` identity. Unset: `sip:dutyring@<local address>`."
+    )
+    trunks: dict[str, TrunkSettings] = Field(
+        default_factory=dict,
+        description="Our trunks by name, as JSON: `host`, `port`, `user`, `password`, `identity`.",
+    )
+    default_trunk: str | None = Field(
+        default=None,
+        description="Name of the trunk for lines that have a plain number. A line with a SIP URI needs none.",
+    )
+    concurrency: int = Field(default=50, ge=1, le=2000, description="Most calls at one time.")
+    max_ring_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=600,
+        description="Seconds after ring start at which an unanswered call is given up.",
+    )
+    max_talk_s: float = Field(
+        default=20.0, gt=0, le=3600, description="Seconds after the answer at which we hang up."
+    )
+    say: Path | None = Field(
+        default=None, description="Sound file that is played after the answer. Unset: we stay silent."
+    )
+    poll_s: float = Field(
+        default=0.5, gt=0, le=60, description="How often, in seconds, the phone process looks for due checks."
+    )
+    misfire_grace_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="A planned check later than this many seconds is missed, not dialled.",
+    )
+
+    three_ring_within_s: float = Field(
+        default=11.0,
+        gt=0,
+        description="Ring-to-answer seconds up to which an answer is within three rings (三声内).",
+    )
+    three_ring_limit_s: float = Field(
+        default=15.0,
+        gt=0,
+        description="Seconds before a fourth ring; up to here the answer is lawful (临界).",
+    )
+    overtime_finding_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="Seconds beyond which 超时接听 is proposed: the limit and one 5 s period.",
+    )
+    no_answer_least_ring_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Least seconds of ringing for an unanswered call to count as let ring.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no such time zone: {value} (a name such as Asia/Shanghai)") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of pages and plans."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def url(self) -> str:
+        """The database URL in use."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite+aiosqlite:///{(self.data_dir / DATABASE_FILE).absolute()}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where finished sound files and captures in progress lie."""
+        return self.data_dir / "recordings"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

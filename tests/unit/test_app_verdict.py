@@ -1,0 +1,230 @@
+"""The verdict's table: one row per rule of the domain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.checks.facts import Facts, Sign, Sound
+from app.checks.rules import CODES, Exemptions, Rules
+from app.checks.verdict import PROPOSED, judge, judge_failed, judge_interrupted
+from sip.record import GRADES, CallRecord
+
+NONE = Exemptions()
+RULES = Rules()
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def answered(seconds: float, least: float | None = None, **more: Any) -> Facts:
+    """A call whose ringing took `seconds` after 200 ms of dialling."""
+    least = seconds if least is None else least
+    defaults: dict[str, Any] = {"answered_by": "human", "ended_ms": seconds * 1000 + 5200.0}
+    return Facts(
+        outcome="answered",
+        ring_started_ms=200.0,
+        answered_ms=200.0 + seconds * 1000,
+        ring_to_answer_ms=seconds * 1000,
+        ring_to_answer_min_ms=least * 1000,
+        **(defaults | more),
+    )
+
+
+def failed(outcome: Any, **more: Any) -> Facts:
+    return Facts(outcome=outcome, **({"ended_ms": 60_200.0} | more))
+
+
+def forwarded(grade: Any, kind: str = "sip_181", **more: Any) -> Facts:
+    return answered(6, forwarding_grade=grade, signs=(Sign(kind, grade, 300.0, "seen"),), **more)
+
+
+def crbt(kind: Any, seconds: float, confidence: float) -> Facts:
+    sound = Sound(kind, 500.0, 500.0 + seconds * 1000, confidence)
+    return answered(6, early_media="crbt", early_sounds=(sound,))
+
+
+TABLE = [
+    # facts, code, lawful, needs a person
+    (answered(0.0), "within", True, False),
+    (answered(11.0), "within", True, False),
+    (answered(11.001), "borderline", True, False),
+    (answered(15.0), "borderline", True, False),
+    (answered(15.001), "slow_review", None, True),
+    (answered(20.0), "slow_review", None, True),
+    (answered(20.001), "overtime", False, True),
+    (answered(23.0, least=19.9), "slow_review", None, True),
+    (answered(23.0, least=20.1), "overtime", False, True),
+    (Facts("answered", "human", answered_ms=900.0, ended_ms=5000.0), "within", True, False),
+    (Facts("answered", "human", answered_ms=14_000.0, ended_ms=20_000.0), "borderline", True, False),
+    (Facts("answered", "human", answered_ms=40_000.0, ended_ms=50_000.0), "unmeasured", None, True),
+    (failed("no_answer", ring_started_ms=200.0), "no_answer", None, True),
+    (failed("no_answer", ring_started_ms=200.0, ended_ms=12_000.0), "no_answer", None, True),
+    (failed("busy", sip_status=486), "busy", None, False),
+    (failed("rejected", sip_status=603), "rejected", None, True),
+    (failed("unobtainable", sip_status=404), "number_check", None, True),
+    (failed("unreachable", line_state="not_reachable"), "line_check", None, True),
+    (failed("network_failure", errors=("refused",)), "our_side", None, False),
+    (failed("unreachable", line_state="arrears"), "our_side", None, False),
+    (failed("cancelled"), "cancelled", None, False),
+    (forwarded("definitive"), "forwarded", False, True),
+    (forwarded("near_proof"), "forwarded", False, True),
+    (forwarded("strong"), "forwarding_review", None, True),
+    (forwarded("medium"), "forwarding_review", None, True),
+    (forwarded("weak"), "forwarding_review", None, True),
+    (
+        failed(
+            "redirected",
+            sip_status=302,
+            forwarding_grade="definitive",
+            signs=(Sign("redirect", "definitive", 30.0, "302 -> 13900000000"),),
+        ),
+        "forwarded",
+        False,
+        True,
+    ),
+    (failed("redirected", sip_status=302), "forwarding_review", None, True),
+    (crbt("music", 4.0, 0.95), "crbt", False, True),
+    (crbt("music", 1.0, 0.95), "crbt_review", None, True),
+    (crbt("music", 4.0, 0.5), "crbt_review", None, True),
+    (crbt("speech", 4.0, 0.95), "crbt_review", None, True),
+    (answered(6, answered_by="fax"), "fax", False, True),
+    (answered(6, answered_by="machine"), "machine_review", None, True),
+    (answered(6, answered_by="silence"), "silence_review", None, True),
+    (answered(6, answered_by="unknown"), "answerer_review", None, True),
+    (answered(30, answered_by="machine"), "overtime", False, True),
+    (forwarded("definitive", answered_by="machine"), "forwarded", False, True),
+]
+
+
+@pytest.mark.parametrize(("facts", "code", "lawful", "review"), TABLE)
+def test_row(facts: Facts, code: str, lawful: bool | None, review: bool) -> None:
+    verdict = judge(facts, RULES, NONE)
+    assert (verdict.code, verdict.lawful, verdict.needs_review) == (code, lawful, review)
+    assert verdict.title_zh == CODES[verdict.code].zh
+    assert verdict.rule_set == RULES.version
+
+
+def test_every_headline_is_reached_by_the_table() -> None:
+    assert {row[1] for row in TABLE} | {"interrupted"} == set(CODES)
+
+
+def test_several_findings_stand_together_and_the_gravest_names_the_verdict() -> None:
+    facts = Facts(
+        "answered",
+        "human",
+        ring_started_ms=200.0,
+        answered_ms=30_200.0,
+        ring_to_answer_ms=30_000.0,
+        ring_to_answer_min_ms=30_000.0,
+        early_media="crbt",
+        early_sounds=(Sound("music", 300.0, 30_000.0, 0.9),),
+        forwarding_grade="weak",
+        signs=(Sign("crbt", "weak", 300.0, "music"),),
+    )
+    verdict = judge(facts, RULES, NONE)
+    assert verdict.code == "crbt"
+    assert {item.code for item in verdict.findings} == {"crbt", "forwarding_review", "overtime"}
+    overtime = next(item for item in verdict.findings if item.code == "overtime")
+    assert [clause.article for clause in overtime.clauses] == ["第十条", "第八条"]
+    assert "响铃3声之内接听" in overtime.clauses[0].words
+    assert "30.0 秒" in overtime.detail
+
+
+def test_short_ringing_is_no_sure_no_answer() -> None:
+    long = judge(failed("no_answer", ring_started_ms=200.0), RULES, NONE).findings[0]
+    short = judge(failed("no_answer", ring_started_ms=200.0, ended_ms=12_000.0), RULES, NONE).findings[0]
+    assert (long.grade, short.grade) == ("strong", "weak")
+    assert "仅一次拨打" in long.detail
+
+
+@pytest.mark.parametrize(
+    ("facts", "exemptions"),
+    [
+        (forwarded("definitive"), Exemptions(forwarding="夜间准予转移")),
+        (crbt("music", 4.0, 0.95), Exemptions(crbt="号码迁移期间")),
+        (answered(6, answered_by="fax"), Exemptions(fax="防汛传真自动接收")),
+    ],
+)
+def test_exemption_is_applied_and_named(facts: Facts, exemptions: Exemptions) -> None:
+    verdict = judge(facts, RULES, exemptions)
+    assert (verdict.code, verdict.lawful, verdict.needs_review) == ("within", True, False)
+    assert len(verdict.exempted) == 1
+    assert verdict.exempted[0] in (exemptions.forwarding, exemptions.crbt, exemptions.fax)
+
+
+def test_exempted_redirect_is_not_called_an_answer() -> None:
+    facts = failed(
+        "redirected", forwarding_grade="definitive", signs=(Sign("redirect", "definitive", 30.0, "302"),)
+    )
+    verdict = judge(facts, RULES, Exemptions(forwarding="准予"))
+    assert (verdict.code, verdict.lawful) == ("line_check", None)
+
+
+def test_our_side_is_never_a_finding() -> None:
+    for verdict in (judge_interrupted(RULES, "stopped"), judge_failed(RULES, "no route")):
+        assert verdict.lawful is None
+        assert not verdict.needs_review
+        assert verdict.findings[0].clauses == ()
+
+
+def test_limits_come_from_the_rules() -> None:
+    strict = Rules(within_s=5, limit_s=6, finding_s=7)
+    assert judge(answered(6.5), strict, NONE).code == "slow_review"
+    assert judge(answered(7.5), strict, NONE).code == "overtime"
+
+
+def test_reads_the_json_of_a_call_record() -> None:
+    record = CallRecord(
+        target="sip:1@127.0.0.1", call_id="c", started_at="2026-11-22T20:27:13.482+08:00",
+        clock_synchronised=None, outcome="answered", answered_by="human", ring_started_ms=200.0,
+        answered_ms=9200.0, ended_ms=15_000.0, ring_to_answer_ms=9000.0, ring_to_answer_min_ms=9000.0,
+    )  # fmt: skip
+    verdict = judge(Facts.from_json(json.loads(json.dumps(record.to_dict()))), RULES, NONE)
+    assert verdict.code == "within"
+    assert Facts.from_json({"outcome": "busy"}).early_media == "none"
+
+
+def test_stored_verdict_is_json_with_citations() -> None:
+    content = json.loads(json.dumps(judge(answered(21), RULES, NONE).to_dict()))
+    assert content["findings"][0]["clauses"][0]["citation"].endswith("（宝政办发〔2022〕43号）第十条")
+    assert content["findings"][0]["title_zh"] == "超时接听"
+
+
+outcomes = st.sampled_from(
+    ["answered", "busy", "rejected", "no_answer", "unobtainable", "unreachable", "redirected", "cancelled"]
+)
+milliseconds = st.none() | st.floats(0, 100_000)
+
+
+@given(
+    st.builds(
+        Facts,
+        outcome=outcomes,
+        answered_by=st.sampled_from([None, "human", "machine", "fax", "silence", "unknown"]),
+        ring_started_ms=milliseconds,
+        answered_ms=milliseconds,
+        ring_to_answer_ms=milliseconds,
+        ring_to_answer_min_ms=milliseconds,
+        early_media=st.sampled_from(["none", "ringback", "crbt", "announcement"]),
+        forwarding_grade=st.sampled_from(GRADES),
+    )
+)
+def test_any_facts_get_one_known_verdict(facts: Facts) -> None:
+    verdict = judge(facts, RULES, NONE)
+    assert verdict == judge(facts, RULES, NONE)
+    assert verdict.code in CODES
+    assert (verdict.lawful is False) == (verdict.code in PROPOSED)
+    if verdict.lawful is True:
+        assert facts.outcome == "answered"
+        assert not verdict.findings
+
+
+def test_every_code_is_documented() -> None:
+    page = (DOCS / "verdicts.md").read_text(encoding="utf-8")
+    for code, info in CODES.items():
+        assert f"`{code}`" in page
+        assert info.zh in page
