@@ -1,7 +1,7 @@
 """The command line `dutyring`.
 
-Each command imports what it needs when it runs, so that `dutyring call` starts quickly. Exit status: 0 done, 1 something does not hold,
-2 a wrong argument (one line on standard error), 3 our own side failed.
+Each command imports what it needs when it runs, so that `dutyring call` starts quickly. Exit status: 0
+done, 1 something does not hold, 2 a wrong argument (one line on standard error), 3 our own side failed.
 """
 
 from __future__ import annotations

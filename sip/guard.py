@@ -9,7 +9,8 @@ import re
 from urllib.parse import unquote
 
 NEVER_DIALLED = frozenset({"110", "119", "120", "122", "999", "112", "911"})
-"""Police, fire, ambulance and traffic police of the mainland; 999, 112 and 911 as handsets and other regions know them."""
+"""Police, fire, ambulance and traffic police of the mainland; 999, 112 and 911 as handsets and other
+regions know them."""
 
 _SCHEME = re.compile(r"^\s*(?:sips?|tel):", re.IGNORECASE)
 _PREFIXES = re.compile(r"^(?:\+86|0086|\+|00)?0*")
@@ -26,9 +27,13 @@ class NeverDialledError(ValueError):
 def emergency_number(target: str) -> str | None:
     """Return the emergency number that `target` (a SIP or tel URI, or a number) would reach, or None.
 
-    Escapes, separators, the prefixes +86, 0086 and 0, an area code before the number, and parameters are looked through.
+    Escapes, separators, the prefixes +86, 0086 and 0, an area code before the number, and parameters are
+    looked through.
     """
     user = _user_part(target)
+    if re.search(r"[^\d+*#\-.()\s]", user):
+        # A name, not a number.
+        return None
     digits = re.sub(r"[^\d+*#]", "", user)
     bare = _PREFIXES.sub("", digits)
     for candidate in (digits, bare, *_without_area_code(digits)):

@@ -1,7 +1,8 @@
 """What a call yields: immutable facts, as they stand in the JSON of `dutyring call`.
 
-The field names and meanings are those of the command line's contract (docs/reference/call-record.md). All `*_ms` values are milliseconds
-since the first INVITE was handed to the kernel. `CallRecord.to_dict` gives the JSON with three decimals.
+The field names and meanings are those of the command line's contract (docs/reference/call-record.md). All
+`*_ms` values are milliseconds since the first INVITE was handed to the kernel. `CallRecord.to_dict` gives
+the JSON with three decimals.
 """
 
 from __future__ import annotations

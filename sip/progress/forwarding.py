@@ -37,7 +37,7 @@ MOBILE = re.compile(r"1[3-9]\d{9}")
 
 _URI = re.compile(r"<\s*(?P<bracketed>(?:sips?|tel):[^>]*)>|(?P<bare>(?:sips?|tel):[^;,\s]+)", re.IGNORECASE)
 _USER = re.compile(r"^(?:sips?:(?P<user>[^@;?]*)@|tel:(?P<number>[^;?]*))", re.IGNORECASE)
-_CAUSE = re.compile(r"\bcause\s*(?:=|%3D)\s*(\d{3})\b", re.IGNORECASE)
+_CAUSE = re.compile(r"\bcause\s*=\s*(\d{3})\b", re.IGNORECASE)
 _MAPPED = re.compile(r"[;]\s*mp\s*=", re.IGNORECASE)
 _DIVERSION_REASON = re.compile(r";\s*reason\s*=\s*\"?([\w-]+)", re.IGNORECASE)
 
@@ -82,7 +82,8 @@ def user_of(value: str) -> str | None:
 
 
 def detect_forwarding(dialled: str, signs: Iterable[RoutingSign]) -> Forwarding:
-    """Gather the evidence of forwarding in the responses to one call, `dialled` being the target's user or URI."""
+    """Gather the evidence of forwarding in the responses to one call, `dialled` being the target's user or
+    URI."""
     wanted = normalise_user(user_of(dialled) or dialled)
     findings: list[_Finding] = []
     seen: set[tuple[str, str]] = set()
@@ -151,7 +152,9 @@ def _histories(wanted: str, sign: RoutingSign) -> list[_Finding]:
     if user is None or normalise_user(user) == wanted:
         return []
     # The cause may stand in the new target's URI (RFC 4458) or in the Reason escaped into the old entry (RFC 7044).
-    causes = [int(c) for entry in entries for c in _CAUSE.findall(entry) if int(c) in DIVERSION_CAUSES]
+    causes = [
+        int(c) for entry in entries for c in _CAUSE.findall(unquote(entry)) if int(c) in DIVERSION_CAUSES
+    ]
     if not causes and not _MAPPED.search(last):
         return []
     condition: Condition = DIVERSION_CAUSES[causes[-1]] if causes else "unknown"

@@ -1,7 +1,8 @@
 """What a call came to: the outcome rules, in their order.
 
-The first rule that holds decides: (1) the user's interrupt; (2) a tone recognised before the answer; (3) a 200; (4) the Q.850 cause of a
-Reason header; (5) the final status; (6) we gave up. Pure: facts in, outcome out.
+The first rule that holds decides: (1) the user's interrupt; (2) a tone recognised before the answer; (3) a
+200; (4) the Q.850 cause of a Reason header; (5) the final status; (6) we gave up. Pure: facts in, outcome
+out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ CAUSE_OUTCOMES: dict[int, Outcome] = {
     41: "network_failure",
     42: "network_failure",
 }
-"""Q.850 causes whose meaning does not depend on ringing, but for 17 (user busy), which after ringing is the reject key."""
+"""Q.850 causes whose meaning does not depend on ringing, but for 17 (user busy), which after ringing is the
+reject key."""
 NO_REPLY_CAUSES = frozenset({18, 19})
 """Q.850: no user responding, no answer from user."""
 STATUS_OUTCOMES: dict[int, Outcome] = {
@@ -66,7 +68,8 @@ class Ending:
     gave_up: bool = False
     """We ended the attempt ourselves, by CANCEL or, behind a gateway, BYE."""
     our_failure: bool = False
-    """Our own side could not carry the call: no socket, ICMP refusal, credentials refused, media engine lost."""
+    """Our own side could not carry the call: no socket, ICMP refusal, credentials refused, media engine
+    lost."""
 
 
 @dataclass(frozen=True, slots=True)

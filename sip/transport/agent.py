@@ -35,7 +35,8 @@ OnStray = Callable[[Event], None]
 class SipAgent:
     """One SIP endpoint on one UDP socket. Open it with `open`.
 
-    After calling anything on a call of the endpoint (`acknowledge`, `hang_up`, `answer`, ...) call `flush`, which sends what is due.
+    After calling anything on a call of the endpoint (`acknowledge`, `hang_up`, `answer`, ...) call `flush`,
+    which sends what is due.
     """
 
     def __init__(self, on_incoming: OnIncoming | None = None, on_stray: OnStray | None = None) -> None:
@@ -61,8 +62,8 @@ class SipAgent:
     ) -> SipAgent:
         """Bind a socket and run an endpoint on it. Raises `BindError`.
 
-        `on_incoming` gives the handler of a new incoming call; without it, or where it returns None, the call gets no handler.
-        `on_stray` is told of events that belong to no known call.
+        `on_incoming` gives the handler of a new incoming call; without it, or where it returns None, the
+        call gets no handler. `on_stray` is told of events that belong to no known call.
         """
         agent = cls(on_incoming, on_stray)
         agent.transport = UdpTransport.open(bind, agent._on_datagram, agent._on_refused)
@@ -75,7 +76,8 @@ class SipAgent:
         return self.transport.local
 
     def place_call(self, invite: Invite, handler: CallHandler) -> OutgoingCall:
-        """Prepare a call; its INVITE leaves at the next `flush`, so that the caller can write it down before."""
+        """Prepare a call; its INVITE leaves at the next `flush`, so that the caller can write it down
+        before."""
         call = self.endpoint.place_call(invite, time.monotonic())
         self._handlers[call.call_id] = handler
         return call
@@ -96,6 +98,15 @@ class SipAgent:
         finally:
             self._pumping = False
         self._schedule()
+
+    async def idle(self, timeout_s: float) -> bool:
+        """Wait until no transaction is left, at most `timeout_s`; return whether that came to pass."""
+        end = self._loop.time() + timeout_s
+        while self.endpoint.deadline() is not None:
+            if self._loop.time() >= end:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     def close(self) -> None:
         """Stop the timers and release the socket."""

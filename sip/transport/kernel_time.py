@@ -1,8 +1,9 @@
 """Kernel receive timestamps on the monotonic clock.
 
-The kernel stamps each packet with the wall clock (SO_TIMESTAMPNS). Call times must not move when the wall clock is set, so each
-stamp is turned into CLOCK_MONOTONIC by the difference of the two clocks at the moment of reading. When the wall clock was stepped
-between two readings, stamps of that batch cannot be trusted: the time of reading is used instead and said so.
+The kernel stamps each packet with the wall clock (SO_TIMESTAMPNS). Call times must not move when the wall
+clock is set, so each stamp is turned into CLOCK_MONOTONIC by the difference of the two clocks at the moment
+of reading. When the wall clock was stepped between two readings, stamps of that batch cannot be trusted:
+the time of reading is used instead and said so.
 """
 
 from __future__ import annotations

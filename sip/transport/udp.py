@@ -1,6 +1,7 @@
 """UDP for SIP: kernel receive timestamps, and ICMP refusals seen on an unconnected socket.
 
-asyncio's own datagram transport drops ancillary data, so the socket is read by `recvmsg` from a reader callback.
+asyncio's own datagram transport drops ancillary data, so the socket is read by `recvmsg` from a reader
+callback.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ OnRefused = Callable[[Address, float, str], None]
 class UdpTransport:
     """One unconnected UDP socket. Open it with `open`; callbacks run in the event loop.
 
-    `on_datagram(data, source, at, clock)` brings each datagram with its monotonic arrival time; `on_refused(destination, at, reason)`
-    tells of an ICMP error or a failed send.
+    `on_datagram(data, source, at, clock)` brings each datagram with its monotonic arrival time;
+    `on_refused(destination, at, reason)` tells of an ICMP error or a failed send.
     """
 
     name = "UDP"
@@ -75,7 +76,8 @@ class UdpTransport:
         return cls(sock, on_datagram, on_refused)
 
     def send(self, data: bytes, destination: Address) -> float:
-        """Hand one datagram to the kernel; return the monotonic time of it. A failure goes to `on_refused`."""
+        """Hand one datagram to the kernel; return the monotonic time of it. A failure goes to
+        `on_refused`."""
         at = time.monotonic()
         try:
             self._send(data, destination)

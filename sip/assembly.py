@@ -1,0 +1,98 @@
+"""From what a call left behind to its record: the last step, pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sip.call_log import CallLog, now_iso
+from sip.media import MediaReport
+from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, ring_facts
+from sip.progress.forwarding import detect_forwarding
+from sip.progress.outcome import Decision, Ending, decide_outcome
+from sip.record import AnsweredBy, CallRecord, MediaStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class CallIdentity:
+    """What names a call and its moment."""
+
+    target: str
+    call_id: str
+    clock_synchronised: bool | None
+
+
+def assemble(
+    identity: CallIdentity, log: CallLog, heard: Heard, report: MediaReport, limits: Limits, codec: str | None
+) -> CallRecord:
+    """Make the record of an ended call."""
+    ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
+    signals = Signals(first_180_ms=log.first_180_ms, connected_ms=log.connected_ms, ended_ms=ended_ms)
+    preliminary = ring_facts(signals, heard, limits)
+    decision = decide_outcome(ending_of(log, preliminary))
+    answered = decision.outcome == "answered"
+    final = Signals(log.first_180_ms, log.connected_ms, ended_ms, outcome_answered=answered)
+    facts = ring_facts(final, heard, limits)
+    return CallRecord(
+        target=identity.target,
+        call_id=identity.call_id,
+        started_at=log.started_at or now_iso(),
+        clock_synchronised=identity.clock_synchronised,
+        outcome=decision.outcome,
+        answered_by=_who(log, heard, facts, report, ended_ms) if answered else None,
+        answer_source=facts.answer_source,
+        sip_status=log.status,
+        sip_reason=log.reason,
+        q850=log.q850,
+        post_dial_delay_ms=facts.post_dial_delay_ms,
+        ring_started_ms=facts.ring_started_ms,
+        connected_ms=log.connected_ms,
+        answered_ms=facts.answered_ms,
+        answered_window_ms=facts.answered_window_ms,
+        ended_ms=ended_ms,
+        ended_by=log.ended_by,
+        ring_to_answer_ms=facts.ring_to_answer_ms,
+        ring_to_answer_min_ms=facts.ring_to_answer_min_ms,
+        rings=facts.rings,
+        three_ring=facts.three_ring,
+        near_limit=facts.near_limit,
+        early_media=facts.early_media,
+        after_answer=facts.after_answer,
+        line_state=decision.line_state,
+        forwarding=detect_forwarding(identity.target, log.signs),
+        timeline=tuple(sorted(log.timeline, key=lambda entry: entry.t_ms)),
+        media=_statistics(report, codec),
+        dtmf=report.dtmf,
+        errors=tuple(log.errors),
+        our_failure=log.our_failure,
+    )
+
+
+def ending_of(log: CallLog, facts: RingFacts) -> Ending:
+    """Reduce a call to what its outcome depends on."""
+    before = log.tone_ms if log.tone_ms is not None else float("inf")
+    return Ending(
+        interrupted=log.interrupted,
+        tone=log.tone,
+        rang=facts.ring_started_ms is not None and facts.ring_started_ms < before,
+        connected=log.connected_ms is not None,
+        answered=log.crossed or facts.answered_ms is not None,
+        q850=log.q850,
+        status=log.status,
+        gave_up=log.gave_up,
+        our_failure=log.our_failure,
+    )
+
+
+def early_outcome(log: CallLog) -> Decision:
+    """The outcome of a call that never left."""
+    return decide_outcome(Ending(interrupted=log.interrupted, our_failure=True))
+
+
+def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ended_ms: float) -> AnsweredBy:
+    if log.crossed or facts.answered_ms is None:
+        return "unknown"
+    return answered_by(heard, facts.answered_ms, ended_ms, report.statistics.received)
+
+
+def _statistics(report: MediaReport, codec: str | None) -> MediaStatistics:
+    return replace(report.statistics, codec=report.statistics.codec or codec)

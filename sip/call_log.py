@@ -1,0 +1,129 @@
+"""What one call leaves behind while it lasts: the time line and the facts that its record is made of."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sip.core import Datagram, MessageReceived, Request, Response
+from sip.progress.forwarding import RoutingSign
+from sip.record import EndedBy, TimelineEntry
+from sip.transport import ClockSource
+
+TOLD_HEADERS = (
+    "Contact",
+    "Diversion",
+    "History-Info",
+    "P-Asserted-Identity",
+    "P-Early-Media",
+    "Reason",
+    "Retry-After",
+    "Server",
+    "User-Agent",
+    "Warning",
+)
+"""Header fields kept in the time line: they may prove something."""
+_Q850 = re.compile(r"^\s*Q\.850\b.*?;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+
+OnUpdate = Callable[[TimelineEntry], None]
+
+
+@dataclass(slots=True)
+class CallLog:
+    """The growing facts of one call. Times are milliseconds since `t0`."""
+
+    on_update: OnUpdate | None = None
+    t0: float | None = None
+    """Monotonic seconds at which the first INVITE was handed to the kernel."""
+    started_at: str | None = None
+    """The wall clock at `t0`, ISO 8601 with offset."""
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    signs: list[RoutingSign] = field(default_factory=list)
+    first_provisional_ms: float | None = None
+    first_180_ms: float | None = None
+    connected_ms: float | None = None
+    ended_ms: float | None = None
+    ended_by: EndedBy | None = None
+    status: int | None = None
+    reason: str | None = None
+    q850: int | None = None
+    tone: str | None = None
+    tone_ms: float | None = None
+    interrupted: bool = False
+    gave_up: bool = False
+    crossed: bool = False
+    """A 200 crossed our CANCEL."""
+    our_failure: bool = False
+    errors: list[str] = field(default_factory=list)
+
+    def ms(self, at: float) -> float:
+        """Turn a monotonic time into call time."""
+        return 0.0 if self.t0 is None else (at - self.t0) * 1000
+
+    def note(self, t_ms: float, event: str, **fields: Any) -> None:
+        """Add one entry to the time line and tell whoever watches."""
+        entry = TimelineEntry(t_ms, event, fields)
+        self.timeline.append(entry)
+        if self.on_update is not None:
+            self.on_update(entry)
+
+    def fail(self, reason: str, *, ours: bool = False) -> None:
+        """Keep an error; `ours` marks a failure of our own side."""
+        self.errors.append(reason)
+        self.our_failure = self.our_failure or ours
+
+    def sent(self, datagram: Datagram, at: float) -> None:
+        """Note a message that left; the first INVITE sets time 0."""
+        if self.t0 is None and datagram.method == "INVITE" and datagram.is_request:
+            self.t0 = at
+            self.started_at = now_iso()
+        fields: dict[str, Any] = {"method": datagram.method}
+        if not datagram.is_request:
+            fields = {"status": datagram.status, "reason": datagram.reason, "request": datagram.method}
+        if datagram.retransmission:
+            fields["retransmission"] = True
+        self.note(self.ms(at), "sent", **fields)
+
+    def received(self, event: MessageReceived, clock: ClockSource) -> None:
+        """Note a message that came, with the headers that may prove something."""
+        message, t_ms = event.message, self.ms(event.at)
+        fields: dict[str, Any] = {}
+        if isinstance(message, Response):
+            fields = {"status": message.status, "reason": message.reason, "sdp": message.sdp_body is not None}
+            if message.cseq.method != "INVITE":
+                fields["request"] = message.cseq.method
+        elif isinstance(message, Request):
+            fields = {"method": message.method, "sdp": message.sdp_body is not None}
+        fields["clock"] = clock
+        if event.retransmission:
+            fields["retransmission"] = True
+        headers = {name: values for name in TOLD_HEADERS if (values := message.headers(name))}
+        if headers:
+            fields["headers"] = headers
+        if message.notes:
+            fields["notes"] = list(message.notes)
+        self.note(t_ms, "received", **fields)
+        self._keep_proofs(message, t_ms)
+
+    def _keep_proofs(self, message: Request | Response, t_ms: float) -> None:
+        for value in message.values("Reason"):
+            cause = _Q850.match(value)
+            if cause:
+                self.q850 = int(cause[1])
+        if isinstance(message, Response) and message.cseq.method == "INVITE":
+            sign = RoutingSign(
+                t_ms=t_ms,
+                status=message.status,
+                history_info=tuple(message.values("History-Info")),
+                diversion=tuple(message.values("Diversion")),
+                contacts=tuple(message.values("Contact")),
+            )
+            self.signs.append(sign)
+
+
+def now_iso() -> str:
+    """The wall clock in local time with offset, to the millisecond."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="milliseconds")

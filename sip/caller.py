@@ -1,0 +1,339 @@
+"""One outgoing call from its INVITE to its last acknowledgement.
+
+Events of the core and of the media engine are taken in as they come; `Caller.run` wakes on each of them,
+decides what is due (the ledger, the ACK, giving up, hanging up) and ends when the call is over. Deadlines
+are read off the facts anew at each wake, so a late or corrected fact (a first burst heard after the 180)
+moves them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.call_log import CallLog
+from sip.core import (
+    Answered,
+    Datagram,
+    Ended,
+    Event,
+    MessageReceived,
+    Negotiated,
+    OutgoingCall,
+    Provisional,
+    Refused,
+    Rejected,
+    SessionDescription,
+    TimedOut,
+    negotiate,
+)
+from sip.media import (
+    CaptureFailed,
+    FirstPacket,
+    HeardBlock,
+    MediaEvent,
+    MediaLost,
+    MediaSession,
+    RemoteMedia,
+)
+from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state
+from sip.progress.outcome import TONE_OUTCOMES
+from sip.transport import ClockSource, SipAgent
+
+log = logging.getLogger(__name__)
+
+Journal = Callable[[dict[str, Any]], Awaitable[None]]
+GATEWAY_TONE_MS = 8_000.0
+"""A failure tone that is the first sound this soon after an immediate 200 is the line's, not the answer's."""
+_LONGEST_WAIT_S = 3_600.0
+
+
+@dataclass(slots=True)
+class CallPlan:
+    """What the caller needs beside the facts."""
+
+    max_ring_s: float
+    max_talk_s: float
+    say: npt.NDArray[np.int16] | None = None
+    listener: LineListener = field(default_factory=LineListener)
+
+
+class Caller:
+    """Drives one call. It is the handler of its SIP events and of its media events."""
+
+    def __init__(
+        self,
+        agent: SipAgent,
+        session: MediaSession,
+        plan: CallPlan,
+        facts: CallLog,
+        journal: Journal | None,
+        stop: asyncio.Event | None,
+    ) -> None:
+        self._agent = agent
+        self._session = session
+        self._plan = plan
+        self._facts = facts
+        self._journal = journal
+        self._stop = stop
+        self._wake = asyncio.Event()
+        self._call: OutgoingCall
+        self._dialogs: dict[str, SessionDescription] = {}
+        self._journal_due = True
+        self._acknowledge_due = False
+        self._ending = False
+        self._over = False
+        self._played = False
+        self.codec: str | None = None
+
+    # -- the face ------------------------------------------------------------------------------------------------
+
+    async def run(self, call: OutgoingCall) -> None:
+        """Send the INVITE and see the call through; returns when nothing is left on the wire."""
+        self._call = call
+        watcher = asyncio.ensure_future(self._watch_stop()) if self._stop is not None else None
+        try:
+            await self._write_journal()
+            self._agent.flush()
+            while not self._over:
+                await self._step()
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+            self._agent.forget(call.call_id)
+
+    def heard(self) -> Heard:
+        """Return all that was heard until the end of the call."""
+        return self._plan.listener.finish(self._facts.ended_ms or 0.0)
+
+    # -- what comes in -------------------------------------------------------------------------------------------
+
+    def on_sent(self, datagram: Datagram, at: float) -> None:
+        """Take note of a message that left."""
+        first = self._facts.t0 is None
+        self._facts.sent(datagram, at)
+        if first and self._facts.t0 is not None:
+            self._session.begin(self._facts.t0)
+        if datagram.is_request and not datagram.retransmission and datagram.method in ("CANCEL", "BYE"):
+            self._end_at(at, "us")
+
+    def on_event(self, event: Event, clock: ClockSource) -> None:
+        """Take an event of the signalling core."""
+        facts = self._facts
+        match event:
+            case MessageReceived():
+                facts.received(event, clock)
+            case Provisional():
+                self._on_provisional(event)
+            case Answered():
+                self._on_answered(event)
+            case Rejected():
+                facts.status, facts.reason = event.status, event.reason
+                self._on_rejected(event)
+            case TimedOut():
+                facts.fail("no response to the INVITE within 32 s (Timer B)")
+                self._finish(event.at, "network")
+            case Refused():
+                facts.fail(f"the network refused the INVITE: {event.reason}", ours=True)
+                self._finish(event.at, "network")
+            case Ended():
+                self._finish(event.at, event.by)
+            case _:
+                pass
+        self._wake.set()
+
+    def on_media(self, event: MediaEvent) -> None:
+        """Take an event of the media engine."""
+        match event:
+            case HeardBlock():
+                self._plan.listener.push(event.start_ms, event.features, event.present)
+            case FirstPacket():
+                self._facts.note(event.at_ms, "media", what="first packet")
+            case MediaLost() | CaptureFailed():
+                what = "the media engine was lost" if isinstance(event, MediaLost) else "the recording failed"
+                self._facts.fail(f"{what}: {event.reason}", ours=True)
+            case _:
+                return
+        self._wake.set()
+
+    def _on_provisional(self, event: Provisional) -> None:
+        facts, t_ms = self._facts, self._facts.ms(event.at)
+        if facts.first_provisional_ms is None:
+            facts.first_provisional_ms = t_ms
+        if event.status == 180 and facts.first_180_ms is None:
+            facts.first_180_ms = t_ms
+        if event.status > 100:
+            self._journal_due = self._journal_due or event.dialog_key not in self._dialogs
+        if event.sdp is not None:
+            self._dialogs[event.dialog_key] = event.sdp
+            self._connect(event.sdp, final=False)
+
+    def _on_answered(self, event: Answered) -> None:
+        facts = self._facts
+        facts.connected_ms = facts.ms(event.at)
+        facts.status, facts.reason = event.response.status, event.response.reason
+        facts.crossed = event.after_cancel
+        self._journal_due = True
+        self._acknowledge_due = not event.after_cancel
+        self._ending = self._ending or event.after_cancel
+        # A 200 without SDP means the one its dialog gave before; some gateways change tags on the way.
+        sdp = event.sdp or self._dialogs.get(event.dialog_key) or next(iter(self._dialogs.values()), None)
+        if sdp is not None:
+            self._connect(sdp, final=True)
+        else:
+            facts.fail("the 200 brought no session description: no sound")
+
+    def _on_rejected(self, event: Rejected) -> None:
+        if event.status in (401, 407):
+            self._facts.fail(
+                f"the far side wants credentials that it accepts ({event.status} {event.reason})", ours=True
+            )
+        self._finish(event.at, "us" if self._ending else "them")
+
+    def _connect(self, sdp: SessionDescription, *, final: bool) -> None:
+        agreed = negotiate(sdp)
+        if agreed is None:
+            self._facts.fail("the far side's session description holds no G.711 audio that can be reached")
+            return
+        self.codec = agreed.codec
+        self._session.connect(_remote(agreed, final))
+
+    # -- what is due ---------------------------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        self._wake.clear()
+        if self._journal_due:
+            await self._write_journal()
+        if self._acknowledge_due:
+            self._acknowledge_due = False
+            self._call.acknowledge(time.monotonic())
+            self._agent.flush()
+        if self._over:
+            return
+        deadline = None if self._ending else self._decide()
+        timeout = _LONGEST_WAIT_S if deadline is None else max(0.0, deadline - time.monotonic())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout)
+
+    def _decide(self) -> float | None:
+        """End the call if that is due; else return the monotonic time at which it may be."""
+        facts = self._facts
+        if facts.t0 is None:
+            return None
+        if facts.our_failure or (self._stop is not None and self._stop.is_set()):
+            facts.interrupted = not facts.our_failure
+            return self._end("interrupted" if facts.interrupted else "our side failed")
+        heard = self._plan.listener.heard()
+        now_ms = facts.ms(time.monotonic())
+        state = answer_state(Signals(facts.first_180_ms, facts.connected_ms, now_ms), heard)
+        self._tell(state)
+        if self._failure_tone(state, heard):
+            return self._end(f"{facts.tone} tone")
+        limit_ms = self._limit_ms(state)
+        if limit_ms is not None and now_ms >= limit_ms:
+            facts.gave_up = state.state != "answered"
+            return self._end("not answered" if facts.gave_up else "talk time over")
+        self._say(state)
+        return None if limit_ms is None else facts.t0 + limit_ms / 1000
+
+    def _limit_ms(self, state: AnswerState) -> float | None:
+        if state.state == "answered" and state.answered_ms is not None:
+            return state.answered_ms + self._plan.max_talk_s * 1000
+        started_ms = state.ring_started_ms
+        if started_ms is None:
+            started_ms = self._facts.first_180_ms
+        if started_ms is None:
+            started_ms = self._facts.first_provisional_ms
+        if started_ms is None:
+            started_ms = self._facts.connected_ms
+        return None if started_ms is None else started_ms + self._plan.max_ring_s * 1000
+
+    def _failure_tone(self, state: AnswerState, heard: Heard) -> bool:
+        for tone in heard.recognised:
+            if tone.kind in TONE_OUTCOMES and self._before_answer(tone.start_ms, state, heard):
+                self._facts.tone, self._facts.tone_ms = tone.kind, tone.start_ms
+                return True
+        return False
+
+    def _before_answer(self, tone_ms: float, state: AnswerState, heard: Heard) -> bool:
+        connected_ms = self._facts.connected_ms
+        if connected_ms is None or state.state != "answered" or state.answered_ms is None:
+            return True
+        if tone_ms < connected_ms or (state.source == "in_band" and tone_ms <= state.answered_ms):
+            return True
+        # A gateway that sends its 200 at once and then the exchange's tone: nobody ever picked up.
+        rang = self._facts.first_180_ms is not None or any(b.start_ms < connected_ms for b in heard.bursts)
+        said = any(
+            s.kind in ("speech", "music", "announcement", "fax_ced", "noise")
+            and connected_ms <= s.start_ms < tone_ms
+            for s in heard.segments
+        )
+        return not rang and not said and tone_ms - connected_ms <= GATEWAY_TONE_MS
+
+    def _say(self, state: AnswerState) -> None:
+        if state.state == "answered" and not self._played and self._plan.say is not None:
+            self._played = True
+            self._session.play(self._plan.say)
+            self._facts.note(self._facts.ms(time.monotonic()), "prompt", what="started")
+
+    def _tell(self, state: AnswerState) -> None:
+        told = {entry.event for entry in self._facts.timeline}
+        if state.ring_started_ms is not None and "ring_started" not in told:
+            self._facts.note(state.ring_started_ms, "ring_started")
+        if state.state == "answered" and state.answered_ms is not None and "answered" not in told:
+            self._facts.note(state.answered_ms, "answered", source=state.source)
+
+    def _end(self, why: str) -> None:
+        """CANCEL, or BYE after the 200; the core knows which and when."""
+        now = time.monotonic()
+        self._ending = True
+        self._facts.note(self._facts.ms(now), "hang_up", why=why)
+        self._call.hang_up(now)
+        self._agent.flush()
+
+    def _end_at(self, at: float, by: str) -> None:
+        self._facts.ended_ms = self._facts.ms(at)
+        self._facts.ended_by = "us" if by == "us" else "them" if by == "them" else "network"
+
+    def _finish(self, at: float, by: str) -> None:
+        """The call is over on the wire. A BYE of ours ended it when it left, not when it was answered."""
+        if not (self._facts.connected_ms is not None and self._facts.ended_by == "us"):
+            answered_cancel = self._facts.ended_by == "us" and by != "us"
+            self._end_at(at, "us" if answered_cancel else by)
+        self._over = True
+
+    async def _write_journal(self) -> None:
+        self._journal_due = False
+        if self._journal is None:
+            return
+        try:
+            await self._journal(self._call.snapshot())
+        except Exception as error:
+            # The far side's handset matters more than our ledger: the call goes on and ends in order.
+            log.exception("the ledger could not be written")
+            self._facts.fail(f"the ledger could not be written: {error}", ours=True)
+
+    async def _watch_stop(self) -> None:
+        assert self._stop is not None
+        await self._stop.wait()
+        self._wake.set()
+
+
+def _remote(agreed: Negotiated, final: bool) -> RemoteMedia:
+    return RemoteMedia(
+        host=agreed.remote.host,
+        port=agreed.remote.port,
+        payload_type=agreed.payload_type,
+        codec="PCMU" if agreed.codec == "PCMU" else "PCMA",
+        ptime_ms=round(agreed.ptime_ms),
+        telephone_event_pt=agreed.telephone_event,
+        final=final,
+    )

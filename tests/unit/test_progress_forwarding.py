@@ -1,0 +1,103 @@
+"""Forwarding as signalling shows it: only what proves a diversion counts."""
+
+import pytest
+
+from sip.progress.forwarding import RoutingSign, classify_target, detect_forwarding, normalise_user, user_of
+
+DIALLED = "sip:05173212345@pbx.example"
+
+
+def sign(status: int = 180, **fields: tuple[str, ...]) -> RoutingSign:
+    return RoutingSign(t_ms=100.0, status=status, **fields)
+
+
+def test_nothing_is_nothing() -> None:
+    found = detect_forwarding(DIALLED, [sign(180), sign(200)])
+    assert (found.detected, found.grade, found.evidence) == (False, "none", ())
+
+
+def test_181_is_definitive_without_a_target() -> None:
+    found = detect_forwarding(DIALLED, [sign(181)])
+    assert (found.detected, found.grade, found.target, found.target_class) == (
+        True,
+        "definitive",
+        None,
+        "unknown",
+    )
+    assert [e.kind for e in found.evidence] == ["sip_181"]
+
+
+def test_redirection_to_a_mobile() -> None:
+    found = detect_forwarding(DIALLED, [sign(302, contacts=("<sip:13900001111@gw>;expires=60",))])
+    assert (found.grade, found.target, found.target_class) == ("definitive", "13900001111", "mobile")
+    assert found.evidence[0].kind == "redirect"
+
+
+def test_redirection_to_the_same_number_elsewhere_is_none() -> None:
+    contacts = ("<sip:+865173212345@other.example>",)
+    dialled = "sip:+86-517-3212345@pbx.example"
+    assert not detect_forwarding(dialled, [sign(302, contacts=contacts)]).evidence
+
+
+@pytest.mark.parametrize(
+    ("history", "condition"),
+    [
+        (("<sip:05173212345@a>;index=1", "<sip:013900001111@b;cause=302>;index=1.1"), "always"),
+        (("<sip:05173212345@a?Reason=SIP%3Bcause%3D486>;index=1", "<sip:8012@b>;index=1.1"), "busy"),
+        (("<sip:05173212345@a>;index=1", "<sip:8012@b;cause=408>;index=1.1"), "no_answer"),
+        (("<sip:05173212345@a>;index=1", "<sip:8012@b>;index=1.1;mp=1"), "unknown"),
+    ],
+)
+def test_history_with_a_diversion(history: tuple[str, ...], condition: str) -> None:
+    found = detect_forwarding(DIALLED, [sign(history_info=history)])
+    assert (found.grade, found.condition) == ("definitive", condition)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        ("<sip:05173212345@a>;index=1", "<sip:05173212345@b;cause=302>;index=1.1"),
+        ("<sip:05173212345@a>;index=1", "<sip:8012@b>;index=1.1;rc=1"),
+        ("<sip:05173212345@a>;index=1", "<sip:8012@b;cause=200>;index=1.1"),
+        ("garbage",),
+    ],
+)
+def test_history_that_proves_nothing(history: tuple[str, ...]) -> None:
+    assert not detect_forwarding(DIALLED, [sign(history_info=history)]).evidence
+
+
+def test_diversion_names_its_condition() -> None:
+    value = '"Office" <sip:05173212345@pbx>;reason=no-answer;counter=1'
+    found = detect_forwarding(DIALLED, [sign(200, diversion=(value,))])
+    assert (found.grade, found.condition, found.target) == ("definitive", "no_answer", None)
+
+
+def test_the_same_sign_twice_is_one_piece_of_evidence() -> None:
+    value = ("<sip:13900001111@b>;reason=unconditional",)
+    found = detect_forwarding(DIALLED, [sign(180, diversion=value), sign(200, diversion=value)])
+    assert len(found.evidence) == 1
+    assert (found.target, found.condition) == ("13900001111", "always")
+
+
+@pytest.mark.parametrize(
+    ("user", "plain"),
+    [
+        ("+8613900001111", "13900001111"),
+        ("008613900001111", "13900001111"),
+        ("013900001111", "13900001111"),
+        ("0517-321 2345", "05173212345"),
+        ("62", "62"),
+        ("Duty.Office", "duty.office"),
+        ("8012;phone-context=x", "8012"),
+    ],
+)
+def test_users_are_normalised(user: str, plain: str) -> None:
+    assert normalise_user(user) == plain
+
+
+def test_users_and_classes() -> None:
+    assert user_of("<tel:+86-139-0000-1111>;x=1") == "+86-139-0000-1111"
+    assert user_of("sip:h") is None
+    assert classify_target("+86 139 0000 1111") == "mobile"
+    assert classify_target("05173212345") == "other_fixed"
+    assert classify_target("reception") == "unknown"
