@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from sip.media.capture import Block, Capture, CaptureReader, read_capture
 from sip.media.client import MediaEngine, MediaSession
 from sip.media.errors import CaptureError, EngineLost, MediaError, SoundFileError
+from sip.media.g711 import decode, encode
 from sip.media.model import (
+    SAMPLE_RATE_HZ,
     CaptureFailed,
+    Codec,
     DtmfReceived,
     FirstPacket,
     HeardBlock,
     MediaEvent,
     MediaLost,
     MediaReport,
+    PayloadFormat,
     PlayFinished,
     RemoteMedia,
     SessionSpec,
 )
 
 __all__ = [
+    "SAMPLE_RATE_HZ",
+    "Block",
+    "Capture",
     "CaptureError",
     "CaptureFailed",
+    "CaptureReader",
+    "Codec",
     "DtmfReceived",
     "EngineLost",
     "FirstPacket",
@@ -30,8 +40,12 @@ __all__ = [
     "MediaLost",
     "MediaReport",
     "MediaSession",
+    "PayloadFormat",
     "PlayFinished",
     "RemoteMedia",
     "SessionSpec",
     "SoundFileError",
+    "decode",
+    "encode",
+    "read_capture",
 ]

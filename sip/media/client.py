@@ -3,51 +3,162 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from types import TracebackType
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sip.media.model import Address, MediaEvent, MediaReport, RemoteMedia, SessionSpec
+from sip.media.channel import Message, Unframer, frame
+from sip.media.errors import EngineLost, MediaError
+from sip.media.model import (
+    COLUMN_MS,
+    Address,
+    CaptureFailed,
+    DtmfReceived,
+    FirstPacket,
+    HeardBlock,
+    MediaEvent,
+    MediaLost,
+    MediaReport,
+    PlayFinished,
+    RemoteMedia,
+    SessionSpec,
+)
+
+_START_S: Final = 30.0
+"""Interpreter and numpy on a machine that is busy."""
+_END_S: Final = 3.0
+_SOUNDS_KEPT: Final = 64
+"""Prompts that stay in the engine for the next call."""
+_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class MediaSession:
     """One call's media. Made by `MediaEngine.open`."""
 
-    local: Address
-    """The bound UDP address, for the SDP."""
+    def __init__(
+        self, engine: MediaEngine, number: int, on_event: Callable[[MediaEvent], None] | None
+    ) -> None:
+        self.local: Address = ("", 0)
+        """The bound UDP address, for the SDP."""
+        self._engine = engine
+        self._number = number
+        self._queue: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
+        self._deliver = on_event or self._queue.put_nowait
+        self._opened: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
+        self._report: asyncio.Future[MediaReport] = asyncio.get_running_loop().create_future()
+        self._closing = False
 
     def begin(self, t0: float) -> None:
-        """Set the call's time 0: the `time.monotonic()` at which its first INVITE was handed over."""
-        raise NotImplementedError
+        """Set the call's time 0: the `time.monotonic()` at which its first INVITE was handed over.
+
+        Creates the capture. What arrives before it is not used; only the first call counts.
+        """
+        wall_time_s = time.time() - (time.monotonic() - t0)
+        self._engine.command("begin", self._number, float(t0), wall_time_s)
 
     def connect(self, remote: RemoteMedia) -> None:
         """Send to `remote` from now on. May be called again, once for each SDP answer."""
-        raise NotImplementedError
+        self._engine.command("connect", self._number, remote)
 
     def play(self, samples: npt.NDArray[np.int16], *, loop: bool = False) -> None:
-        """Play 8 kHz mono samples from the next packet on, in place of what plays now."""
-        raise NotImplementedError
+        """Play 8 kHz mono samples from the next packet on, in place of what plays now.
+
+        `PlayFinished` follows after the last sample, unless it loops, is replaced or stopped. An empty sound
+        is silence.
+        """
+        if len(samples) == 0:
+            self.stop()
+            return
+        key = self._engine.provide(np.ascontiguousarray(samples, np.int16).tobytes())
+        self._engine.command("play", self._number, key, loop)
 
     def stop(self) -> None:
         """Go back to sending silence."""
-        raise NotImplementedError
+        self._engine.command("stop", self._number)
 
-    def events(self) -> AsyncIterator[MediaEvent]:
+    async def events(self) -> AsyncIterator[MediaEvent]:
         """Yield what happens until the session is closed (only for sessions opened without `on_event`)."""
-        raise NotImplementedError
+        while (event := await self._queue.get()) is not None:
+            yield event
 
     async def close(self, end_ms: float) -> MediaReport:
-        """End the media at `end_ms` and return its counts once the capture is whole on its file."""
-        raise NotImplementedError
+        """End the media at `end_ms` and return its counts once the capture is whole on its file.
+
+        A second call returns the same report. When the engine is lost the report says so in `lost`, after the
+        writer has ended.
+        """
+        if not self._closing:
+            self._closing = True
+            self._engine.command("close", self._number, float(end_ms))
+        return await asyncio.shield(self._report)
+
+    # What the engine says
+
+    def opened(self, local: Address) -> None:
+        """Take the address that the engine bound."""
+        self.local = local
+        _settle(self._opened, local)
+
+    def refused(self, reason: str) -> None:
+        """Take the reason why there is no socket."""
+        if not self._opened.done():
+            self._opened.set_exception(MediaError(reason))
+
+    def happened(self, event: MediaEvent) -> None:
+        """Deliver an event."""
+        self._deliver(event)
+
+    def closed(self, report: MediaReport) -> None:
+        """Take the final counts."""
+        _settle(self._report, report)
+        self._queue.put_nowait(None)
+
+    def lost(self, reason: str) -> None:
+        """Learn that the engine is gone."""
+        if not self._opened.done():
+            self._opened.set_exception(EngineLost(reason))
+        elif not self._report.done():
+            self.happened(MediaLost(reason))
+
+    async def wait_open(self) -> None:
+        """Return when the socket is bound; `MediaError` when it cannot be."""
+        await self._opened
+
+
+def _settle(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
 
 
 class MediaEngine:
     """The media engine process, as its parent sees it."""
 
-    lost: asyncio.Future[str]
-    """Done, with the reason, when the engine or its writer died unexpectedly."""
+    def __init__(self, on_lost: Callable[[str], None] | None) -> None:
+        loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[str] = loop.create_future()
+        """Done, with the reason, when the engine or its writer died unexpectedly."""
+        self.pid = 0
+        self.writer_pid: int | None = None
+        self._on_lost = on_lost
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._writer_gone: asyncio.Future[None] = loop.create_future()
+        self._sessions: dict[int, MediaSession] = {}
+        self._numbers = 0
+        self._sounds: OrderedDict[bytes, None] = OrderedDict()
+        self._ended = False
+        self._closing = False
 
     @classmethod
     async def start(
@@ -58,18 +169,87 @@ class MediaEngine:
         capacity: int = 256,
         on_lost: Callable[[str], None] | None = None,
     ) -> MediaEngine:
-        """Spawn the engine, and its writer when captures are wanted."""
-        raise NotImplementedError
+        """Spawn the engine, and its writer when captures are wanted.
+
+        `bank` is the `module:Class` of the features (None: no session is analysed), `capacity` the number of
+        sessions that can be open at once. `MediaError` when it does not come up.
+        """
+        engine = cls(on_lost)
+        await engine._spawn(writer, bank, capacity)
+        try:
+            await asyncio.wait_for(engine._ready, _START_S)
+        except TimeoutError:
+            engine._process.kill()
+            await engine.close()
+            raise MediaError(f"the media engine did not start within {_START_S:.0f} s") from None
+        except EngineLost:
+            await engine.close()
+            raise MediaError("the media engine ended while starting; see its standard error") from None
+        return engine
+
+    async def _spawn(self, writer: bool, bank: str | None, capacity: int) -> None:
+        ours, theirs = socket.socketpair()
+        alive, held = os.pipe()
+        command = [sys.executable, "-m", "sip.media.engine", "--parent", str(theirs.fileno())]
+        command += ["--alive", str(held), "--capacity", str(capacity)]
+        command += ["--bank", bank] if bank else []
+        command += ["--writer"] if writer else []
+        self._process = _spawn(command, [theirs.fileno(), held])
+        theirs.close()
+        os.close(held)
+        self.pid = self._process.pid
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: _EndWatcher(self._writer_gone), os.fdopen(alive, "rb", 0))
+        await loop.create_connection(lambda: _Link(self), sock=ours)
 
     async def open(
         self, spec: SessionSpec, on_event: Callable[[MediaEvent], None] | None = None
     ) -> MediaSession:
-        """Bind a socket for a call; `MediaError` names what cannot be had."""
-        raise NotImplementedError
+        """Bind a socket for a call; `MediaError` names what cannot be had, `EngineLost` when the engine is gone.
+
+        Events go to `on_event`, called in the event loop, or else to `MediaSession.events`.
+        """
+        if self._ended:
+            raise EngineLost("the media engine is not running")
+        self._numbers += 1
+        session = self._sessions[self._numbers] = MediaSession(self, self._numbers, on_event)
+        capture = str(spec.capture.absolute()) if spec.capture else None
+        self.command("open", self._numbers, spec.bind_host, spec.port_range, capture, spec.analyse)
+        try:
+            await session.wait_open()
+        except MediaError:
+            self._sessions.pop(session._number, None)
+            raise
+        return session
+
+    def provide(self, pcm: bytes) -> bytes:
+        """Make a sound known to the engine; return its key."""
+        key = hashlib.blake2b(pcm, digest_size=16).digest()
+        if key not in self._sounds:
+            self.command("sound", key, pcm)
+        self._sounds[key] = None
+        self._sounds.move_to_end(key)
+        if len(self._sounds) > _SOUNDS_KEPT:
+            self.command("drop", self._sounds.popitem(last=False)[0])
+        return key
+
+    def command(self, *message: object) -> None:
+        """Send a command; it is dropped when the engine is gone, which `lost` tells."""
+        if not self._ended:
+            self._transport.write(frame(message))
 
     async def close(self) -> None:
-        """End the engine: open sessions are closed, captures are written out, both processes are gone."""
-        raise NotImplementedError
+        """End the engine: its sockets are closed, captures are written out, both processes are gone."""
+        self._closing = True
+        if not self._transport.is_closing():
+            self._transport.close()
+        try:
+            await asyncio.to_thread(self._process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._writer_gone), _END_S)
 
     async def __aenter__(self) -> MediaEngine:
         return self
@@ -78,3 +258,119 @@ class MediaEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    # What the engine says
+
+    def linked(self, transport: asyncio.WriteTransport) -> None:
+        """Take the connection to the engine."""
+        self._transport = transport
+
+    def told(self, message: Message) -> None:
+        """Take a message of the engine."""
+        verb, *rest = message
+        if verb == "ready":
+            self.writer_pid = rest[0]
+            _settle(self._ready, None)
+        elif verb == "writer_lost":
+            self._lose("the capture writer died")
+        elif (session := self._sessions.get(rest[0])) is not None:
+            self._told_session(session, verb, *rest[1:])
+
+    def _told_session(self, session: MediaSession, verb: str, *rest: Any) -> None:
+        if verb == "heard":
+            session.happened(_heard_block(*rest))
+        elif verb == "opened":
+            session.opened(rest[0])
+        elif verb == "refused":
+            session.refused(rest[0])
+        elif verb == "closed":
+            self._sessions.pop(session._number)
+            session.closed(rest[0])
+        else:
+            session.happened(_EVENTS[verb](*rest))
+
+    def unlinked(self) -> None:
+        """Learn that the connection to the engine has ended."""
+        self._ended = True
+        reason = "the media engine was closed" if self._closing else "the media engine died"
+        if not self._ready.done():
+            self._ready.set_exception(EngineLost(reason))
+        self._lose(reason)
+        self._unlinked = asyncio.ensure_future(self._abandon(reason))
+
+    def _lose(self, reason: str) -> None:
+        if not self._closing and not self.lost.done():
+            self.lost.set_result(reason)
+            if self._on_lost is not None:
+                self._on_lost(reason)
+        for session in list(self._sessions.values()):
+            session.lost(reason)
+
+    async def _abandon(self, reason: str) -> None:
+        """Close the sessions that nobody answers for any more, once the writer has written what it had."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._writer_gone), _END_S)
+        for session in list(self._sessions.values()):
+            session.closed(MediaReport(lost=reason))
+        self._sessions.clear()
+
+
+_EVENTS: Final[dict[str, Callable[..., MediaEvent]]] = {
+    "first": FirstPacket,
+    "digit": DtmfReceived,
+    "finished": PlayFinished,
+    "capture_failed": CaptureFailed,
+}
+
+
+def _heard_block(column: int, count: int, features: bytes, present: bytes) -> HeardBlock:
+    return HeardBlock(
+        start_ms=float(column * COLUMN_MS),
+        features=np.frombuffer(features, np.float32).reshape(count, -1),
+        present=np.frombuffer(present, np.bool_),
+    )
+
+
+def _spawn(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        pass_fds=inherited,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=_environment(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Return the engine's environment: this source tree first, and one thread for numpy's linear algebra."""
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+class _Link(asyncio.Protocol):
+    """The connection to the engine."""
+
+    def __init__(self, engine: MediaEngine) -> None:
+        self._engine = engine
+        self._unframer = Unframer()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._engine.linked(transport)
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._unframer.feed(data):
+            self._engine.told(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._engine.unlinked()
+
+
+class _EndWatcher(asyncio.Protocol):
+    """Waits for the end of a pipe that a process holds open as long as it lives."""
+
+    def __init__(self, gone: asyncio.Future[None]) -> None:
+        self._gone = gone
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _settle(self._gone, None)

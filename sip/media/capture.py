@@ -1,0 +1,180 @@
+"""The raw sound of a call on disk, as the writer leaves it.
+
+A capture is a header and blocks, only ever appended. Each block stands for itself and carries a checksum, so
+a file that was cut off anywhere, or damaged in the middle, still yields every whole block:
+
+```
+header  8s "DUTYRING"  u16 version  u16 0  f64 wall time of time 0 (seconds, 0 = unknown)  u32 CRC-32 of all
+before block   4s "blk:"  u8 kind  u8 codec  u16 0  i64 position  u32 length  u32 CRC-32 of (kind .. length,
+payload)  payload
+```
+
+All numbers are little-endian; a position counts 8 kHz samples since the call's time 0. Kinds: 1 heard and 2
+sent sound (payload: one G.711 code per sample), 3 the call was still going on at `position`, 4 it ended
+there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.media.errors import CaptureError
+from sip.media.g711 import CODECS, decode
+from sip.media.model import SAMPLE_RATE_HZ, Codec
+
+BlockKind = Literal["heard", "sent", "alive", "ended"]
+_KINDS: Final[tuple[BlockKind, ...]] = ("heard", "sent", "alive", "ended")
+_VERSION: Final = 1
+_MAGIC: Final = b"DUTYRING"
+_SYNC: Final = b"blk:"
+_HEADER: Final = struct.Struct("<8sHHd")
+_BLOCK: Final = struct.Struct("<BBHqI")
+_CRC: Final = struct.Struct("<I")
+_OVERHEAD: Final = len(_SYNC) + _BLOCK.size + _CRC.size
+_LONGEST: Final = 1 << 20
+"""No block holds more codes than this; a larger length is damage."""
+_LONGEST_CALL: Final = 24 * 3600 * SAMPLE_RATE_HZ
+"""A position beyond a day is damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a capture."""
+
+    kind: BlockKind
+    position: int
+    codec: Codec = "PCMA"
+    codes: bytes = b""
+
+    @property
+    def end(self) -> int:
+        """The position after its last sample."""
+        return self.position + len(self.codes)
+
+    def pack(self) -> bytes:
+        """Return the block as it stands in the file."""
+        head = _BLOCK.pack(
+            _KINDS.index(self.kind) + 1, CODECS.index(self.codec), 0, self.position, len(self.codes)
+        )
+        return b"".join((_SYNC, head, _CRC.pack(zlib.crc32(self.codes, zlib.crc32(head))), self.codes))
+
+
+def pack_header(wall_time_s: float = 0.0) -> bytes:
+    """Return the header of a new capture."""
+    head = _HEADER.pack(_MAGIC, _VERSION, 0, wall_time_s)
+    return head + _CRC.pack(zlib.crc32(head))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """Both sides of a call from its time 0, silence where there was none."""
+
+    left: npt.NDArray[np.int16]
+    """Us as sent, 8 kHz."""
+    right: npt.NDArray[np.int16]
+    """Them as heard, 8 kHz, as long as `left`."""
+    wall_time_s: float | None
+    """Unix time of time 0."""
+    ended: bool
+    """Whether the call was closed; False after a crash."""
+    notes: tuple[str, ...] = field(default=())
+    """What is damaged."""
+
+    @property
+    def duration_ms(self) -> float:
+        """How long the call is known to have lasted."""
+        return len(self.left) * 1000 / SAMPLE_RATE_HZ
+
+
+class CaptureReader:
+    """Walks through the blocks of an open capture; `notes` says afterwards what had to be skipped."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self.notes: list[str] = []
+        self.wall_time_s = self._read_header()
+
+    def _read_header(self) -> float | None:
+        data = self._file.read(_HEADER.size + _CRC.size)
+        if data[: len(_MAGIC)] != _MAGIC[: len(data)]:
+            raise CaptureError(self._path, "is not a DutyRing capture")
+        if len(data) < _HEADER.size + _CRC.size:
+            self.notes.append("cut off within its header")
+            return None
+        _, version, _, wall_time_s = _HEADER.unpack_from(data)
+        if version != _VERSION:
+            raise CaptureError(self._path, f"is of version {version}, this program reads version {_VERSION}")
+        if zlib.crc32(data[: _HEADER.size]) != _CRC.unpack_from(data, _HEADER.size)[0]:
+            self.notes.append("damaged header")
+            return None
+        return wall_time_s or None
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield every whole block, in the order of the file."""
+        while lead := self._file.read(_OVERHEAD):
+            start = self._file.tell() - len(lead)
+            block = self._block(lead)
+            if block is not None:
+                yield block
+            elif not self._resume(start + 1):
+                self.notes.append(f"ends in the middle of a block at byte {start}")
+                return
+            else:
+                self.notes.append(f"damaged at byte {start}")
+
+    def _block(self, lead: bytes) -> Block | None:
+        if len(lead) < _OVERHEAD or not lead.startswith(_SYNC):
+            return None
+        head = lead[len(_SYNC) : -_CRC.size]
+        kind, codec, _, position, length = _BLOCK.unpack(head)
+        if length > _LONGEST:
+            return None
+        codes = self._file.read(length)
+        if len(codes) < length or zlib.crc32(codes, zlib.crc32(head)) != _CRC.unpack(lead[-_CRC.size :])[0]:
+            return None
+        if not (1 <= kind <= len(_KINDS) and codec < len(CODECS) and 0 <= position < _LONGEST_CALL):
+            return None
+        return Block(_KINDS[kind - 1], position, CODECS[codec], codes)
+
+    def _resume(self, start: int) -> bool:
+        """Move to the next place that looks like a block, from byte `start` on."""
+        self._file.seek(start)
+        keep = len(_SYNC) - 1
+        tail = b""
+        while data := self._file.read(1 << 16):
+            found = (tail + data).find(_SYNC)
+            if found >= 0:
+                self._file.seek(start - len(tail) + found)
+                return True
+            start += len(data)
+            tail = (tail + data)[-keep:]
+        return False
+
+
+def read_capture(path: Path) -> Capture:
+    """Return a capture's sound as far as it is whole; `CaptureError` when there is none."""
+    try:
+        with path.open("rb") as file:
+            reader = CaptureReader(file, path)
+            blocks = list(reader.blocks())
+    except OSError as error:
+        raise CaptureError(path, error.strerror or str(error)) from error
+    length = max((block.end for block in blocks), default=0)
+    ends = [block.position for block in blocks if block.kind == "ended"]
+    sides = {"sent": np.zeros(length, np.int16), "heard": np.zeros(length, np.int16)}
+    for block in blocks:
+        if block.codes:
+            sides[block.kind][block.position : block.end] = decode(block.codes, block.codec)
+    length = ends[-1] if ends else length
+    return Capture(
+        sides["sent"][:length], sides["heard"][:length], reader.wall_time_s, bool(ends), tuple(reader.notes)
+    )
