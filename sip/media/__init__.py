@@ -21,6 +21,7 @@ from sip.media.model import (
     RemoteMedia,
     SessionSpec,
 )
+from sip.media.sounds import load_prompt
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -47,5 +48,6 @@ __all__ = [
     "SoundFileError",
     "decode",
     "encode",
+    "load_prompt",
     "read_capture",
 ]

@@ -38,8 +38,10 @@ class Writer:
         return []
 
     def _open(self, session: int, path: str, wall_time_s: float) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._files[session] = descriptor, path
+        if os.fstat(descriptor).st_size:
+            raise FileExistsError(errno.EEXIST, "the file holds something already", path)
         self._append(session, pack_header(wall_time_s))
 
     def _append(self, session: int, data: bytes) -> None:
