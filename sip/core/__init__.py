@@ -1,5 +1,9 @@
-"""Sans-IO SIP signalling: bytes and a clock in, events and bytes out. Imports no asyncio, socket, time or logging."""
+"""Sans-IO SIP signalling: bytes and a clock in, events and bytes out.
 
+Imports no asyncio, socket, time or logging; a test holds that.
+"""
+
+from .endpoint import Endpoint
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError, SipError
 from .events import (
     Acknowledged,
@@ -20,6 +24,8 @@ from .events import (
     TimedOut,
 )
 from .framing import Message, Request, Response, parse_message
+from .incoming import IncomingCall, IncomingState
+from .outgoing import OutgoingCall, OutgoingState
 from .sdp import (
     Negotiated,
     PayloadType,
@@ -41,10 +47,13 @@ __all__ = [
     "Credentials",
     "Datagram",
     "Ended",
+    "Endpoint",
     "Event",
     "ForkAnswered",
     "HeaderList",
+    "IncomingCall",
     "IncomingInvite",
+    "IncomingState",
     "Invite",
     "LocalProtocolError",
     "Malformed",
@@ -52,6 +61,8 @@ __all__ = [
     "MessageReceived",
     "NameAddress",
     "Negotiated",
+    "OutgoingCall",
+    "OutgoingState",
     "PayloadType",
     "ProtocolError",
     "Provisional",

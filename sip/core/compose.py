@@ -1,0 +1,172 @@
+"""Messages to bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .errors import LocalProtocolError
+from .framing import Request, decode
+from .types import Address, HeaderList
+from .values import split_outside
+
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
+    183: "Session Progress",
+    200: "OK",
+    202: "Accepted",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
+    305: "Use Proxy",
+    380: "Alternative Service",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    410: "Gone",
+    415: "Unsupported Media Type",
+    420: "Bad Extension",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    484: "Address Incomplete",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    600: "Busy Everywhere",
+    603: "Decline",
+    604: "Does Not Exist Anywhere",
+    606: "Not Acceptable",
+    607: "Unwanted",
+    608: "Rejected",
+}
+"""The usual reason phrases (RFC 3261 section 21, RFC 8197, RFC 8688)."""
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+ALLOW = ", ".join(METHODS)
+"""What we understand. PRACK is absent: `Supported` never lists 100rel."""
+MAX_FORWARDS = ("Max-Forwards", "70")
+SDP_TYPE = ("Content-Type", "application/sdp")
+
+
+@dataclass(frozen=True, slots=True)
+class OutRequest:
+    """A request of ours, kept in parts so that its ACK, its CANCEL and its retry can be made from it."""
+
+    method: str
+    uri: str
+    via: str
+    branch: str
+    from_: str
+    to: str
+    call_id: str
+    cseq: int
+    route: tuple[str, ...] = ()
+    """Values of Route, with angle brackets."""
+    headers: HeaderList = ()
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the bytes; raises `LocalProtocolError` if a value holds a line break."""
+        fields: list[tuple[str, str]] = [("Via", self.via), MAX_FORWARDS]
+        fields += [("Route", value) for value in self.route]
+        fields += [
+            ("From", self.from_),
+            ("To", self.to),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.cseq} {self.method}"),
+            *self.headers,
+        ]
+        return encode(f"{self.method} {self.uri} SIP/2.0", fields, self.body)
+
+    def ack(self, to_tag: str) -> OutRequest:
+        """Return the ACK of a 3xx-6xx response (RFC 3261 section 17.1.1.3): same branch, same route."""
+        return replace(self, method="ACK", to=with_tag(self.to, to_tag), headers=(), body=b"")
+
+    def cancel(self, reason: HeaderList = ()) -> OutRequest:
+        """Return the CANCEL (RFC 3261 section 9.1): same branch, same route, To without tag."""
+        return replace(self, method="CANCEL", headers=reason, body=b"")
+
+
+def with_tag(address: str, tag: str) -> str:
+    """Return a From or To value with the tag, unchanged without one."""
+    return f"{address};tag={tag}" if tag else address
+
+
+def encode(start: str, fields: list[tuple[str, str]], body: bytes) -> bytes:
+    """Return the bytes of a message; raises `LocalProtocolError` if a value holds a line break."""
+    lines = [start, *[f"{name}: {value}" for name, value in fields], f"Content-Length: {len(body)}"]
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise LocalProtocolError("a header value must not hold a line break")
+    return (head + "\r\n\r\n").encode("utf-8", "replace") + body
+
+
+def respond(
+    request: Request,
+    source: Address,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str = "",
+    headers: HeaderList = (),
+    body: bytes = b"",
+) -> bytes:
+    """Return a response to the request (RFC 3261 section 8.2.6), its copied values byte for byte as they came."""
+    phrase = reason if reason is not None else REASONS.get(status, "")
+    _check_line(phrase)
+    lines = [f"SIP/2.0 {status} {phrase}".encode()]
+    vias = request.raw_values("via")
+    lines.append(b"Via: " + _received(vias[0], request, source))
+    lines += [b"Via: " + value for value in vias[1:]]
+    if 100 < status < 300:
+        lines += [b"Record-Route: " + value for value in request.raw_values("record-route")]
+    lines.append(b"From: " + request.raw_values("from")[0])
+    tagged = b";tag=" + to_tag.encode() if to_tag and not request.to.tag else b""
+    lines.append(b"To: " + request.raw_values("to")[0] + tagged)
+    lines.append(b"Call-ID: " + request.raw_values("call-id")[0])
+    lines.append(b"CSeq: " + request.raw_values("cseq")[0])
+    for name, value in headers:
+        _check_line(name + value)
+        lines.append(f"{name}: {value}".encode("utf-8", "replace"))
+    lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def response_destination(request: Request, source: Address) -> Address:
+    """Return where responses go: the source itself with `rport` (RFC 3581), else its host and the port of Via."""
+    if "rport" in request.via.parameters:
+        return source
+    return Address(source.host, request.via.port or 5060)
+
+
+def _received(value: bytes, request: Request, source: Address) -> bytes:
+    """Add `received` and the value of `rport` to the topmost Via (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    via = request.via
+    if "rport" not in via.parameters and via.host == source.host:
+        return value
+    first, *others = split_outside(decode(value), ",")
+    kept = [
+        piece
+        for piece in split_outside(first, ";")
+        if piece.partition("=")[0].strip().lower() not in ("rport", "received")
+    ]
+    kept.append(f"received={source.host}")
+    if "rport" in via.parameters:
+        kept.append(f"rport={source.port}")
+    return ", ".join([";".join(kept), *others]).encode("utf-8", "replace")
+
+
+def _check_line(text: str) -> None:
+    if "\r" in text or "\n" in text:
+        raise LocalProtocolError("a header value must not hold a line break")

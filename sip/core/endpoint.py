@@ -1,0 +1,252 @@
+"""One SIP endpoint on one local address, driven from outside by bytes and a clock."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from .call import ACCEPT, KNOWN_ELSEWHERE, Call
+from .caller import Caller
+from .compose import ALLOW, METHODS
+from .dialog import Dialog, DialogKey
+from .digest import Verifier
+from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .events import Event, IncomingInvite, Malformed, MessageReceived, Stray
+from .framing import Request, Response, parse_message
+from .incoming import IncomingCall
+from .outgoing import OutgoingCall
+from .recovery import Recovery
+from .sdp import parse_sdp
+from .transactions import ServerTransaction, State, Step, invite_key, server_key
+from .types import Address, Datagram, Invite, Timers
+from .wire import ServerKey, Wire
+
+
+def _token() -> str:
+    return secrets.token_hex(8)
+
+
+class Endpoint:
+    """Places and takes calls.
+
+    `local` is the address that others reach us at: it stands in Via and Contact, so it must name a host, not `0.0.0.0`. `token` makes the
+    random tokens of tags, branches and Call-IDs; tests give their own.
+    """
+
+    def __init__(
+        self,
+        local: Address,
+        *,
+        user_agent: str = "DutyRing",
+        timers: Timers | None = None,
+        transport: str = "UDP",
+        auto_trying: bool = True,
+        token: Callable[[], str] = _token,
+    ) -> None:
+        self.wire = Wire(local, transport, user_agent, timers or Timers(), token)
+        self.dialogs: dict[DialogKey, tuple[Call, Dialog]] = {}
+        self.verifier = Verifier(secrets.token_bytes(16))
+        self._auto_trying = auto_trying
+        self._callers: dict[str, Caller] = {}
+        self._incoming: dict[ServerKey, IncomingCall] = {}
+        self._invites: set[tuple[str, str, int]] = set()
+        """Call-ID, From-tag and number of the INVITEs being served, to know merged ones (section 8.2.2.2)."""
+
+    @property
+    def local(self) -> Address:
+        """Our address."""
+        return self.wire.local
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing at all is left: no transaction, dialog, call or timer."""
+        wire = self.wire
+        return not (
+            wire.clients or wire.servers or self.dialogs or self._callers or self._incoming or len(wire.queue)
+        )
+
+    # Outwards
+
+    def place_call(self, invite: Invite, now: float) -> OutgoingCall:
+        """Start a call; its INVITE is among the next datagrams.
+
+        Raises `LocalProtocolError` if the target is not a URI, a header holds a line break, or the Call-ID is in use.
+        """
+        if invite.call_id is not None and invite.call_id in self._callers:
+            raise LocalProtocolError(f"the Call-ID {invite.call_id} is in use")
+        call = OutgoingCall(self, invite, now)
+        self._callers[call.call_id] = call
+        return call
+
+    def recover(self, snapshot: dict[str, Any], now: float) -> str:
+        """End a call that another process left behind, from its `OutgoingCall.snapshot()`; returns its Call-ID.
+
+        `Ended` follows when the far side has confirmed or 64*T1 have passed. Raises `LocalProtocolError` for anything else.
+        """
+        if isinstance(snapshot, dict) and snapshot.get("call_id") in self._callers:
+            raise LocalProtocolError("this call is alive here")
+        recovery = Recovery(self, snapshot, now)
+        self._callers[recovery.call_id] = recovery
+        return recovery.call_id
+
+    def take_datagrams(self) -> list[Datagram]:
+        """Return and forget the bytes to send, in order."""
+        taken, self.wire.datagrams = self.wire.datagrams, []
+        return taken
+
+    def take_events(self) -> list[Event]:
+        """Return and forget what happened, in order."""
+        taken, self.wire.events = self.wire.events, []
+        return taken
+
+    # Inwards
+
+    def deadline(self) -> float | None:
+        """Return when `advance` is due, None if nothing waits."""
+        return self.wire.queue.deadline()
+
+    def advance(self, now: float) -> None:
+        """Let the clock reach `now`."""
+        self.wire.queue.advance(now)
+
+    def refused(self, destination: Address, at: float, reason: str) -> None:
+        """The network refused what we sent there: ends the requests that have had no response."""
+        for transaction in list(self.wire.unanswered.get(destination, {}).values()):
+            transaction.fail(reason, at)
+
+    def receive(self, data: bytes, source: Address, at: float) -> None:
+        """Take one datagram; never raises for its content."""
+        if not data.strip(b"\r\n\0 "):
+            return
+        try:
+            message = parse_message(data)
+            if isinstance(message, Response):
+                self._on_response(message, source, at)
+            else:
+                self._on_request(message, source, at)
+        except RemoteProtocolError as error:
+            self.wire.emit(Malformed(None, at, source, str(error)))
+        except (ProtocolError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+            self.wire.emit(Malformed(None, at, source, f"internal error: {error!r}"))
+
+    def forget(self, call: Call) -> None:
+        """Drop a call that has ended; called by the call itself."""
+        if self._callers.get(call.call_id) is call:
+            del self._callers[call.call_id]
+
+    # Responses
+
+    def _on_response(self, response: Response, source: Address, at: float) -> None:
+        transaction = self.wire.clients.get((response.via.branch, response.cseq.method))
+        if transaction is not None and transaction.request.call_id == response.call_id:
+            repeated = transaction.is_repeat(response)
+            self.wire.emit(MessageReceived(response.call_id, at, response, source, repeated))
+            if not (repeated and response.status < 200):
+                transaction.receive(response, at)
+            return
+        caller = self._callers.get(response.call_id)
+        if caller is not None and response.cseq.method == "INVITE" and response.from_.tag == caller.local_tag:
+            self.wire.emit(MessageReceived(response.call_id, at, response, source, False))
+            caller.on_late(response, at)
+            return
+        self.wire.emit(Stray(None, at, response, source))
+
+    # Requests
+
+    def _on_request(self, request: Request, source: Address, at: float) -> None:
+        known = self.wire.servers.get(server_key(request))
+        if request.method == "ACK":
+            self._on_ack(request, known, source, at)
+        elif known is not None:
+            self.wire.emit(MessageReceived(known.call_id, at, request, source, True))
+            known.step(Step.REQUEST, at)
+        elif request.method == "CANCEL":
+            self._on_cancel(request, source, at)
+        elif request.to.tag:
+            self._on_dialog_request(request, source, at)
+        elif request.method == "INVITE":
+            self._on_invite(request, source, at)
+        else:
+            self._on_other(request, source, at)
+
+    def _on_ack(self, request: Request, known: ServerTransaction | None, source: Address, at: float) -> None:
+        if known is not None and known.state in (State.COMPLETED, State.CONFIRMED):
+            repeated = not known.step(Step.ACK, at)
+            self.wire.emit(MessageReceived(known.call_id, at, request, source, repeated))
+            return
+        found = self.dialogs.get((request.call_id, request.to.tag, request.from_.tag))
+        if found is None:
+            self.wire.emit(Stray(None, at, request, source))
+        else:
+            found[0].on_ack(request, source, at)
+
+    def _on_cancel(self, request: Request, source: Address, at: float) -> None:
+        call = self._incoming.get(invite_key(request))
+        if call is None:
+            self._refuse(request, source, 481, at)
+            return
+        transaction = ServerTransaction(self.wire, request, source, call.call_id, at)
+        self.wire.emit(MessageReceived(call.call_id, at, request, source, False))
+        transaction.respond(200, at, to_tag=call.local_tag)
+        call.on_cancel(request, at)
+
+    def _on_dialog_request(self, request: Request, source: Address, at: float) -> None:
+        found = self.dialogs.get((request.call_id, request.to.tag, request.from_.tag))
+        if found is None:
+            self._refuse(request, source, 481, at)
+            return
+        call, dialog = found
+        transaction = ServerTransaction(self.wire, request, source, call.call_id, at)
+        call.on_request(dialog, request, transaction, source, at)
+
+    def _on_invite(self, request: Request, source: Address, at: float) -> None:
+        mark = (request.call_id, request.from_.tag, request.cseq.number)
+        if mark in self._invites:
+            self._refuse(request, source, 482, at)
+            return
+        required = [option for option in request.values("require") if option]
+        if required:
+            self._refuse(request, source, 420, at, (("Unsupported", ", ".join(required)),))
+            return
+        transaction = ServerTransaction(self.wire, request, source, request.call_id, at)
+        call = IncomingCall(self, request, transaction, source)
+        self._incoming[transaction.key] = call
+        self._invites.add(mark)
+
+        def over() -> None:
+            self._incoming.pop(transaction.key, None)
+            self._invites.discard(mark)
+
+        transaction.on_over = over
+        if self._auto_trying:
+            transaction.respond(100, at)
+        self.wire.emit(MessageReceived(request.call_id, at, request, source, False))
+        sdp = request.sdp_body
+        self.wire.emit(
+            IncomingInvite(request.call_id, at, call, request, source, parse_sdp(sdp) if sdp else None)
+        )
+
+    def _on_other(self, request: Request, source: Address, at: float) -> None:
+        allow = ("Allow", ALLOW)
+        if request.method == "OPTIONS":
+            self._refuse(request, source, 200, at, (allow, ACCEPT, ("Supported", "histinfo")))
+        elif request.method in ("BYE", "INFO", "UPDATE"):
+            self._refuse(request, source, 481, at)
+        elif request.method in METHODS or request.method in KNOWN_ELSEWHERE:
+            self._refuse(request, source, 405, at, (allow,))
+        else:
+            self._refuse(request, source, 501, at, (allow,))
+
+    def _refuse(
+        self,
+        request: Request,
+        source: Address,
+        status: int,
+        at: float,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer a request that belongs to no call."""
+        self.wire.emit(Stray(None, at, request, source))
+        transaction = ServerTransaction(self.wire, request, source, None, at)
+        transaction.respond(status, at, to_tag=self.wire.token(), headers=headers)

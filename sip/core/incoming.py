@@ -1,0 +1,271 @@
+"""The incoming call: the far end of a spot check, as the simulated lines play it, and whatever rings our own phone.
+
+100 Trying is sent at once. A CANCEL is answered with 200 and the INVITE with 487, unless `ignore_cancel` says that this line answers all
+the same. A 2xx is repeated until its ACK; without one the call is hung up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from .call import Call
+from .compose import ALLOW, REASONS, SDP_TYPE
+from .dialog import Dialog
+from .digest import Verification
+from .errors import LocalProtocolError
+from .events import Cancelled
+from .framing import Request
+from .transactions import ServerTransaction
+from .types import Address, HeaderList
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+
+class IncomingState(StrEnum):
+    """Where an incoming call stands."""
+
+    PROCEEDING = "Proceeding"
+    ANSWERED = "Answered"
+    """Our 2xx waits for its ACK."""
+    HANG_UP_WANTED = "HangUpWanted"
+    """To be hung up as soon as the ACK is here: BYE may not overtake it (RFC 3261 section 15)."""
+    CONFIRMED = "Confirmed"
+    HANGING_UP = "HangingUp"
+    ENDED = "Ended"
+
+
+class IncomingStep(StrEnum):
+    """What may happen to an incoming call."""
+
+    ANSWER = "answer()"
+    REJECT = "reject() or challenge()"
+    HANG_UP = "hang_up()"
+    CANCEL = "CANCEL"
+    ACK = "ACK"
+    ACK_TIMEOUT = "64*T1 without ACK"
+    BYE = "BYE"
+    BYE_DONE = "our BYE answered or given up"
+
+
+class IncomingAct(StrEnum):
+    """What an incoming call does on a step."""
+
+    SEND_487 = "487"
+    SEND_480 = "480"
+    SEND_BYE = "BYE"
+    TELL_ENDED_US = "tell Ended by us"
+    TELL_ENDED_THEM = "tell Ended by them"
+    TELL_ENDED_NETWORK = "tell Ended by network"
+
+
+_S, _T, _A = IncomingState, IncomingStep, IncomingAct
+
+INCOMING: dict[tuple[IncomingState, IncomingStep], tuple[IncomingState, tuple[IncomingAct, ...]]] = {
+    (_S.PROCEEDING, _T.ANSWER): (_S.ANSWERED, ()),
+    (_S.PROCEEDING, _T.REJECT): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.PROCEEDING, _T.HANG_UP): (_S.ENDED, (_A.SEND_480, _A.TELL_ENDED_US)),
+    (_S.PROCEEDING, _T.CANCEL): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
+    (_S.PROCEEDING, _T.BYE): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
+    (_S.ANSWERED, _T.ACK): (_S.CONFIRMED, ()),
+    (_S.ANSWERED, _T.ACK_TIMEOUT): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.ANSWERED, _T.HANG_UP): (_S.HANG_UP_WANTED, ()),
+    (_S.ANSWERED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.HANG_UP_WANTED, _T.ACK): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.HANG_UP_WANTED, _T.ACK_TIMEOUT): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.HANG_UP_WANTED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.CONFIRMED, _T.HANG_UP): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.CONFIRMED, _T.ACK_TIMEOUT): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.CONFIRMED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.HANGING_UP, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.HANGING_UP, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+}
+
+
+class IncomingCall(Call):
+    """A call placed to us. Comes with the event `IncomingInvite`."""
+
+    def __init__(
+        self, endpoint: Endpoint, request: Request, transaction: ServerTransaction, source: Address
+    ) -> None:
+        super().__init__(endpoint, request.call_id, endpoint.wire.token(), None)
+        self.request = request
+        """The INVITE."""
+        self.source = source
+        self.state = IncomingState.PROCEEDING
+        self.ignore_cancel = False
+        """Set to let the call go on when a CANCEL arrives (it is answered and told all the same)."""
+        self.cancelled = False
+        """Whether a CANCEL has arrived."""
+        self._transaction = transaction
+        self._why = "BYE"
+        self._fields: HeaderList = ()
+        self._dialog = Dialog.of_request(request, self.local_tag, source)
+        self._add_dialog(self._dialog)
+
+    @property
+    def contact(self) -> str:
+        """The value of our Contact."""
+        user, at, _ = self.request.uri.partition(":")[2].rpartition("@")
+        return self._wire.contact(user if at and user.isascii() else "")
+
+    def progress(
+        self,
+        status: int,
+        now: float,
+        reason: str | None = None,
+        body: bytes | None = None,
+        headers: HeaderList = (),
+    ) -> None:
+        """Send a provisional response, 100 to 199, with our To-tag (except 100); `body` is SDP.
+
+        Raises `LocalProtocolError` for another status or when a final response has been sent.
+        """
+        if not 100 <= status < 200:
+            raise LocalProtocolError(f"{status} is not a provisional status")
+        self._must_be_open()
+        if body:
+            self._local_sdp = body
+        tag = "" if status == 100 else self.local_tag
+        self._transaction.respond(
+            status, now, reason, to_tag=tag, headers=self._with_contact(headers, body), body=body or b""
+        )
+
+    def answer(
+        self, now: float, body: bytes | None = None, headers: HeaderList = (), reason: str | None = None
+    ) -> None:
+        """Answer with 200 and repeat it until the ACK; `body` is SDP.
+
+        Raises `LocalProtocolError` when a final response has been sent.
+        """
+        self._must_be_open()
+        if body:
+            self._local_sdp = body
+        self._dialog.confirmed = True
+        self._transaction.respond(
+            200,
+            now,
+            reason,
+            to_tag=self.local_tag,
+            headers=self._with_contact((*headers, ("Allow", ALLOW)), body),
+            body=body or b"",
+        )
+        self._await_ack(self._transaction, now)
+        self._take(IncomingStep.ANSWER, now)
+
+    def reject(self, status: int, now: float, reason: str | None = None, headers: HeaderList = ()) -> None:
+        """Refuse with a final status, 300 to 699; `headers` may hold Contact (3xx), Reason and so on. Ends the call.
+
+        Raises `LocalProtocolError` for another status or when a final response has been sent.
+        """
+        if not 300 <= status < 700:
+            raise LocalProtocolError(f"{status} does not refuse a call")
+        self._must_be_open()
+        self._refuse(status, now, reason, headers)
+        self._take(IncomingStep.REJECT, now)
+
+    def challenge(
+        self, realm: str, now: float, algorithm: str = "MD5", *, stale: bool = False, proxy: bool = False
+    ) -> None:
+        """Ask for credentials with 401 (407 for a proxy). Ends this call; the caller comes back with a new INVITE."""
+        value = self._endpoint.verifier.challenge(realm, algorithm, now, stale)
+        name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
+        self.reject(407 if proxy else 401, now, headers=((name, value),))
+
+    def verify(self, lookup: Callable[[str], str | None], now: float) -> Verification:
+        """Check the credentials of the INVITE; `lookup` returns the password of a user name, None if unknown.
+
+        `absent` and `stale` call for a (stale) challenge, `wrong` for 403 or another challenge.
+        """
+        return self._endpoint.verifier.verify(self.request, "INVITE", lookup, now)
+
+    def hang_up(self, now: float, headers: HeaderList = ()) -> None:
+        """End the call, whatever its state: BYE (after the ACK), or 480 if not answered. Does nothing if ended."""
+        self._fields = headers
+        self._take(IncomingStep.HANG_UP, now)
+
+    # What the endpoint reports
+
+    def on_cancel(self, request: Request, now: float) -> None:
+        """A CANCEL arrived and has been answered."""
+        if self.state is not IncomingState.PROCEEDING or self.cancelled:
+            return
+        self.cancelled = True
+        self._wire.emit(Cancelled(self.call_id, now, request))
+        if not self.ignore_cancel:
+            self._why = "CANCEL"
+            self._take(IncomingStep.CANCEL, now)
+
+    def on_bye(self, now: float) -> None:
+        """The caller hung up."""
+        self._take(IncomingStep.BYE, now)
+
+    def on_invite_acknowledged(self, request: Request, now: float) -> None:
+        """The ACK of our 2xx arrived."""
+        if request.cseq.number == self.request.cseq.number:
+            self._take(IncomingStep.ACK, now)
+
+    def on_ack_timeout(self, now: float) -> None:
+        """Our 2xx was never acknowledged."""
+        self._why = "no ACK"
+        self._take(IncomingStep.ACK_TIMEOUT, now)
+
+    # The machine
+
+    def _take(self, step: IncomingStep, now: float) -> None:
+        found = INCOMING.get((self.state, step))
+        if found is None:
+            return
+        self.state, acts = found
+        for act in acts:
+            _DO[act](self, now)
+        if self.state is IncomingState.ENDED:
+            self._close(now)
+
+    def _refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderList = ()) -> None:
+        self._why = f"{status} {reason if reason is not None else REASONS.get(status, '')}".strip()
+        self._transaction.respond(status, now, reason, to_tag=self.local_tag, headers=headers)
+
+    def _send_487(self, now: float) -> None:
+        why = self._why
+        self._refuse(487, now)
+        self._why = why
+
+    def _send_480(self, now: float) -> None:
+        self._refuse(480, now, headers=self._fields)
+
+    def _do_bye(self, now: float) -> None:
+        def done(failure: str, at: float) -> None:
+            self._why = f"BYE: {failure}" if failure else self._why
+            self._take(IncomingStep.BYE_DONE, at)
+
+        self._send_bye(self._dialog, now, done, self._fields)
+
+    def _tell_ended_us(self, now: float) -> None:
+        self._tell_ended("us", self._why, now)
+
+    def _tell_ended_them(self, now: float) -> None:
+        self._tell_ended("them", self._why, now)
+
+    def _tell_ended_network(self, now: float) -> None:
+        self._tell_ended("network", self._why, now)
+
+    def _must_be_open(self) -> None:
+        if self.state is not IncomingState.PROCEEDING:
+            raise LocalProtocolError("the call has had its final response")
+
+    def _with_contact(self, headers: HeaderList, body: bytes | None) -> HeaderList:
+        own = (("Contact", self.contact), ("User-Agent", self._wire.user_agent))
+        return (*own, *headers, SDP_TYPE) if body else (*own, *headers)
+
+
+_DO = {
+    IncomingAct.SEND_487: IncomingCall._send_487,
+    IncomingAct.SEND_480: IncomingCall._send_480,
+    IncomingAct.SEND_BYE: IncomingCall._do_bye,
+    IncomingAct.TELL_ENDED_US: IncomingCall._tell_ended_us,
+    IncomingAct.TELL_ENDED_THEM: IncomingCall._tell_ended_them,
+    IncomingAct.TELL_ENDED_NETWORK: IncomingCall._tell_ended_network,
+}

@@ -1,0 +1,445 @@
+"""The outgoing call: one INVITE, whatever comes back, and its end.
+
+The table `OUTGOING` is the machine. What it protects: CANCEL leaves only after a provisional response; a 2xx that crosses our CANCEL is
+acknowledged and then hung up, or the far handset stays off hook; every 2xx is acknowledged as often as it comes; each To-tag is a dialog of
+its own and all but the first answered one are hung up; nothing is dialled twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from .caller import Caller
+from .compose import ALLOW, SDP_TYPE, OutRequest, with_tag
+from .dialog import Dialog
+from .digest import answer as digest_answer
+from .digest import challenges
+from .errors import LocalProtocolError
+from .events import Answered, ForkAnswered, Provisional, Refused, Rejected, TimedOut
+from .framing import Response
+from .sdp import SessionDescription, parse_sdp
+from .timers import Timer
+from .transactions import TIMEOUT, ClientTransaction, Step
+from .types import HeaderList, Invite
+from .values import parse_name_address, quote
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+MAX_CHALLENGES = 4
+"""How often one call answers a challenge: a proxy's and a far side's, each once stale."""
+
+
+class OutgoingState(StrEnum):
+    """Where an outgoing call stands."""
+
+    CALLING = "Calling"
+    """Nothing has come back."""
+    CANCEL_WANTED = "CancelWanted"
+    """To be cancelled as soon as something comes back."""
+    PROCEEDING = "Proceeding"
+    CANCELLING = "Cancelling"
+    ANSWERED = "Answered"
+    """A 2xx came, its ACK is ours to send."""
+    CONFIRMED = "Confirmed"
+    HANGING_UP = "HangingUp"
+    """Our BYE is on its way."""
+    ENDED = "Ended"
+
+
+class OutgoingStep(StrEnum):
+    """What may happen to an outgoing call."""
+
+    PROVISIONAL = "1xx"
+    ANSWER = "2xx"
+    REJECT = "3xx-6xx"
+    CHALLENGE = "401/407 we can answer"
+    CANCEL = "cancel()"
+    ACKNOWLEDGE = "acknowledge()"
+    HANG_UP = "hang_up()"
+    BYE = "BYE"
+    BYE_DONE = "our BYE answered or given up"
+    TIMEOUT = "timer B"
+    REFUSED = "refused"
+    GAVE_UP = "64*T1 after CANCEL"
+
+
+class OutgoingAct(StrEnum):
+    """What an outgoing call does on a step."""
+
+    TELL_PROVISIONAL = "tell Provisional"
+    TELL_ANSWERED = "tell Answered"
+    TELL_CROSSED = "tell Answered after cancel"
+    TELL_REJECTED = "tell Rejected"
+    TELL_TIMED_OUT = "tell TimedOut"
+    TELL_REFUSED = "tell Refused"
+    TELL_ENDED_US = "tell Ended by us"
+    TELL_ENDED_THEM = "tell Ended by them"
+    TELL_ENDED_NETWORK = "tell Ended by network"
+    RETRY = "INVITE with credentials"
+    SEND_CANCEL = "CANCEL"
+    SEND_CANCEL_QUIETLY = "CANCEL, expect nothing"
+    SEND_ACK = "ACK"
+    SEND_BYE = "BYE"
+    DISCARD = "ACK and BYE"
+
+
+_S, _T, _A = OutgoingState, OutgoingStep, OutgoingAct
+_CROSSED = (_S.HANGING_UP, (_A.TELL_CROSSED, _A.SEND_ACK, _A.SEND_BYE))
+_REJECTED = (_S.ENDED, (_A.TELL_REJECTED,))
+
+OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[OutgoingAct, ...]]] = {
+    (_S.CALLING, _T.PROVISIONAL): (_S.PROCEEDING, (_A.TELL_PROVISIONAL,)),
+    (_S.CALLING, _T.ANSWER): (_S.ANSWERED, (_A.TELL_ANSWERED,)),
+    (_S.CALLING, _T.REJECT): _REJECTED,
+    (_S.CALLING, _T.CHALLENGE): (_S.CALLING, (_A.RETRY,)),
+    (_S.CALLING, _T.CANCEL): (_S.CANCEL_WANTED, ()),
+    (_S.CALLING, _T.HANG_UP): (_S.CANCEL_WANTED, ()),
+    (_S.CALLING, _T.TIMEOUT): (_S.ENDED, (_A.TELL_TIMED_OUT,)),
+    (_S.CALLING, _T.REFUSED): (_S.ENDED, (_A.TELL_REFUSED,)),
+    (_S.CANCEL_WANTED, _T.PROVISIONAL): (_S.CANCELLING, (_A.TELL_PROVISIONAL, _A.SEND_CANCEL)),
+    (_S.CANCEL_WANTED, _T.ANSWER): _CROSSED,
+    (_S.CANCEL_WANTED, _T.REJECT): _REJECTED,
+    (_S.CANCEL_WANTED, _T.CHALLENGE): _REJECTED,
+    (_S.CANCEL_WANTED, _T.TIMEOUT): (_S.ENDED, (_A.TELL_TIMED_OUT,)),
+    (_S.CANCEL_WANTED, _T.REFUSED): (_S.ENDED, (_A.TELL_REFUSED,)),
+    (_S.PROCEEDING, _T.PROVISIONAL): (_S.PROCEEDING, (_A.TELL_PROVISIONAL,)),
+    (_S.PROCEEDING, _T.ANSWER): (_S.ANSWERED, (_A.TELL_ANSWERED,)),
+    (_S.PROCEEDING, _T.REJECT): _REJECTED,
+    (_S.PROCEEDING, _T.CHALLENGE): (_S.CALLING, (_A.RETRY,)),
+    (_S.PROCEEDING, _T.CANCEL): (_S.CANCELLING, (_A.SEND_CANCEL,)),
+    (_S.PROCEEDING, _T.HANG_UP): (_S.CANCELLING, (_A.SEND_CANCEL,)),
+    (_S.PROCEEDING, _T.BYE): (_S.ENDED, (_A.SEND_CANCEL_QUIETLY, _A.TELL_ENDED_THEM)),
+    (_S.CANCELLING, _T.PROVISIONAL): (_S.CANCELLING, (_A.TELL_PROVISIONAL,)),
+    (_S.CANCELLING, _T.ANSWER): _CROSSED,
+    (_S.CANCELLING, _T.REJECT): _REJECTED,
+    (_S.CANCELLING, _T.CHALLENGE): _REJECTED,
+    (_S.CANCELLING, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.CANCELLING, _T.GAVE_UP): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
+    (_S.ANSWERED, _T.ACKNOWLEDGE): (_S.CONFIRMED, (_A.SEND_ACK,)),
+    (_S.ANSWERED, _T.CANCEL): (_S.HANGING_UP, (_A.SEND_ACK, _A.SEND_BYE)),
+    (_S.ANSWERED, _T.HANG_UP): (_S.HANGING_UP, (_A.SEND_ACK, _A.SEND_BYE)),
+    (_S.ANSWERED, _T.BYE): (_S.ENDED, (_A.SEND_ACK, _A.TELL_ENDED_THEM)),
+    (_S.CONFIRMED, _T.CANCEL): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.CONFIRMED, _T.HANG_UP): (_S.HANGING_UP, (_A.SEND_BYE,)),
+    (_S.CONFIRMED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.HANGING_UP, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.HANGING_UP, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.ENDED, _T.ANSWER): (_S.ENDED, (_A.DISCARD,)),
+}
+
+
+class OutgoingCall(Caller):
+    """A call that we place. Made by `Endpoint.place_call`."""
+
+    def __init__(self, endpoint: Endpoint, invite: Invite, now: float) -> None:
+        tag = endpoint.wire.token()
+        contact = endpoint.wire.contact(_user(invite.from_uri))
+        request = _first_invite(endpoint, invite, tag, contact)
+        super().__init__(endpoint, request, tag, invite.destination, contact, invite.credentials)
+        self.invite = invite
+        self.state = OutgoingState.CALLING
+        self._local_sdp = invite.offer
+        self._answer: tuple[Response, Dialog] | None = None
+        self._last: Response | None = None
+        self._ack_body: bytes | None = None
+        self._fields: HeaderList = ()
+        self._why = "BYE"
+        self._authorised: dict[tuple[int, str], tuple[str, str]] = {}
+        self._challenges = 0
+        self._cancel_timer: Timer | None = None
+        self._transaction = self._begin(now)
+
+    # What the phone may ask for
+
+    def acknowledge(self, now: float, body: bytes | None = None) -> None:
+        """Send the ACK of the first 2xx; `body` is our answer where the 2xx held the offer.
+
+        Does nothing if the call has moved on meanwhile. Raises `LocalProtocolError` if nothing has been answered.
+        """
+        if self._answer is None and not self.over:
+            raise LocalProtocolError("there is no answer to acknowledge")
+        self._ack_body = body
+        if body:
+            self._local_sdp = body
+        self._take(OutgoingStep.ACKNOWLEDGE, now)
+
+    def cancel(self, now: float, headers: HeaderList = ()) -> None:
+        """Give the call up: CANCEL, as soon as a provisional response allows it; BYE if it has been answered."""
+        self._fields = headers
+        self._take(OutgoingStep.CANCEL, now)
+
+    def hang_up(self, now: float, headers: HeaderList = ()) -> None:
+        """End the call, whatever its state: ACK and BYE, BYE, or CANCEL. Does nothing if it has ended."""
+        self._fields = headers
+        self._take(OutgoingStep.HANG_UP, now)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what `Endpoint.recover` needs to end this call in another process, as JSON-able values."""
+        request = self._request
+        return {
+            "version": 1,
+            "call_id": self.call_id,
+            "state": self.state.value,
+            "local_tag": self.local_tag,
+            "request_uri": request.uri,
+            "via": request.via,
+            "branch": request.branch,
+            "from": request.from_,
+            "to": request.to,
+            "cseq": request.cseq,
+            "route": list(request.route),
+            "contact": self.contact,
+            "destination": list(self._destination),
+            "dialogs": [
+                {**dialog.stored(), "acknowledged": dialog.remote_tag in self._acks}
+                for dialog in self._dialogs.values()
+            ],
+        }
+
+    # What the endpoint reports
+
+    def on_bye(self, now: float) -> None:
+        """The far side hung up."""
+        self._take(OutgoingStep.BYE, now)
+
+    def on_late(self, response: Response, now: float) -> None:
+        """Take a 2xx that no transaction waits for any more."""
+        if 200 <= response.status < 300:
+            self._on_success(response, now)
+
+    def on_ack_timeout(self, now: float) -> None:
+        """A re-INVITE of theirs was answered and never acknowledged."""
+        self._why = "re-INVITE was not acknowledged"
+        self._take(OutgoingStep.HANG_UP, now)
+
+    # The INVITE
+
+    def _busy(self) -> bool:
+        return not self._transaction.over
+
+    def _begin(self, now: float) -> ClientTransaction:
+        return ClientTransaction(
+            self._wire, self._request, self._destination, self._on_response, self._on_failure, now
+        )
+
+    def _on_response(self, response: Response, now: float) -> None:
+        if 200 <= response.status < 300:
+            self._on_success(response, now)
+            return
+        self._last = response
+        if response.status < 200:
+            if response.status > 100 and response.to.tag and not self.over:
+                self._dialog_of(response)
+            self._take(OutgoingStep.PROVISIONAL, now)
+        else:
+            retry = self._can_authorise(response)
+            self._take(OutgoingStep.CHALLENGE if retry else OutgoingStep.REJECT, now)
+
+    def _on_success(self, response: Response, now: float) -> None:
+        tag = response.to.tag
+        if self._acknowledge_again(tag):
+            return
+        if self._answer is not None and tag == self._answer[1].remote_tag:
+            return
+        dialog = self._dialog_of(response)
+        if self._answer is None:
+            self._answer = (response, dialog)
+            self._last = response
+            self._take(OutgoingStep.ANSWER, now)
+        else:
+            self._wire.emit(ForkAnswered(self.call_id, now, response, tag))
+            self._discard(dialog, response.cseq.number, now)
+
+    def _on_failure(self, reason: str, now: float) -> None:
+        self._why = reason
+        self._take(OutgoingStep.TIMEOUT if reason == TIMEOUT else OutgoingStep.REFUSED, now)
+
+    def _can_authorise(self, response: Response) -> bool:
+        """Prepare the header that answers a challenge; each realm is tried once, again only if stale."""
+        if self._credentials is None or response.status not in (401, 407):
+            return False
+        found = challenges(response, response.status)
+        if not found or self._challenges >= MAX_CHALLENGES:
+            return False
+        challenge = found[0]
+        key = (response.status, challenge.realm)
+        if key in self._authorised and not challenge.stale:
+            return False
+        self._challenges += 1
+        name = "Authorization" if response.status == 401 else "Proxy-Authorization"
+        value = digest_answer(challenge, self._credentials, "INVITE", self._request.uri, self._wire.token())
+        self._authorised[key] = (name, value)
+        return True
+
+    # The machine
+
+    def _take(self, step: OutgoingStep, now: float) -> None:
+        found = OUTGOING.get((self.state, step))
+        if found is None:
+            return
+        before = self.state
+        self.state, acts = found
+        for act in acts:
+            _DO[act](self, now)
+        if self.state is OutgoingState.ENDED and before is not OutgoingState.ENDED:
+            if self._cancel_timer is not None:
+                self._cancel_timer.stop()
+            self._close(now)
+
+    def _tell_provisional(self, now: float) -> None:
+        response = self._response
+        self._wire.emit(
+            Provisional(
+                self.call_id, now, response.status, response.reason, response, response.to.tag, _sdp(response)
+            )
+        )
+
+    def _tell_answered(self, now: float, after_cancel: bool = False) -> None:
+        response = self._response
+        self._wire.emit(Answered(self.call_id, now, response, response.to.tag, _sdp(response), after_cancel))
+
+    def _tell_crossed(self, now: float) -> None:
+        self._tell_answered(now, after_cancel=True)
+
+    def _tell_rejected(self, now: float) -> None:
+        response = self._response
+        self._wire.emit(Rejected(self.call_id, now, response.status, response.reason, response))
+
+    def _tell_timed_out(self, now: float) -> None:
+        self._wire.emit(TimedOut(self.call_id, now))
+
+    def _tell_refused(self, now: float) -> None:
+        self._wire.emit(Refused(self.call_id, now, self._why))
+
+    def _tell_ended_us(self, now: float) -> None:
+        self._tell_ended("us", self._why, now)
+
+    def _tell_ended_them(self, now: float) -> None:
+        self._tell_ended("them", "BYE", now)
+
+    def _tell_ended_network(self, now: float) -> None:
+        self._transaction.step(Step.ABANDON, now)
+        self._tell_ended("network", "no final response after CANCEL", now)
+
+    def _retry(self, now: float) -> None:
+        """Send the INVITE once more with credentials: new branch, next number (section 22.2)."""
+        for dialog in self._dialogs.values():
+            self._endpoint.dialogs.pop(dialog.key, None)
+        self._dialogs.clear()
+        branch = self._wire.new_branch()
+        kept = [
+            field
+            for field in self._request.headers
+            if field[0] not in ("Authorization", "Proxy-Authorization")
+        ]
+        self._request = replace(
+            self._request,
+            via=self._wire.via(branch),
+            branch=branch,
+            cseq=self._request.cseq + 1,
+            headers=(*self._authorised.values(), *kept),
+        )
+        self._transaction = self._begin(now)
+
+    def _do_cancel(self, now: float) -> None:
+        self._send_cancel(now, self._fields)
+        self._cancel_timer = self._wire.queue.start(
+            now + self._wire.timers.timeout, lambda at: self._take(OutgoingStep.GAVE_UP, at)
+        )
+
+    def _do_cancel_quietly(self, now: float) -> None:
+        self._send_cancel(now)
+        self._wire.queue.start(now + self._wire.timers.timeout, lambda at: self._abandon(at))
+
+    def _abandon(self, now: float) -> None:
+        self._transaction.step(Step.ABANDON, now)
+
+    def _do_ack(self, now: float) -> None:
+        response, dialog = self._answered
+        self._acknowledge(dialog, response.cseq.number, self._ack_body)
+
+    def _do_bye(self, now: float) -> None:
+        def done(failure: str, at: float) -> None:
+            self._why = f"BYE: {failure}" if failure else self._why
+            self._take(OutgoingStep.BYE_DONE, at)
+
+        self._send_bye(self._answered[1], now, done, self._fields)
+
+    def _do_discard(self, now: float) -> None:
+        response, dialog = self._answered
+        self._wire.emit(ForkAnswered(self.call_id, now, response, dialog.remote_tag))
+        self._discard(dialog, response.cseq.number, now)
+
+    @property
+    def _response(self) -> Response:
+        assert self._last is not None
+        return self._last
+
+    @property
+    def _answered(self) -> tuple[Response, Dialog]:
+        assert self._answer is not None
+        return self._answer
+
+
+_DO = {
+    OutgoingAct.TELL_PROVISIONAL: OutgoingCall._tell_provisional,
+    OutgoingAct.TELL_ANSWERED: OutgoingCall._tell_answered,
+    OutgoingAct.TELL_CROSSED: OutgoingCall._tell_crossed,
+    OutgoingAct.TELL_REJECTED: OutgoingCall._tell_rejected,
+    OutgoingAct.TELL_TIMED_OUT: OutgoingCall._tell_timed_out,
+    OutgoingAct.TELL_REFUSED: OutgoingCall._tell_refused,
+    OutgoingAct.TELL_ENDED_US: OutgoingCall._tell_ended_us,
+    OutgoingAct.TELL_ENDED_THEM: OutgoingCall._tell_ended_them,
+    OutgoingAct.TELL_ENDED_NETWORK: OutgoingCall._tell_ended_network,
+    OutgoingAct.RETRY: OutgoingCall._retry,
+    OutgoingAct.SEND_CANCEL: OutgoingCall._do_cancel,
+    OutgoingAct.SEND_CANCEL_QUIETLY: OutgoingCall._do_cancel_quietly,
+    OutgoingAct.SEND_ACK: OutgoingCall._do_ack,
+    OutgoingAct.SEND_BYE: OutgoingCall._do_bye,
+    OutgoingAct.DISCARD: OutgoingCall._do_discard,
+}
+
+
+def _first_invite(endpoint: Endpoint, invite: Invite, tag: str, contact: str) -> OutRequest:
+    wire = endpoint.wire
+    branch = wire.new_branch()
+    name = f"{quote(invite.display_name)} " if invite.display_name else ""
+    headers: HeaderList = (
+        ("Contact", contact),
+        ("Allow", ALLOW),
+        ("Supported", "histinfo"),
+        ("User-Agent", wire.user_agent),
+        *invite.headers,
+    )
+    if invite.offer:
+        headers = (*headers, SDP_TYPE)
+    if any(c.isspace() for c in invite.target) or not invite.target:
+        raise LocalProtocolError(f"the target {invite.target!r} is not a URI")
+    return OutRequest(
+        method="INVITE",
+        uri=invite.target,
+        via=wire.via(branch),
+        branch=branch,
+        from_=with_tag(f"{name}<{invite.from_uri}>", tag),
+        to=f"<{invite.target}>",
+        call_id=invite.call_id or f"{wire.token()}@{wire.local.host}",
+        cseq=1,
+        route=tuple(f"<{uri}>" for uri in invite.route),
+        headers=headers,
+        body=invite.offer or b"",
+    )
+
+
+def _user(uri: str) -> str:
+    address = parse_name_address(uri)
+    text = address.uri if address else uri
+    user, at, _ = text.partition(":")[2].rpartition("@")
+    return user.partition(":")[0] if at else ""
+
+
+def _sdp(response: Response) -> SessionDescription | None:
+    body = response.sdp_body
+    return parse_sdp(body) if body else None
