@@ -17,6 +17,7 @@ from sip.simulator.behaviours import (
 from sip.simulator.clips import Clip, clips, duration_s, sound, sound_names
 from sip.simulator.page import lines_list, lines_page
 from sip.simulator.scenario import ScenarioError, read_scenario
+from sip.simulator.server import Simulator
 from sip.simulator.steps import (
     Answer,
     Behaviour,
@@ -57,6 +58,7 @@ __all__ = [
     "Samples",
     "Say",
     "ScenarioError",
+    "Simulator",
     "Step",
     "Wait",
     "clips",

@@ -126,7 +126,7 @@ in the words of the call record; what it leaves out is not compared.
 |---|---|---|---|---|
 {rows}
 
-Line 98 wants user `{user}`, password `{password}`; `--password` sets another.
+Line 98 wants user `{user}`, password `{password}`; `--password-env VAR` takes another.
 Line 97 answers only when the caller cancels.
 With `--lines N` the extensions {load} to {load} + N - 1 ring for 4 s with true ringback, answer, and talk until the
 caller hangs up.
