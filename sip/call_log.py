@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sip.core import Datagram, MessageReceived, Request, Response
+from sip.core import Datagram, Message, MessageReceived, Request, Response
 from sip.progress.forwarding import RoutingSign
 from sip.record import EndedBy, TimelineEntry
 from sip.transport import ClockSource
@@ -108,7 +108,7 @@ class CallLog:
         self.note(t_ms, "received", **fields)
         self._keep_proofs(message, t_ms)
 
-    def _keep_proofs(self, message: Request | Response, t_ms: float) -> None:
+    def _keep_proofs(self, message: Message, t_ms: float) -> None:
         for value in message.values("Reason"):
             cause = _Q850.match(value)
             if cause:

@@ -9,9 +9,9 @@ Runs in the phone process; the media engine and its writer are its children.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +22,27 @@ import numpy.typing as npt
 
 from sip.assembly import CallIdentity, assemble, early_outcome
 from sip.call_log import CallLog, OnUpdate, now_iso
-from sip.caller import Caller, CallPlan, Journal
-from sip.core import Address, Credentials, Invite, build_offer, uri_address
+from sip.driver import CallDriver, CallPlan, Journal
+from sip.core import (
+    Address,
+    Credentials,
+    Datagram,
+    Ended,
+    Event,
+    Invite,
+    LocalProtocolError,
+    build_offer,
+    uri_address,
+)
 from sip.core.values import parse_uri
 from sip.guard import refuse_emergency
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.progress import Limits, LineListener
 from sip.record import CallRecord
 from sip.system_clock import clock_synchronised
-from sip.transport import BindError, ResolutionError, SipAgent
+from sip.transport import BindError, ClockSource, ResolutionError, SipAgent
+
+log = logging.getLogger(__name__)
 
 USER_AGENT = "DutyRing"
 DEFAULT_PORT = 5060
@@ -80,7 +92,7 @@ def parse_target(text: str) -> Target:
     uri = parse_uri(text)
     if uri is None or uri.scheme not in ("sip", "sips") or not uri.host:
         raise TargetError(f"{text!r} is not a SIP URI; it takes one such as sip:62@127.0.0.1:5060")
-    if uri.scheme == "sips" or uri.parameters.get("transport", "udp").lower() not in ("udp", ""):
+    if uri.scheme == "sips" or (uri.parameters.get("transport") or "udp").lower() != "udp":
         raise TargetError(f"{text!r} asks for another transport than UDP, the only one there is")
     port = DEFAULT_PORT if uri.port is None else uri.port
     if not 0 < port < 65_536:
@@ -141,12 +153,19 @@ class Phone:
             return _never_left(identity, facts)
 
     async def recover(self, snapshot: dict[str, Any]) -> None:
-        """End what a killed process left behind: CANCEL or BYE, from the same port where it is free."""
-        agent = self._agent_of(snapshot)
+        """End what a killed process left behind: CANCEL or BYE, from the same port where it is free.
+
+        Returns when the far side has confirmed, at the latest after 33 s. Raises `LocalProtocolError` for what
+        is no snapshot, `BindError` where no socket can be had.
+        """
+        agent = _agent_like(snapshot)
+        ended = asyncio.Event()
         try:
-            agent.endpoint.recover(snapshot, time.monotonic())
-            agent.flush()
-            await agent.idle(RECOVERY_S)
+            agent.recover(snapshot, _Until(ended))
+            async with asyncio.timeout(RECOVERY_S):
+                await ended.wait()
+        except TimeoutError:
+            log.warning("the far side of %s did not confirm its end", snapshot.get("call_id"))
         finally:
             agent.close()
 
@@ -162,11 +181,11 @@ class Phone:
     ) -> CallRecord:
         spec = SessionSpec(bind_host=agent.local.host, capture=script.capture)
         listener = LineListener()
-        holder: list[Caller] = []
+        holder: list[CallDriver] = []
         session = await self._engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, listener)
-        caller = Caller(agent, session, plan, facts, journal, stop)
-        holder.append(caller)
+        driver = CallDriver(agent, session, plan, facts, journal, stop)
+        holder.append(driver)
         invite = Invite(
             target=where.uri,
             destination=destination,
@@ -174,16 +193,16 @@ class Phone:
             offer=build_offer(Address(*session.local), secrets.randbits(31)),
             credentials=self._trunk.credentials,
         )
-        call = agent.place_call(invite, caller)
+        call = agent.place_call(invite, driver)
         identity = CallIdentity(where.uri, call.call_id, clock_synchronised())
         report = MediaReport()
         try:
-            await caller.run(call)
+            await driver.run(call)
         finally:
             report = await session.close(facts.ended_ms or 0.0)
         if report.lost:
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
-        return assemble(identity, facts, caller.heard(), report, script.limits, caller.codec)
+        return assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
 
     def _agent_towards(self, destination: Address) -> SipAgent:
         bind = self._trunk.bind or Address(_local_host(destination), 0)
@@ -191,6 +210,31 @@ class Phone:
         if agent is None:
             agent = self._agents[bind.host] = SipAgent.open(bind, user_agent=USER_AGENT)
         return agent
+
+
+class _Until:
+    """The handler of a recovery: waits for its end."""
+
+    def __init__(self, ended: asyncio.Event) -> None:
+        self._ended = ended
+
+    def on_event(self, event: Event, clock: ClockSource) -> None:
+        if isinstance(event, Ended):
+            self._ended.set()
+
+    def on_sent(self, datagram: Datagram, at: float) -> None:
+        """Nothing is kept of a recovery's messages."""
+
+
+def _agent_like(snapshot: dict[str, Any]) -> SipAgent:
+    """An agent on the address of the killed process, so that late responses find it; else on a free port."""
+    old = uri_address(str(snapshot.get("contact", "")).strip("<>"))
+    if old is None:
+        raise LocalProtocolError("not a snapshot of a call: it names no local address")
+    try:
+        return SipAgent.open(old, user_agent=USER_AGENT)
+    except BindError:
+        return SipAgent.open(Address(old.host, 0), user_agent=USER_AGENT)
 
 
 async def _resolve(target: Target) -> Address:

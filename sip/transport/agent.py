@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from sip.core import Address, Datagram, Endpoint, Event, IncomingInvite, Invite, OutgoingCall
 
@@ -82,6 +82,12 @@ class SipAgent:
         self._handlers[call.call_id] = handler
         return call
 
+    def recover(self, snapshot: dict[str, Any], handler: CallHandler) -> None:
+        """End a call of a killed process (see `Endpoint.recover`); `handler` is told of its `Ended`."""
+        call_id = self.endpoint.recover(snapshot, time.monotonic())
+        self._handlers[call_id] = handler
+        self.flush()
+
     def forget(self, call_id: str) -> None:
         """Send this call's events to nobody from now on; its transactions live out their time."""
         self._handlers.pop(call_id, None)
@@ -98,15 +104,6 @@ class SipAgent:
         finally:
             self._pumping = False
         self._schedule()
-
-    async def idle(self, timeout_s: float) -> bool:
-        """Wait until no transaction is left, at most `timeout_s`; return whether that came to pass."""
-        end = self._loop.time() + timeout_s
-        while self.endpoint.deadline() is not None:
-            if self._loop.time() >= end:
-                return False
-            await asyncio.sleep(0.05)
-        return True
 
     def close(self) -> None:
         """Stop the timers and release the socket."""

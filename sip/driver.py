@@ -1,6 +1,6 @@
 """One outgoing call from its INVITE to its last acknowledgement.
 
-Events of the core and of the media engine are taken in as they come; `Caller.run` wakes on each of them,
+Events of the core and of the media engine are taken in as they come; `CallDriver.run` wakes on each of them,
 decides what is due (the ledger, the ACK, giving up, hanging up) and ends when the call is over. Deadlines
 are read off the facts anew at each wake, so a late or corrected fact (a first burst heard after the 180)
 moves them.
@@ -58,7 +58,7 @@ _LONGEST_WAIT_S = 3_600.0
 
 @dataclass(slots=True)
 class CallPlan:
-    """What the caller needs beside the facts."""
+    """What the driver needs beside the facts."""
 
     max_ring_s: float
     max_talk_s: float
@@ -66,7 +66,7 @@ class CallPlan:
     listener: LineListener = field(default_factory=LineListener)
 
 
-class Caller:
+class CallDriver:
     """Drives one call. It is the handler of its SIP events and of its media events."""
 
     def __init__(
@@ -105,6 +105,12 @@ class Caller:
             self._agent.flush()
             while not self._over:
                 await self._step()
+        except asyncio.CancelledError:
+            # Whoever cancels us will not wait: what ends the call leaves now, its answer is not awaited.
+            self._facts.interrupted = True
+            if not self._ending:
+                self._end("interrupted")
+            raise
         finally:
             if watcher is not None:
                 watcher.cancel()
@@ -230,17 +236,20 @@ class Caller:
             return None
         if facts.our_failure or (self._stop is not None and self._stop.is_set()):
             facts.interrupted = not facts.our_failure
-            return self._end("interrupted" if facts.interrupted else "our side failed")
+            self._end("interrupted" if facts.interrupted else "our side failed")
+            return None
         heard = self._plan.listener.heard()
         now_ms = facts.ms(time.monotonic())
         state = answer_state(Signals(facts.first_180_ms, facts.connected_ms, now_ms), heard)
         self._tell(state)
         if self._failure_tone(state, heard):
-            return self._end(f"{facts.tone} tone")
+            self._end(f"{facts.tone} tone")
+            return None
         limit_ms = self._limit_ms(state)
         if limit_ms is not None and now_ms >= limit_ms:
             facts.gave_up = state.state != "answered"
-            return self._end("not answered" if facts.gave_up else "talk time over")
+            self._end("not answered" if facts.gave_up else "talk time over")
+            return None
         self._say(state)
         return None if limit_ms is None else facts.t0 + limit_ms / 1000
 
