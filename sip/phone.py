@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from sip.assembly import CallIdentity, assemble, early_outcome
 from sip.call_log import CallLog, OnUpdate, now_iso
-from sip.driver import CallDriver, CallPlan, Journal
 from sip.core import (
     Address,
     Credentials,
@@ -32,9 +31,10 @@ from sip.core import (
     Invite,
     LocalProtocolError,
     build_offer,
+    parse_uri,
     uri_address,
 )
-from sip.core.values import parse_uri
+from sip.driver import CallDriver, CallPlan, Journal
 from sip.guard import refuse_emergency
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.progress import Limits, LineListener
