@@ -53,7 +53,8 @@ def load_capture(path: Path) -> Capture:
 def stereo(capture: Capture, duration_ms: float | None) -> Sides:
     """Return [samples, 2]: us and them from time 0, exactly `duration_ms` long."""
     captured = len(capture.left)
-    length = captured if duration_ms is None else max(0, round(duration_ms * SAMPLE_RATE_HZ / 1000))
+    wanted = captured if duration_ms is None else round(duration_ms * SAMPLE_RATE_HZ / 1000)
+    length = max(1, wanted)  # libsndfile cannot read a FLAC file without any sample
     sides = np.zeros((length, _CHANNELS), np.int16)
     common = min(length, captured)
     sides[:common, 0] = capture.left[:common]

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from sip.media.model import (
     Address,
     CaptureFailed,
     DtmfReceived,
+    EngineHealth,
     FirstPacket,
     HeardBlock,
     MediaEvent,
@@ -156,6 +157,7 @@ class MediaEngine:
         self._writer_gone: asyncio.Future[None] = loop.create_future()
         self._sessions: dict[int, MediaSession] = {}
         self._numbers = 0
+        self._health: deque[asyncio.Future[EngineHealth]] = deque()
         self._sounds: OrderedDict[bytes, None] = OrderedDict()
         self._ended = False
         self._closing = False
@@ -222,6 +224,15 @@ class MediaEngine:
             raise
         return session
 
+    async def health(self) -> EngineHealth:
+        """Return how the engine keeps up; `EngineLost` when it is gone."""
+        if self._ended:
+            raise EngineLost("the media engine is not running")
+        answer: asyncio.Future[EngineHealth] = asyncio.get_running_loop().create_future()
+        self._health.append(answer)
+        self.command("health")
+        return await answer
+
     def provide(self, pcm: bytes) -> bytes:
         """Make a sound known to the engine; return its key."""
         key = hashlib.blake2b(pcm, digest_size=16).digest()
@@ -271,6 +282,8 @@ class MediaEngine:
         if verb == "ready":
             self.writer_pid = rest[0]
             _settle(self._ready, None)
+        elif verb == "health":
+            _settle(self._health.popleft(), rest[0])
         elif verb == "writer_lost":
             self._lose("the capture writer died")
         elif (session := self._sessions.get(rest[0])) is not None:
@@ -295,6 +308,9 @@ class MediaEngine:
         reason = "the media engine was closed" if self._closing else "the media engine died"
         if not self._ready.done():
             self._ready.set_exception(EngineLost(reason))
+        for answer in self._health:
+            if not answer.done():
+                answer.set_exception(EngineLost(reason))
         self._lose(reason)
         self._unlinked = asyncio.ensure_future(self._abandon(reason))
 

@@ -24,6 +24,7 @@ from sip.media.call import Call
 from sip.media.capture import Block
 from sip.media.channel import Channel, Message
 from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, MediaReport, RemoteMedia
+from sip.media.pace import Pace
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
 from sip.media.udp import wall_offset
@@ -60,6 +61,8 @@ class Engine:
         self._epoll = select.epoll()
         self._ticks = 0
         self._analysed: list[Call] = []
+        self._pace = Pace()
+        self._blocks_dropped = 0
 
     # The loop
 
@@ -77,6 +80,7 @@ class Engine:
                 for call in self._calls.values():
                     call.sender.skip(missed)
             self._tick(deadline)
+            self._pace.note(now - deadline, time.monotonic() - now)
             deadline += _TICK_S
         self._leave()
 
@@ -103,8 +107,7 @@ class Engine:
                 self._tell("finished", call, end_ms)
         self._receive()
         if self._analyst is not None and self._analysed:
-            for block in self._analyst.run(self._analysed, slot):
-                self._parent.send(block, droppable=True)
+            self._send_blocks(self._analyst.run(self._analysed, slot))
         for call in self._calls.values():
             if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
                 self._harvest(call, slot)
@@ -146,6 +149,11 @@ class Engine:
             call.capture_failed = True
             self._tell("capture_failed", call, "the disk has been stalled for too long")
 
+    def _send_blocks(self, blocks: list[Message]) -> None:
+        for block in blocks:
+            if not self._parent.send(block, droppable=True):
+                self._blocks_dropped += 1
+
     def _tell(self, verb: str, call: Call, *rest: object) -> None:
         self._parent.send((verb, call.number, *rest))
 
@@ -163,6 +171,8 @@ class Engine:
             self._sounds[rest[0]] = Sound(rest[1])
         elif verb == "drop":
             self._sounds.pop(rest[0], None)
+        elif verb == "health":
+            self._parent.send(("health", self._pace.health(len(self._calls), self._blocks_dropped)))
         elif (call := self._calls.get(rest[0])) is not None:
             self._command(call, verb, *rest[1:])
 
@@ -226,8 +236,7 @@ class Engine:
         end_ms = max(0.0, min(end_ms, call.since_start_ms(time.monotonic()) + _LATEST_END_MS))
         self._tell_digits(call, call.expire(float("inf")))
         if call.analyse and self._analyst is not None and call.t0 is not None:
-            for block in self._analyst.finish(call, end_ms / 1000):
-                self._parent.send(block, droppable=True)
+            self._send_blocks(self._analyst.finish(call, end_ms / 1000))
             self._analysed.remove(call)
         report = call.report()
         if self._writer is not None and call.capture is not None and call.t0 is not None:

@@ -120,6 +120,21 @@ MediaEvent: TypeAlias = FirstPacket | HeardBlock | DtmfReceived | PlayFinished |
 
 
 @dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """How the engine keeps up, over its last ticks (80 s of them)."""
+
+    ticks: int
+    sessions: int
+    tick_ms_p50: float
+    """The work of one tick, of the 20 ms there are."""
+    tick_ms_p99: float
+    wake_ms_p99: float
+    """How long after its time a tick began."""
+    blocks_dropped: int
+    """Feature blocks that the parent did not take in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaReport:
     """What a closed session leaves behind."""
 

@@ -1,0 +1,34 @@
+"""How well the engine keeps its pace."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from sip.media.model import EngineHealth
+
+_KEPT: Final = 4096
+
+
+class Pace:
+    """The durations of the last ticks and how late they began, in fixed memory."""
+
+    def __init__(self) -> None:
+        self._late = np.zeros(_KEPT, np.float32)
+        self._work = np.zeros(_KEPT, np.float32)
+        self._ticks = 0
+
+    def note(self, late_s: float, work_s: float) -> None:
+        """Take one tick."""
+        index = self._ticks % _KEPT
+        self._late[index] = late_s
+        self._work[index] = work_s
+        self._ticks += 1
+
+    def health(self, sessions: int, blocks_dropped: int) -> EngineHealth:
+        """Return the summary."""
+        kept = max(1, min(self._ticks, _KEPT))
+        median, slow = np.percentile(self._work[:kept], (50, 99)) * 1000
+        late = float(np.percentile(self._late[:kept], 99)) * 1000
+        return EngineHealth(self._ticks, sessions, float(median), float(slow), late, blocks_dropped)
