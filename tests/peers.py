@@ -1,6 +1,7 @@
 """The foreign programs that some tests talk to, and where they are found.
 
-`python -m tests.peers` says which are missing and how they are installed. A test asks for one with `@pytest.mark.peer("sipp")`.
+`python -m tests.peers` says which are missing and how they are installed. A test asks for one with
+`@pytest.mark.peer("sipp")`.
 """
 
 from __future__ import annotations

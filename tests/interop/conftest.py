@@ -1,0 +1,146 @@
+"""`place`: one call of `dutyring call` to a sipp scenario, with everything that both ends saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.far_media import FarMedia, HeardPacket, session_description
+from tests.interop.relay import Change, Relay, unchanged
+from tests.interop.sipp import Trace, TraceMessage, sipp
+from tests.interop.sounds import Sound
+
+DUTYRING = Path(sys.executable).with_name("dutyring")
+LIMIT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCall:
+    """What `dutyring call` said and what sipp saw."""
+
+    record: dict[str, Any]
+    exit_status: int
+    stderr: str
+    sipp_status: int
+    trace: list[TraceMessage]
+    heard: list[HeardPacket]
+    """RTP of ours that the far end's media received."""
+
+    def received(self, start: str) -> list[TraceMessage]:
+        """Return sipp's received messages of this method or status."""
+        return [message for message in self.trace if not message.sent and message.start == start]
+
+    def gap_ms(self, first: str, second: str) -> float:
+        """Return sipp's own time between the first messages it sent with these starts."""
+        at = [next(m.at_s for m in self.trace if m.sent and m.start == start) for start in (first, second)]
+        return (at[1] - at[0]) * 1000
+
+    def timeline(self, event: str, **members: Any) -> list[dict[str, Any]]:
+        """Return the entries of the record's time line with this event and these members."""
+        return [
+            entry
+            for entry in self.record["timeline"]
+            if entry["event"] == event and all(entry.get(key) == value for key, value in members.items())
+        ]
+
+
+Place = Callable[..., PlacedCall]
+
+
+def run_dutyring(*arguments: str, cwd: Path, timeout_s: float = LIMIT_S, **environment: str):
+    """Run the command line; return the finished process with text output."""
+    try:
+        return subprocess.run(
+            [DUTYRING, *arguments],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as late:
+        out = [(stream or b"").decode(errors="replace") for stream in (late.stdout, late.stderr)]
+        return subprocess.CompletedProcess(late.cmd, -1, "", f"killed after {timeout_s} s\n" + "\n".join(out))
+
+
+def parse(stdout: str, context: str) -> dict[str, Any]:
+    """Return the one JSON object that stands on standard output."""
+    try:
+        record: dict[str, Any] = json.loads(stdout)
+    except ValueError:
+        pytest.fail(f"standard output is not one JSON object: {stdout[:500]!r}\n{context}")
+    return record
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a function that places one call to a scenario and returns a `PlacedCall`.
+
+    `sounds` maps a response status to the sound that the far end sends from that response on; `keys` are sipp's
+    generic keywords; `outward` changes sipp's datagrams on their way to us, `inward` ours on their way to sipp.
+    """
+
+    def run(
+        scenario: str,
+        *options: str,
+        keys: Mapping[str, str | bytes] | None = None,
+        wait_ms: int = 1200,
+        sounds: Mapping[int, Sound] | None = None,
+        payload_type: int = 8,
+        ptime_ms: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        outward: Change = unchanged,
+        inward: Change = unchanged,
+    ) -> PlacedCall:
+        media, relay = FarMedia(sounds or {}, payload_type), Relay(outward, inward)
+        description = session_description(media.port, payload_type=payload_type, ptime_ms=ptime_ms)
+        words = {"sdp": description, "header": "Server: far end", "relay": str(relay.port), **(keys or {})}
+        relayed = outward is not unchanged or inward is not unchanged
+        try:
+            with sipp(scenario, tmp_path, words, wait_ms=wait_ms, limit_s=LIMIT_S) as far:
+                media.follow(far.trace)
+                relay.connect(far.port)
+                target = f"sip:62@127.0.0.1:{relay.port if relayed else far.port}"
+                done = run_dutyring("call", target, "--json", *options, cwd=tmp_path, **(environment or {}))
+                context = _context(done, far.trace, far.screen)
+                sipp_status = _sipp_status(far, context)
+        finally:
+            media.stop()
+            relay.stop()
+        record = parse(done.stdout, context)
+        return PlacedCall(
+            record, done.returncode, done.stderr, sipp_status, far.trace.messages(), media.heard
+        )
+
+    return run
+
+
+def _sipp_status(far: Any, context: str) -> int:
+    try:
+        return int(far.finish(6))
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"sipp still waits: it did not see a whole call\n{context}")
+
+
+def _context(done: subprocess.CompletedProcess[str], trace: Trace, screen: Path) -> str:
+    words = [
+        f"{'sipp ->' if m.sent else 'sipp <-'} {m.text.splitlines()[0]}"
+        for m in trace.messages()
+        if m.text.strip()
+    ]
+    parts = [
+        f"exit status {done.returncode}",
+        done.stderr[-1500:],
+        *words,
+        screen.read_text(errors="replace")[-500:],
+    ]
+    return "\n".join(parts)

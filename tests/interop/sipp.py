@@ -1,0 +1,148 @@
+"""sipp as the far end of one call: its process, and the trace of what it saw."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tests.peers import program
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+_STATUS_KEY = re.compile(rb"SIP/2\.0 \[(\w+)\]")
+_ENTRY = re.compile(rb"-{20,} (\S+ \S+)\nUDP message (received|sent)[^\n]*\n\n")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceMessage:
+    """One SIP message that sipp sent or received."""
+
+    at_s: float
+    """sipp's own time of day."""
+    sent: bool
+    """By sipp."""
+    data: bytes
+
+    @property
+    def start(self) -> str:
+        """`INVITE` or `180`: the method of a request, the status of a response."""
+        words = self.data.split(None, 2)
+        if not words:
+            return ""
+        return words[1].decode() if words[0].startswith(b"SIP/2.0") else words[0].decode()
+
+    @property
+    def text(self) -> str:
+        return self.data.decode("utf-8", "replace")
+
+    def header(self, name: str) -> str:
+        """Return the value of the first header of this name, empty when there is none."""
+        found = re.search(rf"(?im)^{name}\s*:\s*(.*?)\s*$", self.text)
+        return found.group(1) if found else ""
+
+    @property
+    def audio_address(self) -> tuple[str, int] | None:
+        """Where the sender of this message wants its RTP, from the SDP."""
+        host = re.search(r"(?m)^c=IN IP4 (\S+)", self.text)
+        port = re.search(r"(?m)^m=audio (\d+)", self.text)
+        return (host.group(1), int(port.group(1))) if host and port else None
+
+
+class Trace:
+    """The message file of a sipp process; it can be read while sipp writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def messages(self) -> list[TraceMessage]:
+        data = self._path.read_bytes() if self._path.exists() else b""
+        parts = _ENTRY.split(data)[1:]
+        return [
+            TraceMessage(
+                at_s=datetime.strptime(stamp.decode(), "%Y-%m-%d %H:%M:%S.%f").timestamp(),
+                sent=direction == b"sent",
+                data=body,
+            )
+            for stamp, direction, body in zip(parts[0::3], parts[1::3], parts[2::3], strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sipp:
+    """A running sipp."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    trace: Trace
+    screen: Path
+
+    def finish(self, timeout_s: float) -> int:
+        """Return the exit status: 0 only if the whole scenario was played through."""
+        return self.process.wait(timeout_s)
+
+
+def _filled(scenario: str, folder: Path, keys: Mapping[str, str | bytes]) -> Path:
+    """Copy a scenario with its status lines filled in, which sipp wants to know when it reads the file."""
+
+    def status_line(found: re.Match[bytes]) -> bytes:
+        value = keys[found.group(1).decode()]
+        return b"SIP/2.0 " + (value.encode() if isinstance(value, str) else value)
+
+    path = folder / f"{scenario}.xml"
+    path.write_bytes(_STATUS_KEY.sub(status_line, (SCENARIOS / path.name).read_bytes()))
+    return path
+
+
+def free_port() -> int:
+    """Return a UDP port of 127.0.0.1 that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _bound(port: int) -> bool:
+    wanted = f":{port:04X} "
+    return any(
+        wanted in line.split("rem", 1)[0][:30] for line in Path("/proc/net/udp").read_text().splitlines()[1:]
+    )
+
+
+def _wait_until_bound(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 10
+    while not _bound(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"sipp did not open port {port} (exit status {process.poll()})")
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def sipp(
+    scenario: str, folder: Path, keys: Mapping[str, str | bytes], *, wait_ms: int, limit_s: int
+) -> Iterator[Sipp]:
+    """Run `scenarios/<scenario>.xml` for one call on a free port of 127.0.0.1, in `folder`."""
+    port, media_port = free_port(), free_port()
+    trace, screen = folder / "messages.log", folder / "sipp.out"
+    command: list[str | bytes] = [str(program("sipp")), "-sf", str(_filled(scenario, folder, keys))]
+    command += ["-i", "127.0.0.1", "-bind_local", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media_port)]
+    command += ["-m", "1", "-d", str(wait_ms), "-timeout", str(limit_s), "-timeout_error", "-nostdin"]
+    command += ["-trace_msg", "-message_file", str(trace)]
+    for name, value in keys.items():
+        command += ["-key", name, value]
+    with screen.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_bound(process, port)
+        yield Sipp(process, port, Trace(trace), screen)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()

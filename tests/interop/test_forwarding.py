@@ -1,0 +1,72 @@
+"""Signs of forwarding (呼叫转移) in the signalling, against sipp."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.interop.checks import check_answered
+from tests.interop.conftest import Place
+
+pytestmark = pytest.mark.peer("sipp")
+
+TALK = ("--max-talk", "1")
+
+
+def kinds(record: dict) -> dict[str, str]:
+    return {entry["kind"]: entry["grade"] for entry in record["forwarding"]["evidence"]}
+
+
+def test_181_before_the_bell(place: Place) -> None:
+    call = place("forwarded", *TALK)
+    check_answered(call)
+    assert call.record["forwarding"]["detected"] is True
+    assert "sip_181" in kinds(call.record)
+    (evidence,) = [e for e in call.record["forwarding"]["evidence"] if e["kind"] == "sip_181"]
+    assert evidence["t_ms"] == call.timeline("received", status=181)[0]["t_ms"]
+    assert call.record["ring_started_ms"] == call.timeline("received", status=180)[0]["t_ms"]
+
+
+def test_history_with_a_cause_is_definitive(place: Place) -> None:
+    header = (
+        "History-Info: <sip:62@127.0.0.1>;index=1, "
+        "<sip:13900139000@127.0.0.1;user=phone;cause=302>;index=1.1;mp=1"
+    )
+    call = place("ringing-with-header", *TALK, keys={"header": header})
+    check_answered(call)
+    forwarding = call.record["forwarding"]
+    assert kinds(call.record)["history_info"] == "definitive"
+    assert forwarding["grade"] in ("definitive",)
+    assert "13900139000" in forwarding["target"]
+    assert forwarding["target_class"] == "mobile"
+    assert forwarding["condition"] == "always"
+
+
+def test_history_without_a_cause_proves_nothing(place: Place) -> None:
+    header = "History-Info: <sip:62@127.0.0.1>;index=1, <sip:62@10.0.0.9:5080>;index=1.1;rc=1"
+    call = place("ringing-with-header", *TALK, keys={"header": header})
+    check_answered(call)
+    assert call.record["forwarding"]["detected"] is False
+
+
+@pytest.mark.parametrize(
+    ("reason", "condition"), [("no-answer", "no_answer"), ("user-busy", "busy"), ("unconditional", "always")]
+)
+def test_diversion(place: Place, reason: str, condition: str) -> None:
+    header = f"Diversion: <sip:62@127.0.0.1>;reason={reason};counter=1"
+    call = place("ringing-with-header", *TALK, keys={"header": header})
+    check_answered(call)
+    assert "diversion" in kinds(call.record)
+    assert call.record["forwarding"]["detected"] is True
+    assert call.record["forwarding"]["condition"] == condition
+
+
+def test_a_plain_call_shows_no_sign(place: Place) -> None:
+    call = place("answer", *TALK)
+    assert call.record["forwarding"] == {
+        "detected": False,
+        "grade": "none",
+        "target": None,
+        "target_class": None,
+        "condition": None,
+        "evidence": [],
+    }
