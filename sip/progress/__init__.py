@@ -13,6 +13,8 @@ The face of this room:
 from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
 from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
 from sip.progress.heard import Heard, RecognisedTone
+from sip.progress.listener import LineListener
+from sip.progress.plan import TonePlan, default_plan, load_plan
 
 __all__ = [
     "COLUMN_MS",
@@ -21,8 +23,12 @@ __all__ = [
     "FeatureBank",
     "Heard",
     "Limits",
+    "LineListener",
     "RecognisedTone",
     "RingFacts",
     "Signals",
+    "TonePlan",
+    "default_plan",
+    "load_plan",
     "power_dbm0",
 ]

@@ -1,0 +1,177 @@
+"""One call's line, listened to while the call lasts: columns in, segments and ringback bursts out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.progress import features as f
+from sip.progress.assembly import Labelled, assemble
+from sip.progress.cadence import Labels, label_bursts, recognised_tones
+from sip.progress.heard import Heard, RecognisedTone
+from sip.progress.plan import TonePlan, default_plan
+from sip.progress.regions import SoundRegions
+from sip.progress.tones import ToneBurst, ToneTracker
+from sip.record import Burst
+
+_LAG = 7
+"""Columns that wait until it is known whether they belong to an exchange tone: 60 ms of it and the tracker's
+look-ahead."""
+_TRAIN_MS = 6_000.0
+"""After so much quiet no earlier burst changes the meaning of a later one."""
+_LONG_TRAIN = 40
+_CONTEXT = 10
+
+Columns = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+class LineListener:
+    """Hears one line. Push its columns in order; ask for `heard` at any moment; `finish` once at the end."""
+
+    def __init__(self, plan: TonePlan | None = None) -> None:
+        """Listen with this tone plan; by default the one of mainland China."""
+        self._plan = plan or default_plan()
+        self._tones = ToneTracker(self._plan)
+        self._regions = SoundRegions(self._plan)
+        self._origin_ms: float | None = None
+        self._count = 0
+        """Columns pushed, gaps included."""
+        self._pending: Columns = np.zeros((0, len(f.FEATURES)), np.float32)
+        self._pending_at = 0
+        self._first_ms: float | None = None
+        self._came: list[list[float]] = []
+        self._settled: list[Labelled] = []
+        self._recognised: list[RecognisedTone] = []
+        self._labels: Labels = []
+        self._labelled_at = -1.0
+        self._over = False
+
+    def push(self, start_ms: float, features: Columns, present: Bools) -> None:
+        """Add columns [n, F] of 20 ms each that begin at `start_ms`; `present` [n]: sound came for the column.
+
+        A start before the end of what was pushed is an error of the caller: the columns follow on. A start
+        after it leaves a gap in which nothing came.
+        """
+        if not len(features):
+            return
+        if self._origin_ms is None:
+            self._origin_ms = start_ms
+        missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
+        while missing > 0:
+            count = min(missing, 500)
+            self._push(np.zeros((count, len(f.FEATURES)), np.float32), np.zeros(count, np.bool_))
+            missing -= count
+        self._push(np.where(present[:, None], features, np.float32(0.0)), present)
+
+    def heard(self) -> Heard:
+        """Return everything heard until now."""
+        now_ms = self._now_ms()
+        labels = self._current_labels()
+        bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
+        sounds = [*self._regions.closed, *self._regions.open]
+        return Heard(
+            segments=assemble(bursts, sounds, self._came, now_ms, self._plan),
+            bursts=tuple(_ring(burst) for burst, label in bursts if label == "ringback"),
+            until_ms=now_ms,
+            recognised=(*self._recognised, *self._newly_recognised(labels)),
+            first_ms=self._first_ms,
+        )
+
+    def finish(self, end_ms: float) -> Heard:
+        """End the stream at `end_ms` (nothing came after the last column) and return the final state."""
+        if not self._over:
+            if self._origin_ms is None:
+                self._origin_ms = end_ms
+            self._over = True
+            self._tones.finish()
+            self._sort_out(len(self._pending))
+            self._regions.finish()
+            self._labelled_at = -1.0
+            for burst in self._tones.bursts:
+                burst.open = False
+        return self.heard()
+
+    def _now_ms(self) -> float:
+        return (self._origin_ms or 0.0) + self._count * f.COLUMN_MS
+
+    def _push(self, columns: Columns, present: Bools) -> None:
+        self._note_presence(present)
+        self._tones.push(self._now_ms(), columns)
+        self._pending = np.concatenate((self._pending, columns))
+        self._count += len(columns)
+        self._sort_out(len(self._pending) - _LAG)
+        self._settle()
+
+    def _note_presence(self, present: Bools) -> None:
+        """Keep the stretches in which sound came, as [start, end] in milliseconds."""
+        if not present.any():
+            return
+        here = self._now_ms()
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False]))))
+        if self._first_ms is None:
+            self._first_ms = here + int(edges[0]) * f.COLUMN_MS
+        for first, after in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            start_ms, end_ms = here + first * f.COLUMN_MS, here + after * f.COLUMN_MS
+            # Lost packets are no gap in what the line says.
+            if self._came and start_ms - self._came[-1][1] <= 400.0:
+                self._came[-1][1] = end_ms
+            else:
+                self._came.append([start_ms, end_ms])
+
+    def _sort_out(self, count: int) -> None:
+        """Hand the oldest `count` pending columns to the sounds, silenced where they are exchange tone."""
+        if count <= 0:
+            return
+        columns, self._pending = self._pending[:count], self._pending[count:]
+        start_ms = (self._origin_ms or 0.0) + self._pending_at * f.COLUMN_MS
+        self._pending_at += count
+        levels = f.power_dbm0(columns[:, f.POWER].mean(axis=1))
+        end_ms = start_ms + count * f.COLUMN_MS
+        for burst in reversed(self._tones.bursts):
+            if burst.end_ms <= start_ms:
+                break
+            if burst.start_ms < end_ms:
+                first = int(max(burst.start_ms - start_ms, 0.0) // f.COLUMN_MS)
+                after = int(-(-(burst.end_ms - start_ms) // f.COLUMN_MS))
+                levels[first:after] = -np.inf
+        self._regions.push(start_ms, columns, levels)
+
+    def _current_labels(self) -> Labels:
+        now_ms = self._now_ms()
+        if self._labelled_at != now_ms:
+            self._labels = label_bursts(self._tones.bursts, now_ms, self._plan, over=self._over)
+            self._labelled_at = now_ms
+        return self._labels
+
+    def _newly_recognised(self, labels: Labels) -> list[RecognisedTone]:
+        """Return the recognised tones among the unsettled bursts, without what only continues a settled one."""
+        found = recognised_tones(self._tones.bursts, labels, self._now_ms(), self._plan)
+        if found and self._settled and self._recognised:
+            burst, label = self._settled[-1]
+            continued = found[0].kind == label and found[0].start_ms - burst.end_ms < _TRAIN_MS
+            if continued and self._recognised[-1].kind == label:
+                return found[1:]
+        return found
+
+    def _settle(self) -> None:
+        """Fix the meaning of bursts that nothing can change any more, so that work stays bounded."""
+        bursts = self._tones.bursts
+        if not bursts or bursts[-1].open:
+            return
+        if self._now_ms() - bursts[-1].end_ms > _TRAIN_MS:
+            keep = 0
+        elif len(bursts) > _LONG_TRAIN:
+            keep = _CONTEXT
+        else:
+            return
+        labels = self._current_labels()
+        self._recognised += self._newly_recognised(labels)
+        count = len(bursts) - keep
+        self._settled += zip(bursts[:count], labels[:count], strict=True)
+        del bursts[:count]
+        self._labelled_at = -1.0
+
+
+def _ring(burst: ToneBurst) -> Burst:
+    return Burst(burst.start_ms, burst.end_ms, burst.frequency_hz, burst.level_dbm0)

@@ -1,0 +1,148 @@
+"""Stretches of sound beside the exchange tones: gathered column by column, classified while they last."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.progress import features as f
+from sip.progress.plan import TonePlan
+from sip.progress.sounds import SOUND_FLOOR_DBM0, classify
+from sip.record import Segment
+
+_PAUSE_MS = 600.0
+"""A longer pause ends a stretch."""
+_LONGEST_MS = 15_000.0
+"""What lasts longer is classified in parts, so that memory and work stay bounded."""
+_SHORTEST_LOUD_MS = 60.0
+"""Less sound is a click."""
+_FIRST_LOOK_MS = 240.0
+_LATEST_LOOK_MS = 3_000.0
+
+Columns = npt.NDArray[np.float32]
+
+
+class SoundRegions:
+    """Turns the columns of one call that hold no exchange tone into segments."""
+
+    def __init__(self, plan: TonePlan) -> None:
+        """Start with nothing heard."""
+        self._plan = plan
+        self._parts: list[Columns] = []
+        self._start_ms = 0.0
+        self._count = 0
+        self._loud = 0
+        self._last_loud = -1
+        self._look_at_ms = 0.0
+        self._open: list[Segment] = []
+        self._part_of_long = False
+        self.closed: list[Segment] = []
+        """Segments that will not change any more, not yet taken away by the owner."""
+
+    @property
+    def open(self) -> list[Segment]:
+        """Segments of the stretch in progress as far as they can be told; the last lasts until its last sound."""
+        if not self._open:
+            return []
+        last = self._open[-1]
+        end_ms = max(self._start_ms + (self._last_loud + 1) * f.COLUMN_MS, last.end_ms)
+        return [*self._open[:-1], Segment(last.kind, last.start_ms, end_ms, last.confidence)]
+
+    def push(self, start_ms: float, columns: Columns, levels: npt.NDArray[np.floating]) -> None:
+        """Add columns [n, F] without gaps; `levels` [n] in dBm0, -inf for those that belong to an exchange tone."""
+        loud = np.flatnonzero(levels > SOUND_FLOOR_DBM0)
+        if not len(loud) and not self._count:
+            return
+        at = 0
+        while at < len(columns):
+            if not self._count:
+                nexts = loud[loud >= at]
+                if not len(nexts):
+                    return
+                at = int(nexts[0])
+                self._start_ms = start_ms + at * f.COLUMN_MS
+            at = self._fill(start_ms, columns, loud, at)
+
+    def finish(self) -> None:
+        """End the stretch in progress."""
+        self._close()
+
+    def _fill(self, start_ms: float, columns: Columns, loud: npt.NDArray[np.integer], at: int) -> int:
+        """Add columns from `at` on until the stretch ends; return where it ended."""
+        pause = int(_PAUSE_MS / f.COLUMN_MS)
+        here = self._count - at
+        end = len(columns)
+        last = self._last_loud
+        added = 0
+        for index in loud[loud >= at].tolist():
+            if here + index - last > pause and last >= 0:
+                break
+            last = here + index
+            added += 1
+        ended = here + end - 1 - last > pause
+        if ended:
+            end = max(last + pause + 1 - here, at)
+        self._parts.append(columns[at:end])
+        self._count += end - at
+        self._loud += added
+        self._last_loud = last
+        if ended:
+            self._close()
+        elif self._count * f.COLUMN_MS >= _LONGEST_MS:
+            self._close(goes_on=True)
+        elif self._count * f.COLUMN_MS >= self._look_at_ms:
+            self._look()
+        return end
+
+    def _look(self) -> None:
+        """Classify what there is, and again when there is markedly more."""
+        lasted_ms = self._count * f.COLUMN_MS
+        self._look_at_ms = lasted_ms + min(max(lasted_ms, _FIRST_LOOK_MS), _LATEST_LOOK_MS)
+        self._open = self._segments()
+
+    def _close(self, goes_on: bool = False) -> None:
+        if self._count:
+            for segment in self._segments():
+                self._keep(segment)
+        self._part_of_long = goes_on
+        self._parts, self._open = [], []
+        self._count = self._loud = 0
+        self._last_loud = -1
+        self._look_at_ms = _FIRST_LOOK_MS
+
+    def _segments(self) -> list[Segment]:
+        if self._loud * f.COLUMN_MS < _SHORTEST_LOUD_MS and not self._part_of_long:
+            return []
+        columns = np.concatenate(self._parts)[: self._last_loud + 1]
+        if not len(columns):
+            return []
+        found = []
+        for piece in classify(columns, self._plan):
+            head = _first_quarter(columns[piece.first]) * f.QUARTER_MS
+            tail = _last_quarter(columns[piece.after - 1]) * f.QUARTER_MS
+            start_ms = self._start_ms + piece.first * f.COLUMN_MS + head
+            end_ms = self._start_ms + (piece.after - 1) * f.COLUMN_MS + tail
+            found.append(Segment(piece.kind, start_ms, end_ms, piece.confidence))
+        return found
+
+    def _keep(self, segment: Segment) -> None:
+        """Keep a finished segment, joined to the one before it when it only continues that."""
+        if self.closed:
+            last = self.closed[-1]
+            if last.kind == segment.kind and segment.start_ms - last.end_ms <= _PAUSE_MS:
+                confidence = max(last.confidence, segment.confidence)
+                self.closed[-1] = Segment(last.kind, last.start_ms, segment.end_ms, confidence)
+                return
+        self.closed.append(segment)
+
+
+def _first_quarter(column: Columns) -> int:
+    """Return the first quarter with sound; 0 when none stands out."""
+    loud = np.flatnonzero(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
+    return int(loud[0]) if len(loud) else 0
+
+
+def _last_quarter(column: Columns) -> int:
+    """Return the number of quarters until the last with sound; all when none stands out."""
+    loud = np.flatnonzero(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
+    return int(loud[-1]) + 1 if len(loud) else f.QUARTERS

@@ -1,0 +1,265 @@
+"""Bursts of the exchange tone (450 Hz), found in the quarters of 5 ms that the feature columns carry.
+
+A window of four quarters is tone when most of its power turns coherently at a frequency of the plan. Windows
+that touch make a burst; what a loss of packets tore apart is joined. The edges are then refined: the amplitude
+of the quarter in which a burst begins or ends tells how much of that quarter it fills.
+"""
+
+from __future__ import annotations
+
+import cmath
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.progress import features as f
+from sip.progress.plan import TonePlan
+
+_WINDOW = 4
+_MARGIN = 20
+"""Quarters kept before the undecided ones: the 50 ms before a burst tell whether it came out of quiet."""
+_AHEAD = 8
+"""Quarters of look-ahead: a window and the refinement of its edge."""
+_PURITY = 0.7
+_WINDOW_SLACK_HZ = 10.0
+"""A single window of 20 ms knows its frequency less well than a burst does."""
+_BURST_SLACK_HZ = 2.0
+_BURST_PURITY = 0.8
+_SHORTEST_MS = 60.0
+_STEADY_MS = 700.0
+_STEADY_VARIATION = 0.12
+_ROUGH_VARIATION = 0.35
+_HZ_PER_RADIAN = 1000.0 / (2.0 * math.pi * f.QUARTER_MS)
+_QUIET = 0.1
+"""Quiet beside a burst: 10 dB below it."""
+
+Complex = npt.NDArray[np.complex64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class ToneBurst:
+    """A burst of the exchange tone; it grows while it is `open`."""
+
+    start_ms: float
+    end_ms: float
+    frequency_hz: float = 0.0
+    level_dbm0: float = 0.0
+    open: bool = True
+    from_quiet: bool = True
+    """At least 10 dB quieter in the 50 ms before it, or the stream began with it."""
+    at_stream_start: bool = False
+    into_quiet: bool = True
+    """The same of the 60 ms after it; taken for granted while it is open."""
+    variation: float = 0.0
+    """Standard deviation of its amplitude over the mean: near 0 for a machine's tone."""
+
+    @property
+    def on_ms(self) -> float:
+        """Length until now."""
+        return self.end_ms - self.start_ms
+
+    @property
+    def steady(self) -> bool:
+        """A machine's tone, not an instrument's or a voice's."""
+        return self.variation <= _STEADY_VARIATION
+
+
+@dataclass(slots=True)
+class _Run:
+    """Sums over a burst in progress; times in quarters since the stream's start."""
+
+    start: float
+    end: float
+    before: float
+    """Mean power before it."""
+    sounding: bool = True
+    turn: complex = 0j
+    strength: float = 0.0
+    power: float = 0.0
+    windows: int = 0
+    amplitude: float = 0.0
+    square: float = 0.0
+    quarters: int = 0
+
+    def plateau(self) -> float:
+        if self.quarters:
+            return self.amplitude / self.quarters
+        return math.sqrt(self.strength / max(self.windows, 1))
+
+
+class ToneTracker:
+    """Finds the bursts in one call's columns, pushed in order and without gaps."""
+
+    def __init__(self, plan: TonePlan) -> None:
+        """Start with an empty stream."""
+        self._plan = plan
+        self._floor = _mean_square(plan.floor_dbm0 - 2.0)
+        self._z: Complex = np.zeros(_MARGIN + _AHEAD, np.complex64)
+        self._p: Floats = np.zeros(_MARGIN + _AHEAD, np.float32)
+        self._next = -_AHEAD
+        """The first quarter whose window is not decided; negative ones lie before the stream."""
+        self._origin_ms = 0.0
+        self._run: _Run | None = None
+        self.bursts: list[ToneBurst] = []
+        """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
+        self.changes = 0
+        """Grows whenever `bursts` changes."""
+
+    @property
+    def decided_ms(self) -> float:
+        """Until here the bursts are known."""
+        return self._ms(max(self._next, 0))
+
+    def push(self, start_ms: float, columns: Floats) -> None:
+        """Add columns [n, F]; `start_ms` counts for the first ones only, the rest follow without gaps."""
+        if self._next == -_AHEAD and len(self._z) == _MARGIN + _AHEAD:
+            self._origin_ms = start_ms
+        z = columns[:, f.TONE_RE] + 1j * columns[:, f.TONE_IM]
+        self._add(z.reshape(-1).astype(np.complex64), columns[:, f.POWER].reshape(-1))
+
+    def finish(self) -> None:
+        """End the stream: what is open ends with it."""
+        pad = _AHEAD + int(self._plan.bridge_ms / f.QUARTER_MS) + 2 * _WINDOW
+        self._add(np.zeros(pad, np.complex64), np.zeros(pad, np.float32))
+
+    def _add(self, z: Complex, p: Floats) -> None:
+        self._z = np.concatenate((self._z, z))
+        self._p = np.concatenate((self._p, p))
+        count = len(self._z) - _MARGIN - _AHEAD
+        self._decide(count)
+        self._z = self._z[count:]
+        self._p = self._p[count:]
+        self._next += count
+
+    def _decide(self, count: int) -> None:
+        """Decide the windows that begin at the next `count` quarters."""
+        z = self._z[_MARGIN : _MARGIN + count + _WINDOW - 1]
+        p = self._p[_MARGIN : _MARGIN + count + _WINDOW - 1]
+        turns = z[1:] * np.conj(z[:-1])
+        turn = (turns[:-2] + turns[1:-1] + turns[2:]) * np.float32(1.0 / 3.0)
+        power = (p[:-3] + p[1:-2] + p[2:-1] + p[3:]) * np.float32(0.25)
+        strength = np.abs(turn)
+        on = (strength > self._floor) & (strength > _PURITY * power)
+        if on.any():
+            limit = self._plan.frequency_tolerance_hz + _WINDOW_SLACK_HZ
+            on &= np.abs(np.angle(turn) * _HZ_PER_RADIAN - (self._plan.tone_hz - f.TONE_HZ)) <= limit
+        edges = np.flatnonzero(on[1:] != on[:-1]) + 1
+        bounds = [0, *edges.tolist(), count]
+        for begin, end in itertools.pairwise(bounds):
+            if begin < end and on[begin]:
+                self._sound(begin, end, turn, strength, power)
+            elif begin < end:
+                self._pause(begin, end)
+        self._publish()
+
+    def _sound(self, begin: int, end: int, turn: Complex, strength: Floats, power: Floats) -> None:
+        run = self._run
+        here = _MARGIN + begin
+        fresh = run is None or not run.sounding
+        amplitudes = np.abs(self._z[here + (2 if fresh else 0) : _MARGIN + end])
+        if fresh:
+            plateau = float(amplitudes.mean()) if end - begin > _WINDOW else math.sqrt(float(strength[begin]))
+            start = self._next + begin - 3 + _leading_edge(np.abs(self._z[here - 3 : here + 5]), plateau)
+            if run is not None and (start - run.end) * f.QUARTER_MS > self._plan.bridge_ms:
+                self._end(run)
+                run = None
+            if run is None:
+                before = float(self._p[here - 13 : here - 3].mean())
+                run = self._run = _Run(start=start, end=start, before=before)
+        assert run is not None
+        run.sounding = True
+        run.end = self._next + end + _WINDOW - 1
+        run.turn += complex(turn[begin:end].sum())
+        run.strength += float(strength[begin:end].sum())
+        run.power += float(power[begin:end].sum())
+        run.windows += end - begin
+        run.amplitude += float(amplitudes.sum())
+        run.square += float(np.dot(amplitudes, amplitudes))
+        run.quarters += len(amplitudes)
+
+    def _pause(self, begin: int, end: int) -> None:
+        run = self._run
+        if run is None:
+            return
+        if run.sounding:
+            run.sounding = False
+            here = _MARGIN + begin
+            tail = np.abs(self._z[here - 3 : here + 6])[::-1]
+            run.end = self._next + begin + 6 - _leading_edge(tail, run.plateau())
+        if (self._next + end - run.end) * f.QUARTER_MS > self._plan.bridge_ms + 5 * f.QUARTER_MS:
+            self._end(run)
+
+    def _end(self, run: _Run) -> None:
+        """The run is over: keep it as a burst, or drop it."""
+        self._run = None
+        at = _MARGIN + math.ceil(run.end) - self._next
+        after = self._p[at + 2 : at + 12]
+        burst = self._measured(run, open_=False)
+        self._drop_open()
+        if burst is not None:
+            mean = float(after.mean()) if len(after) else 0.0
+            burst.into_quiet = mean <= _QUIET * run.strength / run.windows
+            self.bursts.append(burst)
+            self.changes += 1
+
+    def _publish(self) -> None:
+        """Show the run in progress as an open burst."""
+        if self._run is None:
+            return
+        self._drop_open()
+        burst = self._measured(self._run, open_=True)
+        if burst is not None:
+            self.bursts.append(burst)
+            self.changes += 1
+
+    def _drop_open(self) -> None:
+        if self.bursts and self.bursts[-1].open:
+            self.bursts.pop()
+            self.changes += 1
+
+    def _measured(self, run: _Run, open_: bool) -> ToneBurst | None:
+        """Return the burst that the run is, None when it is none."""
+        burst = ToneBurst(self._ms(run.start), self._ms(run.end), open=open_)
+        if burst.on_ms < _SHORTEST_MS:
+            return None
+        power = run.strength / run.windows
+        burst.level_dbm0 = float(f.power_dbm0(np.array(run.plateau() ** 2)))
+        burst.frequency_hz = f.TONE_HZ + cmath.phase(run.turn) * _HZ_PER_RADIAN
+        burst.from_quiet = run.before <= _QUIET * power
+        burst.at_stream_start = run.start <= f.QUARTERS
+        spread = run.square / max(run.quarters, 1) - run.plateau() ** 2
+        burst.variation = math.sqrt(max(spread, 0.0)) / max(run.plateau(), 1e-9)
+        return burst if self._plausible(burst, run) else None
+
+    def _plausible(self, burst: ToneBurst, run: _Run) -> bool:
+        deviation = abs(burst.frequency_hz - self._plan.tone_hz)
+        pure = run.strength >= _BURST_PURITY * run.power
+        alone = burst.from_quiet or (burst.steady and burst.on_ms >= _STEADY_MS)
+        return (
+            pure
+            and alone
+            and deviation <= self._plan.frequency_tolerance_hz + _BURST_SLACK_HZ
+            and burst.variation <= _ROUGH_VARIATION
+            and burst.level_dbm0 >= self._plan.floor_dbm0
+        )
+
+    def _ms(self, quarter: float) -> float:
+        return self._origin_ms + quarter * f.QUARTER_MS
+
+
+def _mean_square(level_dbm0: float) -> float:
+    return math.pow(10.0, (level_dbm0 - f.FULL_SCALE_SINE_DBM0) / 10.0) / 2.0
+
+
+def _leading_edge(amplitudes: Floats, plateau: float) -> float:
+    """Return where, in quarters from the first of `amplitudes`, a tone of this plateau begins."""
+    loud = np.flatnonzero(amplitudes >= 0.75 * plateau)
+    first = int(loud[0]) if len(loud) else len(amplitudes) - 1
+    if first == 0:
+        return 0.0
+    fill = float(amplitudes[first - 1]) / max(plateau, 1e-9)
+    return first - (min(fill, 1.0) if fill > 0.15 else 0.0)
