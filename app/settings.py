@@ -6,6 +6,7 @@ test holds that.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -130,6 +131,14 @@ class Settings(BaseSettings):
         """The time zone of pages and plans."""
         return ZoneInfo(self.timezone)
 
+    def environment(self) -> dict[str, str]:
+        """Return what a child process needs in its environment to have these very settings."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        given |= {"data_dir": self.data_dir.absolute(), "database_url": self.url}
+        return {
+            f"DUTYRING_{name.upper()}": _as_text(value) for name, value in given.items() if value is not None
+        }
+
     @property
     def url(self) -> str:
         """The database URL in use."""
@@ -141,6 +150,17 @@ class Settings(BaseSettings):
     def recordings_dir(self) -> Path:
         """Where finished sound files and captures in progress lie."""
         return self.data_dir / "recordings"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, dict):
+        return json.dumps({name: _revealed(trunk) for name, trunk in value.items()})
+    return json.dumps(value) if isinstance(value, tuple) else str(value)
+
+
+def _revealed(trunk: TrunkSettings) -> dict[str, object]:
+    password = trunk.password.get_secret_value() if trunk.password else None
+    return trunk.model_dump(exclude={"password"}) | {"password": password}
 
 
 @lru_cache(maxsize=1)

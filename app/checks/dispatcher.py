@@ -1,14 +1,14 @@
 """The dispatcher: takes due checks, writes the ledger, lets the phone dial, stores what comes of it.
 
 Order of commits for one attempt: claimed (before anything is sent), each journal entry (the phone waits for
-it), and at the end facts,
-recording and verdict together. Nothing is redialled here: a retry is a new order. What a dead process left behind becomes
-`interrupted`, its far end is told, its recording repaired.
+it), and at the end facts, recording and verdict together. Nothing is redialled here: a retry is a new order.
+What a dead process left behind becomes `interrupted`, its far end is told, its recording repaired.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import uuid
@@ -25,12 +25,14 @@ from app.checks.models import Attempt
 from app.checks.ports import CallOrder, CallPlacer
 from app.database import Database
 from app.settings import Settings
-from sip.record import RecordingInfo
+from sip.record import CallRecord, RecordingInfo
 
 log = structlog.get_logger(__name__)
 
 RECOVERY_PATIENCE_S = 5.0
 """How long a start waits for the far ends of a dead process before it goes on calling others."""
+HANG_UP_PATIENCE_S = 6.0
+"""How long calls may take to hang up when the phone stops."""
 
 
 def new_owner() -> str:
@@ -46,6 +48,7 @@ class Dispatcher:
         self._database = database
         self._placer = placer
         self._settings = settings
+        self._stopping = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
 
@@ -69,13 +72,11 @@ class Dispatcher:
         return len(left)
 
     async def run(self) -> None:
-        """Place due checks until cancelled. Calls under way are then cancelled and concluded too."""
-        try:
-            while True:
-                if await self.place_due() == 0:
-                    await asyncio.sleep(self._settings.poll_s)
-        finally:
-            await self.stop()
+        """Place due checks until `stop`."""
+        while not self._stopping.is_set():
+            if await self.place_due() == 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), self._settings.poll_s)
 
     async def place_due(self) -> int:
         """Start what is due and fits; return how many calls were started."""
@@ -98,7 +99,11 @@ class Dispatcher:
             await asyncio.wait(self._calls)
 
     async def stop(self) -> None:
-        """Cancel the calls under way and wait for their conclusion."""
+        """Start no more calls, hang up those under way and wait for their conclusion."""
+        self._stopping.set()
+        self._placer.stop()
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=HANG_UP_PATIENCE_S)
         tasks = self._calls | self._releases
         for task in tasks:
             task.cancel()
@@ -119,21 +124,28 @@ class Dispatcher:
 
     async def _call(self, attempt: Attempt) -> None:
         async def journal(snapshot: dict[str, Any]) -> None:
-            async with self._database.unit_of_work() as session:
-                await service.journal(session, attempt.id, snapshot)
+            # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
+            await asyncio.shield(self._journal(attempt, snapshot))
 
         order = CallOrder(attempt.target, service.recording_name(attempt))
         try:
             record = await self._placer.place(order, journal)
-            async with self._database.unit_of_work() as session:
-                verdict = await service.finish(session, attempt.id, record, self._settings)
-            log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=verdict.code)
+            await asyncio.shield(self._finish(attempt, record))
         except asyncio.CancelledError:
             await asyncio.shield(self._fail(attempt, "phone process was stopped during the call"))
             raise
         except Exception as error:
             log.exception("call failed on our side", attempt=attempt.id)
             await self._fail(attempt, f"{type(error).__name__}: {error}")
+
+    async def _journal(self, attempt: Attempt, snapshot: dict[str, Any]) -> None:
+        async with self._database.unit_of_work() as session:
+            await service.journal(session, attempt.id, snapshot)
+
+    async def _finish(self, attempt: Attempt, record: CallRecord) -> None:
+        async with self._database.unit_of_work() as session:
+            verdict = await service.finish(session, attempt.id, record, self._settings)
+        log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=verdict.code)
 
     async def _fail(self, attempt: Attempt, reason: str) -> None:
         async with self._database.unit_of_work() as session:

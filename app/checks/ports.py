@@ -28,6 +28,10 @@ class CallPlacer(Protocol):
         """Dial once. Its record's `recording.path` is inside the recordings folder."""
         ...
 
+    def stop(self) -> None:
+        """End every call under way in good order: CANCEL or BYE, and a record of outcome `cancelled`."""
+        ...
+
     async def recover(self, snapshot: dict[str, Any]) -> None:
         """End what a killed process left of this dialog."""
         ...

@@ -102,6 +102,8 @@ async def refuse(session: AsyncSession, check_id: int) -> None:
 async def journal(session: AsyncSession, attempt_id: int, snapshot: dict[str, Any]) -> None:
     """Write down the dialog as the phone sees it."""
     attempt = await repository.attempt(session, attempt_id)
+    if attempt.state not in LIVE_STATES:
+        return
     attempt.snapshot = snapshot
     attempt.call_id = _text(snapshot.get("call_id")) or attempt.call_id
     state = _state_of(snapshot)

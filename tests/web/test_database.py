@@ -1,0 +1,108 @@
+"""Migrations and the unit of work, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from app.accounts import service as audit
+from app.accounts.models import AuditEvent
+from app.database import Base, Database, _blocking_url, current, downgrade, upgrade
+from app.directory import service as directory
+from app.settings import Settings
+
+
+def tables(settings: Settings) -> set[str]:
+    engine = create_engine(_blocking_url(settings.url))
+    try:
+        return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def test_migrations_up_down_and_up_again(either_settings: Settings) -> None:
+    assert current(either_settings) is None
+    head = upgrade(either_settings)
+    assert head is not None
+    assert tables(either_settings) == set(Base.metadata.tables)
+    assert upgrade(either_settings) == head
+    assert downgrade(either_settings, "base") is None
+    assert tables(either_settings) == set()
+    assert upgrade(either_settings) == head
+
+
+def test_migrations_give_the_tables_of_the_models(either_settings: Settings) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    upgrade(either_settings)
+    engine = create_engine(_blocking_url(either_settings.url))
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
+    assert difference == []
+
+
+async def test_times_come_back_aware_and_naive_ones_are_refused(either: Database) -> None:
+    there = datetime(2026, 11, 22, 20, 27, 13, 482000, tzinfo=timezone(timedelta(hours=8)))
+    async with either.unit_of_work() as session:
+        event = AuditEvent(at=there, who="local", action="play", subject="recording:1", detail="")
+        session.add(event)
+    async with either.reading() as session:
+        found = (await audit.of_subject(session, "recording:1"))[0]
+    assert found.at == there
+    assert found.at.tzinfo is UTC
+    with pytest.raises(StatementError, match="needs its zone"):
+        async with either.unit_of_work() as session:
+            session.add(AuditEvent(at=there.replace(tzinfo=None), who="x", action="y", subject="z"))
+
+
+async def test_a_failed_unit_of_work_leaves_nothing(either: Database) -> None:
+    async def write_and_fail() -> None:
+        async with either.unit_of_work() as session:
+            await audit.record(session, "play", "recording:2")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
+    async with either.reading() as session:
+        assert await audit.count_of(session, "recording:2") == 0
+
+
+async def test_many_writers_wait_for_each_other(either: Database) -> None:
+    async def read_then_write(number: int) -> None:
+        async with either.unit_of_work() as session:
+            count = await audit.count_of(session, "recording:3")
+            await audit.record(session, "play", "recording:3", f"{number} after {count}")
+
+    await asyncio.gather(*(read_then_write(number) for number in range(30)))
+    async with either.reading() as session:
+        assert await audit.count_of(session, "recording:3") == 30
+
+
+async def test_foreign_keys_hold(either: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with either.unit_of_work() as session:
+            await session.execute(
+                text(
+                    "INSERT INTO duty_lines (unit_id, name, number, target, active) "
+                    "VALUES (999, 'x', '1', '1', true)"
+                )
+            )
+
+
+async def test_a_line_has_one_target_and_never_an_emergency_number(either: Database) -> None:
+    async with either.unit_of_work() as session:
+        unit = await directory.add_unit(session, "001", "云溪县应急管理局")
+        await directory.add_line(session, unit, "0000-5550101", "sip:62@127.0.0.1:5062")
+    for target in ("110", "sip:119@127.0.0.1", "tel:+86-120"):
+        with pytest.raises(ValueError, match="emergency"):
+            async with either.unit_of_work() as session:
+                await directory.add_line(session, unit, "0000-5550102", target)
+    with pytest.raises(IntegrityError):
+        async with either.unit_of_work() as session:
+            await directory.add_line(session, unit, "0000-5550103", "sip:62@127.0.0.1:5062")
