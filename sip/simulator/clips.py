@@ -62,6 +62,12 @@ def sound(name: str) -> Samples:
     return samples
 
 
+def load_sounds() -> None:
+    """Compute and read every sound now, so that `sound` never takes time later (about 1 s)."""
+    for name in sound_names():
+        sound(name)
+
+
 def duration_s(name: str) -> float:
     """Return how long one turn of a sound lasts."""
     return len(sound(name)) / RATE_HZ

@@ -18,6 +18,7 @@ from sip.simulator.behaviours import (
     FIRST_LOAD_LINE,
     load_line,
 )
+from sip.simulator.clips import load_sounds
 from sip.simulator.line import LineCall, Site
 from sip.simulator.steps import Behaviour, Challenge
 from sip.transport import SipAgent
@@ -75,6 +76,8 @@ class Simulator:
         capacity = SPARE_SESSIONS + len(self._load_lines)
         agent = SipAgent.open(self._listen, user_agent="DutyRing simulator", on_incoming=self._incoming)
         try:
+            # A tune computed in the middle of a call would delay the answers of all other calls.
+            await asyncio.to_thread(load_sounds)
             engine = await MediaEngine.start(writer=False, bank=None, capacity=capacity)
         except BaseException:
             agent.close()
