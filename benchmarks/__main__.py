@@ -1,0 +1,33 @@
+"""Runs every benchmark of this folder, one after the other, each in a process of its own: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def has_main(path: Path) -> bool:
+    """Whether a file defines `main` and so is a benchmark and no helper."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
+
+
+def benchmarks() -> list[str]:
+    """Return the names of the benchmarks."""
+    files = sorted(path for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    return [path.stem for path in files if has_main(path)]
+
+
+if __name__ == "__main__":
+    failed = []
+    for name in benchmarks():
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"== failed: {', '.join(failed)}")
+    sys.exit(1 if failed else 0)
