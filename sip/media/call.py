@@ -19,6 +19,7 @@ from sip.record import DtmfDigit
 _LATE_S: Final = 0.010
 """A packet that leaves later than this after its slot is late."""
 _CONTIGUOUS_SAMPLES: Final = 80
+_NOTHING: Final[list[DtmfDigit]] = []
 
 
 class Call:
@@ -63,17 +64,19 @@ class Call:
         """Return a monotonic time as a sample position of the call."""
         return round((at - (self.t0 or at)) * SAMPLE_RATE_HZ)
 
-    def receive(self, offset: float) -> list[DtmfDigit]:
+    def receive(self, offset: float, now: float) -> list[DtmfDigit]:
         """Take one datagram from the socket; return the digits that ended with it."""
-        datagram = read(self.socket, offset)
+        datagram = read(self.socket, offset, now)
         if datagram is None:
-            return []
-        if datagram.drops is not None:
-            self._drops = datagram.drops
+            return _NOTHING
+        data, source, at, drops = datagram
+        if drops:
+            self._drops = drops
         if self.t0 is None:
-            return []
-        ended = self.receiver.packet(datagram.data, datagram.source, datagram.at, self.t0)
-        self.digits += ended
+            return _NOTHING
+        ended = self.receiver.packet(data, source, at, self.t0)
+        if ended:
+            self.digits += ended
         return ended
 
     def refused(self) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sip.media.dtmf import DigitReceiver
 from sip.media.model import DEFAULT_FORMATS, SAMPLE_RATE_HZ, Address, PayloadFormat, RemoteMedia
-from sip.media.rtp import Packet, is_rtcp, parse
+from sip.media.rtp import HEADER, HEADER_BYTES, Packet, is_rtcp, parse
 from sip.media.timeline import TimeLine
 from sip.record import DtmfDigit, MediaStatistics
 
@@ -27,6 +27,7 @@ _STEP: Final = 80 * _SAMPLES_PER_MS
 _SLEW: Final = 2
 """Samples per packet while closing a drift: 1.25 % of a 20 ms packet."""
 _WINDOW_PACKETS: Final = 25
+_FAR: Final = 1 << 40
 _MAX_DROPOUT: Final = 3000
 _MAX_MISORDER: Final = 100
 """RFC 3550 appendix A.1."""
@@ -41,7 +42,7 @@ class Stream:
     def __init__(self, source: Address, ssrc: int) -> None:
         self.source = source
         self.ssrc = ssrc
-        self.last_at = 0.0
+        self.last_s = 0.0
         self.jitter = 0.0
         """In samples."""
         self._newest = -1
@@ -51,8 +52,9 @@ class Stream:
         self._restart_at = -1
         self._timestamp: int | None = None
         self._position = 0
-        self._transit = 0.0
-        self._window: list[int] = []
+        self._arrival = 0
+        self._window = 0
+        self._quickest = _FAR
         self._slew = 0
 
     @property
@@ -102,28 +104,46 @@ class Stream:
         if offset > _BEHIND or offset < -_AHEAD or (packet.marker and offset > _DRIFT):
             self._anchor(packet.timestamp, arrival)
             return arrival, packet.payload
-        self._measure(arrival, packet.timestamp)
-        self._timestamp, self._position = packet.timestamp, position
+        self.jitter += (abs(arrival - self._arrival - step) - self.jitter) / 16
+        self._arrival, self._timestamp, self._position = arrival, packet.timestamp, position
         return self._follow(offset, packet.payload)
 
     def _anchor(self, timestamp: int, arrival: int) -> None:
         self._timestamp, self._position = timestamp, arrival
-        self._window.clear()
+        self._arrival = arrival
+        self._window, self._quickest = 0, _FAR
         self._slew = 0
-        self._transit = arrival - timestamp
 
-    def _measure(self, arrival: int, timestamp: int) -> None:
-        transit = arrival - timestamp
-        change = abs((transit - self._transit + 0x80000000) % 0x100000000 - 0x80000000)
-        self._transit = transit
-        self.jitter += (change - self.jitter) / 16
+    def steady(self, sequence: int, timestamp: int, length: int, arrival: int) -> int | None:
+        """Take the packet that follows the last one in every respect: the short way of `sequence` and `place`.
+
+        Returns its position, or None, with nothing changed, when it has to go the long way.
+        """
+        step = timestamp - (self._timestamp or 0)
+        position = self._position + step
+        offset = arrival - position
+        if sequence != self._newest + 1 or step != length or not -_AHEAD <= offset <= _BEHIND:
+            return None
+        if self._slew or self._window == _WINDOW_PACKETS - 1 or self._timestamp is None:
+            return None
+        self._newest = sequence
+        self._seen = (self._seen << 1 | 1) & _SEEN_MASK
+        self._expected += 1
+        self._arrived += 1
+        self.jitter += (abs(arrival - self._arrival - step) - self.jitter) / 16
+        self._arrival, self._timestamp, self._position = arrival, timestamp, position
+        self._window += 1
+        if offset < self._quickest:
+            self._quickest = offset
+        return position
 
     def _follow(self, offset: int, payload: bytes) -> tuple[int, bytes]:
         """Correct the anchor by what a window of packets shows; a hole is filled with the sample beside it."""
-        self._window.append(offset)
-        if len(self._window) == _WINDOW_PACKETS:
-            quickest = min(self._window)
-            self._window.clear()
+        self._window += 1
+        self._quickest = min(self._quickest, offset)
+        if self._window == _WINDOW_PACKETS:
+            quickest = self._quickest
+            self._window, self._quickest = 0, _FAR
             if abs(quickest) > _STEP:
                 self._position += quickest
                 self._slew = 0
@@ -155,11 +175,14 @@ class Receiver:
         self._digits = DigitReceiver()
         self._received = self._duplicated = self._reordered = self._ignored = 0
         self._heard = False
+        self._steady: Stream | None = None
+        self._steady_type = self._steady_samples = 0
 
     def connect(self, remote: RemoteMedia) -> None:
         """Learn what an SDP answer says about the stream to come."""
         address = (remote.host, remote.port)
         self._formats = remote.formats()
+        self._steady = None
         if not remote.final:
             self._others.add(address)
             return
@@ -170,6 +193,8 @@ class Receiver:
 
     def packet(self, data: bytes, source: Address, at: float, t0: float) -> list[DtmfDigit]:
         """Take one datagram with its monotonic time of arrival; return the digits that ended with it."""
+        if self._steady is not None and self._take_steady(self._steady, data, source, at - t0):
+            return []
         packet = parse(data)
         if packet is None or is_rtcp(data):
             if packet is None and not is_rtcp(data):
@@ -177,7 +202,7 @@ class Receiver:
                 self._ignored += 1
             return []
         kind = self._formats.get(packet.payload_type)
-        stream = self._admit(source, packet.ssrc, at) if kind else None
+        stream = self._admit(source, packet.ssrc, at - t0) if kind else None
         if stream is None or kind is None:
             self._ignore(packet, source)
             return []
@@ -190,6 +215,24 @@ class Receiver:
         self._reordered += order == "reordered"
         return self._use(stream, packet, kind, at - t0, in_order=order == "new")
 
+    def _take_steady(self, stream: Stream, data: bytes, source: Address, since_s: float) -> bool:
+        """Take the next packet of the stream that is heard; nearly all packets go this way."""
+        if len(data) <= HEADER_BYTES:
+            return False
+        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+        if first != 0x80 or second != self._steady_type or ssrc != stream.ssrc or source != stream.source:
+            return False
+        arrival = round(since_s * SAMPLE_RATE_HZ)
+        position = stream.steady(sequence, timestamp, self._steady_samples, arrival)
+        if position is None:
+            return False
+        stream.last_s = since_s
+        self._received += 1
+        payload = data[HEADER_BYTES:]
+        self._steady_samples = len(payload)
+        self.line.write(position, payload)
+        return True
+
     def _ignore(self, packet: Packet, source: Address) -> None:
         """Count a packet that is not used; a format that we do not know is not a loss of its stream."""
         self._ignored += 1
@@ -197,19 +240,19 @@ class Receiver:
         if current and current.source == source and current.ssrc == packet.ssrc:
             current.sequence(packet.sequence)
 
-    def _admit(self, source: Address, ssrc: int, at: float) -> Stream | None:
+    def _admit(self, source: Address, ssrc: int, since_s: float) -> Stream | None:
         current = self._current
         if current and current.ssrc == ssrc and current.source == source and self._final is None:
-            current.last_at = at
+            current.last_s = since_s
             return current
         if self._final is not None and not self._belongs(source):
             return None
         stream = self._streams.get((source, ssrc))
         if stream is None:
             stream = self._streams[source, ssrc] = Stream(source, ssrc)
-        elif stream is not current and current and at - current.last_at < _RETURN_S:
+        elif stream is not current and current and since_s - current.last_s < _RETURN_S:
             return None
-        stream.last_at = at
+        stream.last_s = since_s
         self._current = stream
         return stream
 
@@ -228,11 +271,14 @@ class Receiver:
         if kind == "telephone-event":
             return self._digits.packet(packet.timestamp, packet.payload, at_ms)
         if kind == "CN":
+            self._steady = None
             self.line.comfort(True)
             return []
         self._heard = True
         self.line.comfort(False)
         self.line.switch(kind)
+        self._steady, self._steady_type = stream, packet.payload_type
+        self._steady_samples = len(packet.payload)
         arrival = round(since_s * SAMPLE_RATE_HZ)
         self.line.write(*stream.place(packet, arrival, in_order=in_order))
         return []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-_HEADER: Final = struct.Struct("!BBHII")
+HEADER: Final = struct.Struct("!BBHII")
 _EXTENSION: Final = struct.Struct("!xxH")
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = HEADER.size
 
 
 class Packet(NamedTuple):
@@ -30,7 +30,7 @@ def parse(data: bytes) -> Packet | None:
     """Return the packet of a datagram, or None when it is not one."""
     if len(data) < HEADER_BYTES:
         return None
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if first == 0x80:
         return Packet(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, data[HEADER_BYTES:])
     if first >> 6 != 2:
@@ -59,4 +59,4 @@ def build(
     payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes, *, marker: bool = False
 ) -> bytes:
     """Return the datagram of a packet."""
-    return _HEADER.pack(0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc) + payload
+    return HEADER.pack(0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc) + payload

@@ -79,10 +79,22 @@ class TimeLine:
         if position < self.floor:
             payload = payload[self.floor - position :]
             position = self.floor
-        count = min(len(payload), self.floor + RING_SAMPLES - position)
+        count = len(payload)
+        if position + count > self.floor + RING_SAMPLES:
+            count = self.floor + RING_SAMPLES - position
         if count <= 0:
             return
         start = position % RING_SAMPLES
+        column, offset = divmod(start, COLUMN_SAMPLES)
+        if (
+            offset + count <= 2 * COLUMN_SAMPLES
+            and start + count <= RING_SAMPLES
+            and offset + count > COLUMN_SAMPLES
+        ):
+            self._view[start : start + count] = payload[:count]
+            self._filled[column] += COLUMN_SAMPLES - offset
+            self._filled[column + 1] += offset + count - COLUMN_SAMPLES
+            return
         first = min(count, RING_SAMPLES - start)
         self._view[start : start + first] = payload[:first]
         if first < count:

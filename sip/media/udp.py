@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from sip.media.model import Address
 
@@ -22,18 +22,12 @@ _COUNT: Final = struct.Struct("@I")
 _EVEN_TRIES: Final = 64
 _LARGEST: Final = 2048
 _OLDEST_S: Final = 10.0
-"""A kernel timestamp older than this was taken before the clock of day was set."""
+_NEWEST_S: Final = 0.1
+"""A kernel timestamp further off than these was taken before the clock of day was set."""
 
 
-class Datagram(NamedTuple):
-    """A received datagram."""
-
-    data: bytes
-    source: Address
-    at: float
-    """Monotonic seconds of its arrival in the kernel."""
-    drops: int | None
-    """How many datagrams this socket has lost so far; None when the kernel does not say."""
+Datagram: TypeAlias = tuple[bytes, Address, float, int]
+"""Its bytes, its source, the monotonic seconds of its arrival, and how many the socket has lost so far (0: unsaid)."""
 
 
 def bind(host: str, port_range: tuple[int, int] | None) -> socket.socket:
@@ -82,23 +76,25 @@ def wall_offset() -> float:
     return (time.monotonic_ns() - time.time_ns()) / 1e9
 
 
-def read(sock: socket.socket, offset: float) -> Datagram | None:
-    """Return the next datagram, or None when there is none; pending errors of earlier sends are skipped."""
+def read(sock: socket.socket, offset: float, now: float) -> Datagram | None:
+    """Return the next datagram, or None when there is none; pending errors of earlier sends are skipped.
+
+    `offset` is `wall_offset()` at the monotonic time `now`, taken once for many reads.
+    """
     try:
         data, ancillary, _, source = sock.recvmsg(_LARGEST, 128)
     except OSError:
         return None
-    now = time.monotonic()
-    at, drops = now, None
+    at, drops = 0.0, 0
     for _, kind, value in ancillary:
         if kind == _SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack(value)
             at = seconds + nanoseconds / 1e9 + offset
         elif kind == _SO_RXQ_OVFL:
             (drops,) = _COUNT.unpack(value)
-    if not now - _OLDEST_S < at <= now:
+    if not -_OLDEST_S < at - now < _NEWEST_S:
         at = now
-    return Datagram(data, source[:2], at, drops)
+    return data, source if len(source) == 2 else source[:2], at, drops
 
 
 def drain_errors(sock: socket.socket) -> int:
