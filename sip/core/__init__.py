@@ -3,6 +3,7 @@
 Imports no asyncio, socket, time or logging; a test holds that.
 """
 
+from .diagrams import state_machines_page
 from .endpoint import Endpoint
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError, SipError
 from .events import (
@@ -84,5 +85,6 @@ __all__ = [
     "parse_message",
     "parse_sdp",
     "parse_uri",
+    "state_machines_page",
     "uri_address",
 ]

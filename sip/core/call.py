@@ -1,4 +1,7 @@
-"""What outgoing and incoming calls have in common: their dialogs, requests within them, BYE, and 2xx that wait for an ACK."""
+"""What outgoing and incoming calls have in common.
+
+Their dialogs, requests within them, BYE, and 2xx that wait for an ACK.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .digest import answer as digest_answer
 from .digest import challenges
 from .events import Acknowledged, AckTimedOut, By, Ended, MessageReceived, RequestReceived
 from .framing import Request, Response
-from .sdp import build_answer, parse_sdp
+from .sdp import CODECS, build_answer, parse_sdp
 from .timers import Timer
 from .transactions import TIMEOUT, ClientTransaction, ServerTransaction
 from .types import Address, Credentials, HeaderList
@@ -107,12 +110,12 @@ class Call:
         self._pending.clear()
         self._wire.queue.start(now + self._wire.timers.timeout, self._forget)
 
-    def _busy(self) -> bool:
-        """Whether something of the call may still bring a new dialog."""
+    def _busy(self, now: float) -> bool:
+        """Whether something of the call may still bring a new dialog; ends what can be ended."""
         return False
 
     def _forget(self, now: float) -> None:
-        if self._busy():
+        if self._busy(now):
             self._wire.queue.start(now + self._wire.timers.timeout, self._forget)
             return
         for dialog in self._dialogs.values():
@@ -124,7 +127,10 @@ class Call:
     def _send_bye(
         self, dialog: Dialog, now: float, done: Callable[[str, float], None], headers: HeaderList = ()
     ) -> None:
-        """Send BYE and call `done(failure, now)` when it is answered, "" if all went well; one challenge is met."""
+        """Send BYE and call `done(failure, now)` when it is answered, "" if all went well.
+
+        One challenge is met.
+        """
         challenged = False
 
         def on_response(response: Response, at: float) -> None:
@@ -164,11 +170,12 @@ class Call:
     ) -> None:
         """Answer a request within one of the call's dialogs."""
         self._wire.emit(MessageReceived(self.call_id, now, request, source, False))
-        if not dialog.accepts(request):
-            transaction.respond(500, now)
-        elif request.method == "BYE":
+        if request.method == "BYE":
+            # Also with a number out of order: the far side is gone whatever it counts.
             transaction.respond(200, now)
             self.on_bye(now)
+        elif not dialog.accepts(request):
+            transaction.respond(500, now)
         elif self._over:
             transaction.respond(481, now)
         elif request.method == "INVITE":
@@ -223,7 +230,8 @@ class Call:
         words = ours.origin.split()
         session_id = int(words[1]) if len(words) > 1 and words[1].isdigit() else 1
         version = int(words[2]) + 1 if len(words) > 2 and words[2].isdigit() else 2
-        answer = build_answer(parse_sdp(offer), ours.address, session_id, version)
+        codecs = tuple(codec for codec in CODECS if codec in {p.encoding for p in ours.payload_types})
+        answer = build_answer(parse_sdp(offer), ours.address, session_id, version, codecs)
         if answer is not None:
             self._local_sdp = answer
         return answer

@@ -39,6 +39,11 @@ class Caller(Call):
         """The value of our Contact."""
         return self._contact
 
+    def sent(self, response: Response) -> bool:
+        """Whether this answers the INVITE as it was last sent."""
+        mine = response.via.branch == self._request.branch and response.from_.tag == self.local_tag
+        return mine and response.cseq.method == "INVITE" and response.cseq.number == self._request.cseq
+
     def on_late(self, response: Response, now: float) -> None:
         """Take a response to the INVITE that no transaction waits for any more."""
         raise NotImplementedError

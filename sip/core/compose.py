@@ -122,14 +122,14 @@ def respond(
     headers: HeaderList = (),
     body: bytes = b"",
 ) -> bytes:
-    """Return a response to the request (RFC 3261 section 8.2.6), its copied values byte for byte as they came."""
+    """Return a response to the request (RFC 3261 section 8.2.6); copied values stay byte for byte."""
     phrase = reason if reason is not None else REASONS.get(status, "")
     _check_line(phrase)
     lines = [f"SIP/2.0 {status} {phrase}".encode()]
     vias = request.raw_values("via")
     lines.append(b"Via: " + _received(vias[0], request, source))
     lines += [b"Via: " + value for value in vias[1:]]
-    if 100 < status < 300:
+    if 100 < status < 300 and request.method == "INVITE":
         lines += [b"Record-Route: " + value for value in request.raw_values("record-route")]
     lines.append(b"From: " + request.raw_values("from")[0])
     tagged = b";tag=" + to_tag.encode() if to_tag and not request.to.tag else b""
@@ -144,14 +144,17 @@ def respond(
 
 
 def response_destination(request: Request, source: Address) -> Address:
-    """Return where responses go: the source itself with `rport` (RFC 3581), else its host and the port of Via."""
+    """Return where responses go.
+
+    The source itself with `rport` (RFC 3581), else its host and the port of Via.
+    """
     if "rport" in request.via.parameters:
         return source
     return Address(source.host, request.via.port or 5060)
 
 
 def _received(value: bytes, request: Request, source: Address) -> bytes:
-    """Add `received` and the value of `rport` to the topmost Via (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    """Add `received` and the value of `rport` to the topmost Via (RFC 3261, 18.2.1; RFC 3581, 4)."""
     via = request.via
     if "rport" not in via.parameters and via.host == source.host:
         return value

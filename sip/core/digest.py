@@ -1,6 +1,7 @@
 """Digest access authentication (RFC 2617, RFC 7616, RFC 8760), both sides.
 
-Challenges are split here and not by `sipmessage`, which refuses a comma inside a quoted string (`qop="auth,auth-int"`).
+Challenges are split here and not by `sipmessage`, which refuses a comma inside a quoted string
+(`qop="auth,auth-int"`).
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def challenges(message: Message, status: int) -> list[Challenge]:
 
 
 def _split_challenges(value: str) -> list[str]:
-    """Split several challenges in one field: a new one begins where a scheme word precedes the first parameter."""
+    """Split several challenges in one field.
+
+    A new one begins where a scheme word precedes the first parameter.
+    """
     groups: list[list[str]] = []
     for piece in split_outside(value, ","):
         head = piece.partition("=")[0].strip()
@@ -180,7 +184,10 @@ class Verifier:
     def verify(
         self, message: Message, method: str, lookup: Callable[[str], str | None], now: float
     ) -> Verification:
-        """Check the credentials of a request; `lookup` returns the password of a user name, None if unknown."""
+        """Check the credentials of a request.
+
+        `lookup` returns the password of a user name, None if unknown.
+        """
         values = message.headers("authorization") + message.headers("proxy-authorization")
         if not values:
             return "absent"

@@ -11,7 +11,7 @@ from .caller import Caller
 from .compose import ALLOW, METHODS
 from .dialog import Dialog, DialogKey
 from .digest import Verifier
-from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .errors import LocalProtocolError, RemoteProtocolError
 from .events import Event, IncomingInvite, Malformed, MessageReceived, Stray
 from .framing import Request, Response, parse_message
 from .incoming import IncomingCall
@@ -30,8 +30,8 @@ def _token() -> str:
 class Endpoint:
     """Places and takes calls.
 
-    `local` is the address that others reach us at: it stands in Via and Contact, so it must name a host, not `0.0.0.0`. `token` makes the
-    random tokens of tags, branches and Call-IDs; tests give their own.
+    `local` is the address that others reach us at: it stands in Via and Contact, so it must name a host, not
+    `0.0.0.0`. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class Endpoint:
     def place_call(self, invite: Invite, now: float) -> OutgoingCall:
         """Start a call; its INVITE is among the next datagrams.
 
-        Raises `LocalProtocolError` if the target is not a URI, a header holds a line break, or the Call-ID is in use.
+        Raises `LocalProtocolError` if the target is not a URI, a header holds a line break, or the Call-ID is
+        in use.
         """
         if invite.call_id is not None and invite.call_id in self._callers:
             raise LocalProtocolError(f"the Call-ID {invite.call_id} is in use")
@@ -80,9 +81,10 @@ class Endpoint:
         return call
 
     def recover(self, snapshot: dict[str, Any], now: float) -> str:
-        """End a call that another process left behind, from its `OutgoingCall.snapshot()`; returns its Call-ID.
+        """End a call that another process left behind, from its `snapshot()`; returns its Call-ID.
 
-        `Ended` follows when the far side has confirmed or 64*T1 have passed. Raises `LocalProtocolError` for anything else.
+        `Ended` follows when the far side has confirmed or 64*T1 have passed. Raises `LocalProtocolError` for
+        anything else.
         """
         if isinstance(snapshot, dict) and snapshot.get("call_id") in self._callers:
             raise LocalProtocolError("this call is alive here")
@@ -127,7 +129,8 @@ class Endpoint:
                 self._on_request(message, source, at)
         except RemoteProtocolError as error:
             self.wire.emit(Malformed(None, at, source, str(error)))
-        except (ProtocolError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        except Exception as error:
+            # One datagram, whatever is in it, must not end the calls of all the others.
             self.wire.emit(Malformed(None, at, source, f"internal error: {error!r}"))
 
     def forget(self, call: Call) -> None:
@@ -146,7 +149,7 @@ class Endpoint:
                 transaction.receive(response, at)
             return
         caller = self._callers.get(response.call_id)
-        if caller is not None and response.cseq.method == "INVITE" and response.from_.tag == caller.local_tag:
+        if caller is not None and caller.sent(response):
             self.wire.emit(MessageReceived(response.call_id, at, response, source, False))
             caller.on_late(response, at)
             return

@@ -1,7 +1,9 @@
-"""What happened, in order. Every event names its call (None if it belongs to none) and its monotonic time in seconds.
+"""What happened, in order.
 
-An outgoing call ends with exactly one of `Rejected`, `TimedOut`, `Refused` and `Ended`; an incoming call ends with exactly one `Ended`.
-`MessageReceived` comes before the event that says what the message meant.
+Every event names its call (None if it belongs to none) and its monotonic time in seconds.
+
+An outgoing call ends with exactly one of `Rejected`, `TimedOut`, `Refused` and `Ended`; an incoming call ends
+with exactly one `Ended`. `MessageReceived` comes before the event that says what the message meant.
 """
 
 from __future__ import annotations

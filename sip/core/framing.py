@@ -1,14 +1,17 @@
 """Bytes to messages.
 
-A message that cannot be read must not leave a handset off hook, so almost nothing makes one unusable. The rules:
+A message that cannot be read must not leave a handset off hook, so almost nothing makes one unusable. The
+rules:
 
-- Empty lines before the start line are skipped. Lines end in CRLF or LF, folded lines are joined, compact names are expanded.
+- Empty lines before the start line are skipped. Lines end in CRLF or LF, folded lines are joined, compact
+  names are expanded.
 - The reason phrase may be missing. The colon may have space on either side. A line without colon is a note.
-- Over UDP the body is the rest of the datagram. A smaller Content-Length cuts it, a larger or unreadable one is a note (RFC 3261, 18.3).
-- Header values stay bytes until somebody asks: they are then UTF-8, else GB 18030 (telephone exchanges in China send GBK display
-  names), else Latin-1.
-- Only Via, From, To, Call-ID and CSeq are needed to know which transaction and dialog is meant; without them a
-  `RemoteProtocolError` is raised. Any other broken header is an absent value and a note.
+- Over UDP the body is the rest of the datagram. A smaller Content-Length cuts it, a larger or unreadable one
+  is a note (RFC 3261, 18.3).
+- Header values stay bytes until somebody asks: they are then UTF-8, else GB 18030 (telephone exchanges in
+  China send GBK display names), else Latin-1.
+- Only Via, From, To, Call-ID and CSeq are needed to know which transaction and dialog is meant; without them
+  a `RemoteProtocolError` is raised. Any other broken header is an absent value and a note.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The incoming call: the far end of a spot check, as the simulated lines play it, and whatever rings our own phone.
+"""The incoming call: the far end of a spot check as the simulated lines play it, or whoever rings us.
 
-100 Trying is sent at once. A CANCEL is answered with 200 and the INVITE with 487, unless `ignore_cancel` says that this line answers all
-the same. A 2xx is repeated until its ACK; without one the call is hung up.
+100 Trying is sent at once. A CANCEL is answered with 200 and the INVITE with 487, unless `ignore_cancel` says
+that this line answers all the same. A 2xx is repeated until its ACK; without one the call is hung up.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .events import Cancelled
 from .framing import Request
 from .transactions import ServerTransaction
 from .types import Address, HeaderList
+from .values import parse_uri
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -58,7 +59,6 @@ class IncomingAct(StrEnum):
     SEND_BYE = "BYE"
     TELL_ENDED_US = "tell Ended by us"
     TELL_ENDED_THEM = "tell Ended by them"
-    TELL_ENDED_NETWORK = "tell Ended by network"
 
 
 _S, _T, _A = IncomingState, IncomingStep, IncomingAct
@@ -108,8 +108,9 @@ class IncomingCall(Call):
     @property
     def contact(self) -> str:
         """The value of our Contact."""
-        user, at, _ = self.request.uri.partition(":")[2].rpartition("@")
-        return self._wire.contact(user if at and user.isascii() else "")
+        uri = parse_uri(self.request.uri)
+        user = self.request.uri.partition(":")[2].rpartition("@")[0] if uri is not None else ""
+        return self._wire.contact(user)
 
     def progress(
         self,
@@ -156,7 +157,7 @@ class IncomingCall(Call):
         self._take(IncomingStep.ANSWER, now)
 
     def reject(self, status: int, now: float, reason: str | None = None, headers: HeaderList = ()) -> None:
-        """Refuse with a final status, 300 to 699; `headers` may hold Contact (3xx), Reason and so on. Ends the call.
+        """Refuse with a final status, 300 to 699; `headers` may hold Contact (3xx), Reason and so on.
 
         Raises `LocalProtocolError` for another status or when a final response has been sent.
         """
@@ -169,7 +170,10 @@ class IncomingCall(Call):
     def challenge(
         self, realm: str, now: float, algorithm: str = "MD5", *, stale: bool = False, proxy: bool = False
     ) -> None:
-        """Ask for credentials with 401 (407 for a proxy). Ends this call; the caller comes back with a new INVITE."""
+        """Ask for credentials with 401 (407 for a proxy).
+
+        Ends this call; the caller comes back with a new INVITE.
+        """
         value = self._endpoint.verifier.challenge(realm, algorithm, now, stale)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         self.reject(407 if proxy else 401, now, headers=((name, value),))
@@ -182,7 +186,10 @@ class IncomingCall(Call):
         return self._endpoint.verifier.verify(self.request, "INVITE", lookup, now)
 
     def hang_up(self, now: float, headers: HeaderList = ()) -> None:
-        """End the call, whatever its state: BYE (after the ACK), or 480 if not answered. Does nothing if ended."""
+        """End the call, whatever its state.
+
+        BYE (after the ACK), or 480 if not answered. Does nothing if ended.
+        """
         self._fields = headers
         self._take(IncomingStep.HANG_UP, now)
 
@@ -249,9 +256,6 @@ class IncomingCall(Call):
     def _tell_ended_them(self, now: float) -> None:
         self._tell_ended("them", self._why, now)
 
-    def _tell_ended_network(self, now: float) -> None:
-        self._tell_ended("network", self._why, now)
-
     def _must_be_open(self) -> None:
         if self.state is not IncomingState.PROCEEDING:
             raise LocalProtocolError("the call has had its final response")
@@ -267,5 +271,4 @@ _DO = {
     IncomingAct.SEND_BYE: IncomingCall._do_bye,
     IncomingAct.TELL_ENDED_US: IncomingCall._tell_ended_us,
     IncomingAct.TELL_ENDED_THEM: IncomingCall._tell_ended_them,
-    IncomingAct.TELL_ENDED_NETWORK: IncomingCall._tell_ended_network,
 }

@@ -1,8 +1,9 @@
 """The outgoing call: one INVITE, whatever comes back, and its end.
 
-The table `OUTGOING` is the machine. What it protects: CANCEL leaves only after a provisional response; a 2xx that crosses our CANCEL is
-acknowledged and then hung up, or the far handset stays off hook; every 2xx is acknowledged as often as it comes; each To-tag is a dialog of
-its own and all but the first answered one are hung up; nothing is dialled twice.
+The table `OUTGOING` is the machine. What it protects: CANCEL leaves only after a provisional response; a 2xx
+that crosses our CANCEL is acknowledged and then hung up, or the far handset stays off hook; every 2xx is
+acknowledged as often as it comes; each To-tag is a dialog of its own and all but the first answered one are
+hung up; nothing is dialled twice.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ class OutgoingCall(Caller):
     def acknowledge(self, now: float, body: bytes | None = None) -> None:
         """Send the ACK of the first 2xx; `body` is our answer where the 2xx held the offer.
 
-        Does nothing if the call has moved on meanwhile. Raises `LocalProtocolError` if nothing has been answered.
+        Does nothing if the call has moved on meanwhile. Raises `LocalProtocolError` if nothing has been
+        answered.
         """
         if self._answer is None and not self.over:
             raise LocalProtocolError("there is no answer to acknowledge")
@@ -167,7 +169,10 @@ class OutgoingCall(Caller):
         self._take(OutgoingStep.ACKNOWLEDGE, now)
 
     def cancel(self, now: float, headers: HeaderList = ()) -> None:
-        """Give the call up: CANCEL, as soon as a provisional response allows it; BYE if it has been answered."""
+        """Give the call up.
+
+        CANCEL, as soon as a provisional response allows it; BYE if it has been answered.
+        """
         self._fields = headers
         self._take(OutgoingStep.CANCEL, now)
 
@@ -217,7 +222,8 @@ class OutgoingCall(Caller):
 
     # The INVITE
 
-    def _busy(self) -> bool:
+    def _busy(self, now: float) -> bool:
+        self._transaction.step(Step.ABANDON, now)
         return not self._transaction.over
 
     def _begin(self, now: float) -> ClientTransaction:
@@ -352,10 +358,6 @@ class OutgoingCall(Caller):
 
     def _do_cancel_quietly(self, now: float) -> None:
         self._send_cancel(now)
-        self._wire.queue.start(now + self._wire.timers.timeout, lambda at: self._abandon(at))
-
-    def _abandon(self, now: float) -> None:
-        self._transaction.step(Step.ABANDON, now)
 
     def _do_ack(self, now: float) -> None:
         response, dialog = self._answered

@@ -1,7 +1,8 @@
 """Ending a call that a killed process left behind.
 
-An answered call gets its ACK, if that never left, and a BYE. A call that was still being set up gets a CANCEL with the branch and Via of
-its INVITE, and a BYE for every early dialog that was known; for the next 64*T1 any 2xx is acknowledged and hung up. Nothing is redialled.
+An answered call gets its ACK, if that never left, and a BYE. A call that was still being set up gets a CANCEL
+with the branch and Via of its INVITE, and a BYE for every early dialog that was known; for the next 64*T1 any
+2xx is acknowledged and hung up. Nothing is redialled.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .compose import OutRequest
 from .dialog import Dialog
 from .errors import LocalProtocolError
 from .framing import Response
+from .timers import Timer
 from .types import Address
 
 if TYPE_CHECKING:
@@ -33,16 +35,18 @@ class Recovery(Caller):
             raise LocalProtocolError(f"not a snapshot of a call: {error!r}") from error
         super().__init__(endpoint, request, tag, destination, contact, None)
         self._running = 0
+        self._limit: Timer | None = None
+        if snapshot.get("state") == "Ended":
+            self._finish("nothing was left", now)
+            return
         answered = any(dialog.confirmed for dialog, _ in dialogs)
         for dialog, acknowledged in dialogs:
             self._add_dialog(dialog)
             self._recover(dialog, acknowledged, answered, now)
-        if not answered and snapshot.get("state") != "Ended":
-            self._send_cancel(now)
-            self._limit = endpoint.wire.queue.start(now + endpoint.wire.timers.timeout, self._give_up)
+        if not answered:
             self._running += 1
-        elif not self._running:
-            self._finish("nothing was left", now)
+            self._limit = endpoint.wire.queue.start(now + endpoint.wire.timers.timeout, self._one_done)
+            self._send_cancel(now)
 
     def on_bye(self, now: float) -> None:
         """The far side hung up meanwhile."""
@@ -82,13 +86,9 @@ class Recovery(Caller):
             self._finish("recovered", now)
 
     def _cancel_settled(self, now: float) -> None:
-        limit = getattr(self, "_limit", None)
-        if limit is not None and limit.action is not None:
-            limit.stop()
+        if self._limit is not None and self._limit.action is not None:
+            self._limit.stop()
             self._one_done(now)
-
-    def _give_up(self, now: float) -> None:
-        self._one_done(now)
 
     def _finish(self, reason: str, now: float) -> None:
         if not self.over:

@@ -1,7 +1,7 @@
 """Session descriptions (RFC 4566, offer and answer of RFC 3264), for one stream of telephone audio.
 
-`parse_sdp` accepts what gateways really send: bare line feeds, unknown lines, several media, missing `rtpmap` of static payload types. It
-never raises; what could not be read is an absent value and a note.
+`parse_sdp` accepts what gateways really send: bare line feeds, unknown lines, several media, missing `rtpmap`
+of static payload types. It never raises; what could not be read is an absent value and a note.
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ def build_answer(
 ) -> bytes | None:
     """Return the answer to an offer, or None when there is no common codec (488).
 
-    The answer keeps the offer's payload type numbers and order, refuses further media with port 0, and mirrors the direction.
+    The answer keeps the offer's payload type numbers and order, refuses further media with port 0, and
+    mirrors the direction.
     """
     common = [p for p in offer.payload_types if p.encoding in codecs and p.clock_hz == 8000]
     if offer.audio_index < 0 or not common:
@@ -164,7 +165,8 @@ def negotiate(
 ) -> Negotiated | None:
     """Return what we send to the side that described itself as `remote`, or None if there is nothing common.
 
-    Their order of preference decides the codec, their `ptime` the packet length unless `ptime_ms` overrides it.
+    Their order of preference decides the codec, their `ptime` the packet length unless `ptime_ms` overrides
+    it.
     """
     if remote is None or remote.address is None or remote.rejected:
         return None

@@ -1,4 +1,7 @@
-"""A heap of timers. Stopping a timer is O(1); its place in the heap is cleared when it comes up or when most of the heap is dead."""
+"""A heap of timers.
+
+Stopping a timer is O(1); its place in the heap is cleared when it comes up or when most of the heap is dead.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """The four transactions of RFC 3261 section 17, with the Accepted states of RFC 6026.
 
-Each is a table: in a state, a step leads to a state and a list of acts. A step that is not in the table is ignored, which is what the RFC
-asks for. A change of state stops all timers of the transaction; the acts start those of the new state.
+Each is a table: in a state, a step leads to a state and a list of acts. A step that is not in the table is
+ignored, which is what the RFC asks for. A change of state stops all timers of the transaction; the acts start
+those of the new state.
 
-- Timer A repeats an INVITE (T1, doubling), B ends it after 64*T1 without any response. The first provisional response leaves Calling and so
-  ends both: a duty phone may ring for minutes.
+- Timer A repeats an INVITE (T1, doubling), B ends it after 64*T1 without any response. The first provisional
+  response leaves Calling and so ends both: a duty phone may ring for minutes.
 - D, K, I, J, L and M are the times during which retransmissions of the other side are still absorbed.
 - E and F are A and B of the other methods; G and H repeat a final response to an INVITE until its ACK.
 - An ACK of a 2xx is a matter of the call, not of the transaction, and so are retransmissions of a 2xx.
@@ -199,7 +200,7 @@ class _Transaction:
     def _start_repeat(self, act: Act, now: float) -> None:
         """Timers A, E and G: double each time, E and G up to T2; not at all on a reliable transport."""
         timers = self.wire.timers
-        if timers.reliable and act is not Act.START_G:
+        if timers.reliable:
             return
         if act is Act.START_E_SLOW:
             self._interval = timers.t2
@@ -393,7 +394,8 @@ class ServerTransaction(_Transaction):
 def server_key(request: Request) -> ServerKey:
     """Return what identifies the server transaction of a request; an ACK or CANCEL has that of its INVITE.
 
-    RFC 3261 section 17.2.3: branch and sent-by. For branches without the magic cookie, section 17.2.3's older rule, shortened.
+    RFC 3261 section 17.2.3: branch and sent-by. For branches without the magic cookie, section 17.2.3's older
+    rule, shortened.
     """
     via = request.via
     method = "INVITE" if request.method == "ACK" else request.method
@@ -407,12 +409,3 @@ def invite_key(cancel: Request) -> ServerKey:
     """Return the key of the INVITE that a CANCEL is meant for."""
     branch, sent_by, _, number = server_key(cancel)
     return (branch, sent_by, "INVITE", number)
-
-
-def mermaid(title: str, table: Table) -> str:
-    """Return the state diagram of a table."""
-    lines = [f"### {title}", "", "```mermaid", "stateDiagram-v2"]
-    for (state, step), (target, acts) in table.items():
-        doing = f" / {', '.join(act.value for act in acts)}" if acts else ""
-        lines.append(f"    {state.value} --> {target.value}: {step.value}{doing}")
-    return "\n".join([*lines, "```", ""])

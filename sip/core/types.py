@@ -83,7 +83,9 @@ class Timers:
     t1: float = 0.5
     """Estimate of the round trip."""
     t2: float = 4.0
-    """Longest interval between retransmissions of a non-INVITE request and of a final response to an INVITE."""
+    """Longest interval between retransmissions of a non-INVITE request and of a final response to an INVITE.
+
+    """
     t4: float = 5.0
     """How long a message stays in the network."""
     reliable: bool = False

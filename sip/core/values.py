@@ -1,8 +1,8 @@
 """Single header values.
 
-`sipmessage` reads URIs. The values on which a call's identity hangs (Via, From, To, Contact, Record-Route) are split by this module
-itself: they must survive unquoted display names, semicolons in odd places and stray parameters, and their tags and branches must stay
-exactly as they were written, escapes included.
+`sipmessage` reads URIs. The values on which a call's identity hangs (Via, From, To, Contact, Record-Route)
+are split by this module itself: they must survive unquoted display names, semicolons in odd places and stray
+parameters, and their tags and branches must stay exactly as they were written, escapes included.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class CSeq:
 
 
 def split_outside(text: str, separator: str) -> list[str]:
-    """Split at a separator that stands neither in quotes nor in angle brackets; parts are stripped, empty ones left out."""
+    """Split at a separator that stands neither in quotes nor in angle brackets.
+
+    Parts are stripped, empty ones left out.
+    """
     if separator not in text:
         return [part] if (part := text.strip()) else []
     if '"' not in text and "<" not in text:
@@ -178,7 +181,10 @@ def parse_cseq(text: str) -> CSeq | None:
 
 @lru_cache(maxsize=4096)
 def parse_uri(text: str) -> URI | None:
-    """Read a SIP, SIPS or TEL URI with `sipmessage`; None if it refuses. URI headers (`?name=value`) are left out."""
+    """Read a SIP, SIPS or TEL URI with `sipmessage`.
+
+    None if it refuses. URI headers (`?name=value`) are left out.
+    """
     if len(text) > 1000:
         return None
     try:
@@ -189,7 +195,7 @@ def parse_uri(text: str) -> URI | None:
 
 @lru_cache(maxsize=4096)
 def uri_address(text: str) -> Address | None:
-    """Return where a SIP URI with an IP literal as host points (port 5060 by default); None for names and other schemes.
+    """Return where a SIP URI with an IP literal as host points, port 5060 by default; None for other URIs.
 
     What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is split here.
     """

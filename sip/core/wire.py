@@ -1,4 +1,7 @@
-"""What the parts of an endpoint share: its address, its clockwork, and the queues of bytes and events that leave it."""
+"""What the parts of an endpoint share.
+
+Its address, its clockwork, and the queues of bytes and events that leave it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Two endpoints on a network without time: packets may be lost or late, the clock is ours. Other test files import the network."""
+"""Two endpoints on a network without time.
+
+Packets may be lost or late, the clock is ours. Other test files import the network.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def find(events: Iterable[Event], kind: type[E]) -> list[E]:
 
 
 class Network:
-    """Carries datagrams between endpoints with a delay, losing those that `lose` names; `react` plays the far end."""
+    """Carries datagrams between endpoints with a delay, losing those that `lose` names.
+
+    `react` plays the far end.
+    """
 
     def __init__(self, *endpoints: Endpoint, delay: float = 0.01) -> None:
         self.endpoints = {endpoint.local: endpoint for endpoint in endpoints}
