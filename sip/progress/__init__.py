@@ -10,16 +10,21 @@ The face of this room:
     analyse_file(path, channel="right", alaw=False) -> dict                  schema dutyring.audio/1
 """
 
+from sip.progress.answer import answer_state
+from sip.progress.answerer import answered_by
 from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
 from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
+from sip.progress.files import AudioFileError, analyse_file
 from sip.progress.heard import Heard, RecognisedTone
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan, default_plan, load_plan
+from sip.progress.rings import ring_facts, three_ring
 
 __all__ = [
     "COLUMN_MS",
     "FEATURES",
     "AnswerState",
+    "AudioFileError",
     "FeatureBank",
     "Heard",
     "Limits",
@@ -28,7 +33,12 @@ __all__ = [
     "RingFacts",
     "Signals",
     "TonePlan",
+    "analyse_file",
+    "answer_state",
+    "answered_by",
     "default_plan",
     "load_plan",
     "power_dbm0",
+    "ring_facts",
+    "three_ring",
 ]

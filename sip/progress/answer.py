@@ -1,0 +1,163 @@
+"""Where the ringing ended: by the 200, or, behind an analogue gateway, where the ringback stops and a voice begins.
+
+A gateway answers with a 200 at once and lets the exchange's ringback go on in band. The sign of it is a whole
+ringback burst that begins after the 200 before anything else is heard. In a normal call ringback just stops at
+the 200; what the network still had under way is a fraction of a burst, not a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sip.progress.facts import AnswerState, Signals
+from sip.progress.heard import Heard
+from sip.record import AnswerSource, Burst, Segment
+
+_WHOLE_BURST_MS = 400.0
+"""A shorter burst after the 200 is what was still under way."""
+_LATEST_BURST_MS = 6_000.0
+"""In-band ringback begins within one pause (4.8 s at the longest) of the 200, and some delay."""
+_MISTAKEN_MS = 1_000.0
+"""A shorter sound with more ringback behind it was a crackle, not an answer."""
+_PERIOD_MS = 6_000.0
+_SHORTEST_NOISE_MS = 300.0
+_FAILURE_WITHIN_MS = 5_000.0
+_DOUBT_MS = 1_200.0
+"""So long after a 200 without any ringing before it, in-band ringback may still be about to begin."""
+_FAILURE_TONES = frozenset({"busy", "congestion", "unobtainable", "howler", "dial_tone"})
+_MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ced", "fax_cng"})
+_MUSIC_MS = 800.0
+"""Shorter music is no 彩铃."""
+_TOGETHER_MS = 1_000.0
+"""180 and first burst further apart than this: the later one counts, in favour of the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer as far as it is known; `answered_ms` None: nobody answered."""
+
+    answered_ms: float | None = None
+    source: AnswerSource | None = None
+    window_ms: tuple[float, float] | None = None
+    in_band: bool = False
+    """Ringback goes on after the 200."""
+
+
+def find_answer(signals: Signals, heard: Heard) -> Answer:
+    """Decide when the call was answered, from all that was heard until now."""
+    connected_ms = signals.connected_ms
+    if connected_ms is None or signals.outcome_answered is False:
+        return Answer()
+    ringing = _in_band_ringing(connected_ms, heard)
+    if ringing is not None:
+        return _in_band_answer(ringing, heard)
+    if _only_failure(signals, heard, connected_ms):
+        return Answer()
+    return Answer(connected_ms, "signalling", (connected_ms, connected_ms))
+
+
+def ring_start(signals: Signals, heard: Heard, answered_ms: float | None) -> float | None:
+    """Return the ring start: the earlier of 180 and sound, the later where they are more than 1 s apart."""
+    until_ms = signals.ended_ms if answered_ms is None else answered_ms
+    signalled_ms = signals.first_180_ms
+    if signalled_ms is not None and signalled_ms > until_ms:
+        signalled_ms = None
+    onsets = [burst.start_ms for burst in heard.bursts]
+    onsets += [s.start_ms for s in heard.segments if _is_color_ring(s, until_ms)]
+    sound_ms = min((onset for onset in onsets if onset < until_ms), default=None)
+    if signalled_ms is None or sound_ms is None:
+        return sound_ms if signalled_ms is None else signalled_ms
+    if abs(signalled_ms - sound_ms) > _TOGETHER_MS:
+        return max(signalled_ms, sound_ms)
+    return min(signalled_ms, sound_ms)
+
+
+def answer_state(signals: Signals, heard: Heard) -> AnswerState:
+    """Return where the call stands; call it every few hundred milliseconds with `ended_ms` = now.
+
+    The state may be taken back: a call counts as answered by its 200 until in-band ringback shows otherwise,
+    so clocks must always run by the latest state.
+    """
+    answer = find_answer(signals, heard)
+    started_ms = ring_start(signals, heard, answer.answered_ms)
+    if answer.answered_ms is not None and not _doubtful(answer, signals, heard, started_ms):
+        return AnswerState("answered", started_ms, answer.answered_ms, answer.source)
+    return AnswerState("waiting" if started_ms is None else "ringing", started_ms)
+
+
+def _doubtful(answer: Answer, signals: Signals, heard: Heard, started_ms: float | None) -> bool:
+    """A 200 out of nothing may be a gateway's: wait a moment for ringback or for a voice."""
+    connected_ms = signals.connected_ms or 0.0
+    young = signals.ended_ms - connected_ms < _DOUBT_MS
+    if answer.source != "signalling" or started_ms is not None or not young:
+        return False
+    return not any(s.kind in ("speech", "music") and s.end_ms > connected_ms for s in heard.segments)
+
+
+def _is_color_ring(segment: Segment, until_ms: float) -> bool:
+    lasting_ms = min(segment.end_ms, until_ms) - segment.start_ms
+    return segment.kind == "music" and lasting_ms >= _MUSIC_MS
+
+
+def _in_band_ringing(connected_ms: float, heard: Heard) -> list[Burst] | None:
+    """Return the bursts from the first whole one after the 200 on, None where ringback stopped with the 200."""
+    later = [b for b in heard.bursts if b.start_ms >= connected_ms]
+    at = next((i for i, b in enumerate(later) if b.end_ms - b.start_ms >= _WHOLE_BURST_MS), None)
+    if at is None or later[at].start_ms - connected_ms > _LATEST_BURST_MS:
+        return None
+    first_ms = later[at].start_ms
+    spoken = (s for s in _other_sounds(heard, connected_ms) if s.start_ms < first_ms)
+    if any(not _mistaken(sound, heard.bursts) for sound in spoken):
+        return None
+    return later[at:]
+
+
+def _in_band_answer(ringing: list[Burst], heard: Heard) -> Answer:
+    started_ms = ringing[0].start_ms
+    failure_ms = min(
+        (
+            tone.start_ms
+            for tone in heard.recognised
+            if tone.kind in _FAILURE_TONES and tone.start_ms > started_ms
+        ),
+        default=float("inf"),
+    )
+    for sound in _other_sounds(heard, started_ms):
+        if sound.start_ms >= failure_ms:
+            break
+        if not _mistaken(sound, heard.bursts):
+            ended = [burst.end_ms for burst in ringing if burst.start_ms < sound.start_ms]
+            window = (min(max(ended), sound.start_ms), sound.start_ms)
+            return Answer(sound.start_ms, "in_band", window, in_band=True)
+    return Answer(in_band=True)
+
+
+def _other_sounds(heard: Heard, after_ms: float) -> Iterable[Segment]:
+    """Yield what a person or a machine at the other end may have made, begun after `after_ms`, in order."""
+    for segment in heard.segments:
+        if segment.start_ms < after_ms:
+            continue
+        long_noise = segment.kind == "noise" and segment.end_ms - segment.start_ms >= _SHORTEST_NOISE_MS
+        if segment.kind in _MADE_BY_SOMEONE or long_noise:
+            yield segment
+
+
+def _mistaken(sound: Segment, bursts: Iterable[Burst]) -> bool:
+    """A short sound, or mere noise, with ringback going on behind it is no answer."""
+    short = sound.kind == "noise" or sound.end_ms - sound.start_ms < _MISTAKEN_MS
+    return short and any(0.0 <= burst.start_ms - sound.end_ms < _PERIOD_MS for burst in bursts)
+
+
+def _only_failure(signals: Signals, heard: Heard, connected_ms: float) -> bool:
+    """A 200 out of nothing with a failure tone as the first sound is a gateway passing on the exchange's no."""
+    tones = [
+        t.start_ms
+        for t in heard.recognised
+        if t.kind in _FAILURE_TONES and t.start_ms >= connected_ms - 100.0
+    ]
+    if not tones or min(tones) - connected_ms > _FAILURE_WITHIN_MS:
+        return False
+    if signals.first_180_ms is not None or any(b.start_ms < connected_ms for b in heard.bursts):
+        return False
+    return not any(sound.start_ms < min(tones) for sound in _other_sounds(heard, connected_ms))

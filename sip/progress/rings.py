@@ -1,0 +1,145 @@
+"""Ring and answer facts of a call (响铃时长、声数、三声接听), from what signalling said and what was heard."""
+
+from __future__ import annotations
+
+from sip.progress.answer import Answer, find_answer, ring_start
+from sip.progress.facts import Limits, RingFacts, Signals
+from sip.progress.heard import Heard
+from sip.record import (
+    AfterAnswer,
+    EarlyMedia,
+    EarlyMediaKind,
+    Rings,
+    Segment,
+    ThreeRing,
+)
+
+_PERIOD_MS = 5_000.0
+"""Ringing and ringback: 1 s on, 4 s off (GB 3380-82)."""
+
+
+def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> RingFacts:
+    """Return ring start, answer, window, rings, the three-ring label and what was heard before and after.
+
+    `heard` is the final state of the call's listener; all times are those of the call. What a field means is
+    written in the call record's reference page.
+    """
+    limits = limits or Limits()
+    answer = find_answer(signals, heard)
+    started_ms = ring_start(signals, heard, answer.answered_ms)
+    until_ms = signals.ended_ms if answer.answered_ms is None else answer.answered_ms
+    early = _early_media(signals, heard, answer, until_ms)
+    took_ms, least_ms = _ring_to_answer(started_ms, answer)
+    return RingFacts(
+        ring_started_ms=started_ms,
+        post_dial_delay_ms=started_ms,
+        answered_ms=answer.answered_ms,
+        answer_source=answer.source,
+        answered_window_ms=answer.window_ms,
+        ring_to_answer_ms=took_ms,
+        ring_to_answer_min_ms=least_ms,
+        rings=_rings(heard, started_ms, until_ms, early.kind),
+        three_ring=three_ring(took_ms, limits),
+        near_limit=_near_limit(least_ms, took_ms, limits),
+        early_media=early,
+        after_answer=AfterAnswer(_after(heard, answer, signals.ended_ms)),
+    )
+
+
+def three_ring(ring_to_answer_ms: float | None, limits: Limits | None = None) -> ThreeRing:
+    """Return the label of the three-ring rule for this time, `not_applicable` for None."""
+    limits = limits or Limits()
+    if ring_to_answer_ms is None:
+        return "not_applicable"
+    if ring_to_answer_ms <= limits.within_ms:
+        return "within"
+    return "borderline" if ring_to_answer_ms <= limits.borderline_ms else "exceeded"
+
+
+def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:
+    """Return the parts of the segments between two times."""
+    return tuple(
+        Segment(s.kind, max(s.start_ms, from_ms), min(s.end_ms, to_ms), s.confidence)
+        for s in segments
+        if min(s.end_ms, to_ms) > max(s.start_ms, from_ms)
+    )
+
+
+def rings_heard(heard: Heard, until_ms: float = float("inf")) -> Rings:
+    """Return the rings whose bursts began before `until_ms`; nothing when there was none."""
+    bursts = tuple(burst for burst in heard.bursts if burst.start_ms < until_ms)
+    return Rings(len(bursts), "audio", bursts) if bursts else Rings()
+
+
+def early_media_kind(
+    segments: tuple[Segment, ...], *, answered: bool, alerting_ms: float | None
+) -> EarlyMediaKind:
+    """Return the kind that dominates by its length; silence only where there is nothing else."""
+    lengths: dict[EarlyMediaKind, float] = {}
+    for segment in segments:
+        kind = _meaning(segment, answered, alerting_ms)
+        lengths[kind] = lengths.get(kind, 0.0) + segment.end_ms - segment.start_ms
+    if len(lengths) > 1:
+        lengths.pop("silence", None)
+    return max(lengths, key=lambda kind: lengths[kind], default="none")
+
+
+def _meaning(segment: Segment, answered: bool, alerting_ms: float | None) -> EarlyMediaKind:
+    if segment.kind == "music":
+        return "crbt"
+    if segment.kind != "speech":
+        return segment.kind
+    if not answered:
+        return "announcement"
+    # A voice while it rings that ends in an answer is a spoken 彩铃.
+    return "crbt" if alerting_ms is not None and segment.end_ms > alerting_ms else "speech"
+
+
+def _early_media(signals: Signals, heard: Heard, answer: Answer, until_ms: float) -> EarlyMedia:
+    if heard.first_ms is None or heard.first_ms >= until_ms:
+        return EarlyMedia()
+    answered = answer.answered_ms is not None
+    segments = clipped(heard.segments, float("-inf"), until_ms)
+    kind = early_media_kind(segments, answered=answered, alerting_ms=signals.first_180_ms)
+    if not answered:
+        segments = tuple(
+            Segment("announcement", s.start_ms, s.end_ms, s.confidence) if s.kind == "speech" else s
+            for s in segments
+        )
+    return EarlyMedia(kind, segments)
+
+
+def _after(heard: Heard, answer: Answer, ended_ms: float) -> tuple[Segment, ...]:
+    if answer.answered_ms is None:
+        return ()
+    return clipped(heard.segments, answer.answered_ms, ended_ms)
+
+
+def _ring_to_answer(started_ms: float | None, answer: Answer) -> tuple[float | None, float | None]:
+    """Return the time from ring start to the answer, and to the beginning of the answer window."""
+    if started_ms is None or answer.answered_ms is None or answer.window_ms is None:
+        return None, None
+    return max(answer.answered_ms - started_ms, 0.0), max(answer.window_ms[0] - started_ms, 0.0)
+
+
+def _near_limit(least_ms: float | None, took_ms: float | None, limits: Limits) -> bool:
+    if least_ms is None or took_ms is None:
+        return False
+    return any(
+        abs(took_ms - limit) <= limits.near_ms or least_ms <= limit <= took_ms
+        for limit in (limits.within_ms, limits.borderline_ms)
+    )
+
+
+def _rings(heard: Heard, started_ms: float | None, until_ms: float, kind: EarlyMediaKind) -> Rings:
+    """Count the rings begun: heard ones, else by the clock; behind 彩铃 nobody can tell."""
+    if started_ms is None:
+        return Rings()
+    heard_rings = rings_heard(heard, until_ms)
+    if heard_rings.count:
+        return heard_rings
+    if kind == "crbt":
+        return Rings()
+    failure_ms = min((tone.start_ms for tone in heard.recognised), default=until_ms)
+    ringing_ms = max(min(failure_ms, until_ms) - started_ms, 0.0)
+    return Rings(int(ringing_ms // _PERIOD_MS) + 1, "cadence")
