@@ -158,3 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _one_line(error: TyperException) -> str:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

@@ -51,8 +51,6 @@ from sip.transport import ClockSource, SipAgent
 log = logging.getLogger(__name__)
 
 Journal = Callable[[dict[str, Any]], Awaitable[None]]
-GATEWAY_TONE_MS = 8_000.0
-"""A failure tone that is the first sound this soon after an immediate 200 is the line's, not the answer's."""
 _LONGEST_WAIT_S = 3_600.0
 
 
@@ -266,26 +264,13 @@ class CallDriver:
         return None if started_ms is None else started_ms + self._plan.max_ring_s * 1000
 
     def _failure_tone(self, state: AnswerState, heard: Heard) -> bool:
+        """A tone before the answer says how the call ends; nobody needs to sit through it."""
+        answered_ms = state.answered_ms if state.state == "answered" else None
         for tone in heard.recognised:
-            if tone.kind in TONE_OUTCOMES and self._before_answer(tone.start_ms, state, heard):
+            if tone.kind in TONE_OUTCOMES and (answered_ms is None or tone.start_ms < answered_ms):
                 self._facts.tone, self._facts.tone_ms = tone.kind, tone.start_ms
                 return True
         return False
-
-    def _before_answer(self, tone_ms: float, state: AnswerState, heard: Heard) -> bool:
-        connected_ms = self._facts.connected_ms
-        if connected_ms is None or state.state != "answered" or state.answered_ms is None:
-            return True
-        if tone_ms < connected_ms or (state.source == "in_band" and tone_ms <= state.answered_ms):
-            return True
-        # A gateway that sends its 200 at once and then the exchange's tone: nobody ever picked up.
-        rang = self._facts.first_180_ms is not None or any(b.start_ms < connected_ms for b in heard.bursts)
-        said = any(
-            s.kind in ("speech", "music", "announcement", "fax_ced", "noise")
-            and connected_ms <= s.start_ms < tone_ms
-            for s in heard.segments
-        )
-        return not rang and not said and tone_ms - connected_ms <= GATEWAY_TONE_MS
 
     def _say(self, state: AnswerState) -> None:
         if state.state == "answered" and not self._played and self._plan.say is not None:
