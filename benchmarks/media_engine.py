@@ -83,13 +83,15 @@ class Load:
             near = await self.near.open(spec, self.count)
             self.pairs.append((near, await self.far.open(SessionSpec("127.0.0.1", analyse=False))))
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Let all calls begin at once."""
         noise, ringback = sounds()
         self.t0 = time.monotonic()
         for near, far in self.pairs:
             near.begin(self.t0)
             far.begin(self.t0)
+        await self.near.health()  # every call has begun before the first packet comes
+        for near, far in self.pairs:
             near.connect(RemoteMedia(*far.local, final=True))
             far.connect(RemoteMedia(*near.local, final=True))
             near.play(noise, loop=True)
@@ -118,7 +120,7 @@ async def measure(calls: int, seconds: float) -> Result:
         async with near, await MediaEngine.start(writer=False, bank=None, capacity=capacity) as far:
             load = Load(near, far, folder)
             await load.open(calls)
-            load.start()
+            await load.start()
             await asyncio.sleep(1)
             pids = {"media": near.pid, "writer": near.writer_pid, "far": far.pid}
             before, begun = {key: cpu_s(pid) for key, pid in pids.items()}, time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -48,55 +47,63 @@ class Analyst:
         self._bank = bank
         self._features: Floats = np.zeros((capacity, BLOCK_COLUMNS, 0), np.float32)
         self._present = np.zeros((capacity, BLOCK_COLUMNS), np.bool_)
-        self._held = [0] * capacity
+        self._numbers = [0] * capacity
+        self._t0 = np.zeros(capacity)
+        self._next = np.zeros(capacity, np.intp)
+        self._held = np.zeros(capacity, np.intp)
+        self._rows = np.zeros(0, np.intp)
+        """The rows in use."""
 
     def begin(self, call: Call) -> None:
         """Start a call in its row."""
-        self._bank.reset(call.row)
-        self._held[call.row] = 0
+        row = call.row
+        self._bank.reset(row)
+        self._numbers[row] = call.number
+        self._t0[row], self._next[row], self._held[row] = call.t0, 0, 0
+        self._rows = np.append(self._rows, row)
 
-    def run(self, calls: Sequence[Call], now: float) -> list[Message]:
+    def column(self, call: Call) -> int:
+        """Return the column that a call is read next."""
+        return int(self._next[call.row])
+
+    def run(self, now: float) -> list[Message]:
         """Analyse every column that is due at `now`; return the blocks that are full."""
         blocks: list[Message] = []
-        counts = {c.number: int((now - (c.t0 or now) - READ_DELAY_S) * _COLUMNS_PER_S) for c in calls}
-        due = [call for call in calls if call.next_column < counts[call.number]]
-        while due:
-            blocks += self._push(due)
-            due = [call for call in due if call.next_column < counts[call.number]]
-        return blocks
+        due = ((now - READ_DELAY_S - self._t0[self._rows]) * _COLUMNS_PER_S).astype(np.intp)
+        while True:
+            waiting = self._next[self._rows] < due
+            if not waiting.any():
+                return blocks
+            blocks += self._push(self._rows[waiting])
 
     def finish(self, call: Call, end_s: float) -> list[Message]:
-        """Analyse the rest of a call that ended `end_s` after its beginning."""
+        """Analyse the rest of a call that ended `end_s` after its beginning, and forget it."""
         blocks: list[Message] = []
-        while call.next_column < int(end_s * _COLUMNS_PER_S):
-            blocks += self._push([call])
-        return [*blocks, *self._block(call)]
+        row = np.array([call.row])
+        while self._next[call.row] < int(end_s * _COLUMNS_PER_S):
+            blocks += self._push(row)
+        self._rows = self._rows[self._rows != call.row]
+        return [*blocks, *self._block(call.row)]
 
-    def _push(self, calls: list[Call]) -> list[Message]:
-        rows = np.array([call.row for call in calls], np.intp)
-        columns = np.array([call.next_column for call in calls], np.intp)
-        pcm, present = self._matrix.column(rows, columns)
+    def _push(self, rows: npt.NDArray[np.intp]) -> list[Message]:
+        """Analyse the next column of some rows. Different rows fill their blocks in different ticks."""
+        pcm, present = self._matrix.column(rows, self._next[rows])
         features = self._bank.push(rows, pcm)
         if self._features.shape[2] != features.shape[1]:
             self._features = np.zeros((*self._present.shape, features.shape[1]), np.float32)
-        held = np.array([self._held[call.row] for call in calls], np.intp)
+        held = self._held[rows]
         self._features[rows, held] = features
         self._present[rows, held] = present
-        return [block for call in calls for block in self._advance(call)]
+        self._next[rows] += 1
+        self._held[rows] += 1
+        full = ((self._next[rows] + rows) % BLOCK_COLUMNS == 0) | (held + 1 == BLOCK_COLUMNS)
+        return [block for row in rows[full].tolist() for block in self._block(row)]
 
-    def _advance(self, call: Call) -> list[Message]:
-        """Count a column; the rows send their blocks in different ticks."""
-        call.next_column += 1
-        self._held[call.row] += 1
-        if (call.next_column + call.row) % BLOCK_COLUMNS == 0 or self._held[call.row] == BLOCK_COLUMNS:
-            return self._block(call)
-        return []
-
-    def _block(self, call: Call) -> list[Message]:
-        held = self._held[call.row]
+    def _block(self, row: int) -> list[Message]:
+        held = int(self._held[row])
         if not held:
             return []
-        self._held[call.row] = 0
-        features = self._features[call.row, :held].tobytes()
-        present = self._present[call.row, :held].tobytes()
-        return [("heard", call.number, call.next_column - held, held, features, present)]
+        self._held[row] = 0
+        features = self._features[row, :held].tobytes()
+        present = self._present[row, :held].tobytes()
+        return [("heard", self._numbers[row], int(self._next[row]) - held, held, features, present)]

@@ -18,7 +18,6 @@ from sip.record import DtmfDigit
 
 _LATE_S: Final = 0.010
 """A packet that leaves later than this after its slot is late."""
-_CONTIGUOUS_SAMPLES: Final = 80
 _NOTHING: Final[list[DtmfDigit]] = []
 
 
@@ -35,14 +34,14 @@ class Call:
         self.capture: str | None = None
         self.analyse = False
         self.t0: float | None = None
-        self.next_column = 0
         self.digits: list[DtmfDigit] = []
-        self.capture_failed = False
+        self.recorded = False
+        """Whether its sound goes to a capture."""
         self._late = 0
         self._send_errors = 0
         self._drops = 0
         self._sent_parts: list[bytes] = []
-        self._sent_start = self._sent_end = 0
+        self._sent_start, self._sent_end = 0, -1
         self._sent_codec: Codec = "PCMA"
         self._sent_blocks: list[Block] = []
 
@@ -50,11 +49,6 @@ class Call:
     def open(cls, number: int, row: int, line: TimeLine, host: str, ports: tuple[int, int] | None) -> Call:
         """Bind the call's socket; OSError when that cannot be."""
         return cls(number, row, line, bind(host, ports))
-
-    @property
-    def recorded(self) -> bool:
-        """Whether its sound goes to a capture."""
-        return self.capture is not None and self.t0 is not None and not self.capture_failed
 
     def since_start_ms(self, at: float) -> float:
         """Return a monotonic time as milliseconds of the call."""
@@ -91,6 +85,7 @@ class Call:
 
     def connect(self, remote: RemoteMedia) -> None:
         """Learn an SDP answer."""
+        self._close_part()  # the law may change
         self.receiver.connect(remote)
         self.sender.connect(remote)
 
@@ -103,9 +98,17 @@ class Call:
             if time.monotonic() - slot > _LATE_S:
                 self._late += 1
             if self.recorded:
-                self._keep(self.position(slot), payload)
+                if not self._sent_parts:
+                    self._begin_part(slot)
+                self._sent_parts.append(payload)
             finished = finished or ended
         return finished
+
+    def skip(self, ticks: int) -> None:
+        """Leave out ticks that a stall made worthless."""
+        self.sender.skip(ticks)
+        self._close_part()
+        self._sent_end = -1
 
     def _put(self, datagram: bytes) -> None:
         """Hand a packet to the kernel. A refusal of an earlier one surfaces here once and costs another try."""
@@ -119,21 +122,17 @@ class Call:
                     self._send_errors += 1
                     return
 
-    def _keep(self, position: int, payload: bytes) -> None:
-        apart = abs(position - self._sent_end) > max(_CONTIGUOUS_SAMPLES, len(payload))
-        if apart or self._sent_codec != self.sender.codec:
-            self._close_part()
-            self._sent_start = self._sent_end = position
-            self._sent_codec = self.sender.codec
-        self._sent_parts.append(payload)
-        self._sent_end += len(payload)
+    def _begin_part(self, slot: float) -> None:
+        """Begin a stretch of sent sound; without a stall between, it lies where the last one ended."""
+        self._sent_codec = self.sender.codec
+        self._sent_start = self._sent_end if self._sent_end >= 0 else max(0, self.position(slot))
 
     def _close_part(self) -> None:
         if self._sent_parts:
             codes = b"".join(self._sent_parts)
             self._sent_blocks.append(Block("sent", self._sent_start, self._sent_codec, codes))
-        self._sent_parts = []
-        self._sent_start = self._sent_end
+            self._sent_end = self._sent_start + len(codes)
+            self._sent_parts = []
 
     def harvest(self, until: int) -> list[Block]:
         """Return the blocks up to position `until` for the capture, and empty the ring."""

@@ -63,7 +63,6 @@ class Engine:
         self._closing: dict[int, MediaReport] = {}
         self._epoll = select.epoll()
         self._ticks = 0
-        self._analysed: list[Call] = []
         self._pace = Pace()
         self._blocks_dropped = 0
 
@@ -81,7 +80,7 @@ class Engine:
                 missed = int((now - deadline) / _TICK_S)
                 deadline += missed * _TICK_S
                 for call in self._calls.values():
-                    call.sender.skip(missed)
+                    call.skip(missed)
             self._tick(deadline)
             self._pace.note(now - deadline, time.monotonic() - now)
             deadline += _TICK_S
@@ -109,8 +108,8 @@ class Engine:
                 end_ms = call.since_start_ms(slot + _TICK_S)
                 self._tell("finished", call, end_ms)
         self._receive()
-        if self._analyst is not None and self._analysed:
-            self._send_blocks(self._analyst.run(self._analysed, slot))
+        if self._analyst is not None:
+            self._send_blocks(self._analyst.run(slot))
         for call in self._calls.values():
             if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
                 self._harvest(call, slot)
@@ -143,15 +142,16 @@ class Engine:
     def _harvest(self, call: Call, now: float) -> None:
         self._tell_digits(call, call.expire(now))
         until = call.position(now - _HARVEST_DELAY_S)
-        if call.analyse:
-            until = min(until, call.next_column * COLUMN_SAMPLES)
+        if call.analyse and self._analyst is not None:
+            until = min(until, self._analyst.column(call) * COLUMN_SAMPLES)
         self._store(call, call.harvest(until))
 
     def _store(self, call: Call, blocks: list[Block]) -> None:
         if self._writer is None or not call.recorded:
             return
-        if not self._writer.send(("write", call.number, blocks), droppable=True):
-            call.capture_failed = True
+        data = b"".join(block.pack() for block in blocks)
+        if not self._writer.send(("write", call.number, data), droppable=True):
+            call.recorded = False
             self._tell("capture_failed", call, "the disk has been stalled for too long")
 
     def _send_blocks(self, blocks: list[Message]) -> None:
@@ -230,8 +230,8 @@ class Engine:
         call.t0 = t0
         if call.analyse and self._analyst is not None:
             self._analyst.begin(call)
-            self._analysed.append(call)
         if call.capture is not None and self._writer is not None:
+            call.recorded = True
             self._writer.send(("open", call.number, call.capture, wall_time_s))
             self._writer.flush()
 
@@ -242,7 +242,6 @@ class Engine:
         self._tell_digits(call, call.expire(float("inf")))
         if call.analyse and self._analyst is not None and call.t0 is not None:
             self._send_blocks(self._analyst.finish(call, end_ms / 1000))
-            self._analysed.remove(call)
         report = call.report()
         if self._writer is not None and call.capture is not None and call.t0 is not None:
             self._store(call, call.last_harvest(round(end_ms * 8)))
@@ -273,7 +272,7 @@ class Engine:
                 if report is not None:
                     self._parent.send(("closed", number, report))
             elif number in self._calls:
-                self._calls[number].capture_failed = True
+                self._calls[number].recorded = False
                 self._parent.send(("capture_failed", number, rest[0]))
             elif number in self._closing:
                 self._parent.send(("capture_failed", number, rest[0]))

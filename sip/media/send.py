@@ -9,7 +9,7 @@ import numpy as np
 
 from sip.media.g711 import SILENCE, encode
 from sip.media.model import COLUMN_SAMPLES, Codec, RemoteMedia
-from sip.media.rtp import build
+from sip.media.rtp import HEADER
 
 _PTIMES_MS: Final = (10, 20, 30, 40)
 _SAMPLES_PER_MS: Final = 8
@@ -43,27 +43,30 @@ class Sender:
         self._timestamp = random.randrange(1 << 32)
         self._ssrc = random.randrange(1 << 32)
         self._credit = 0
-        self._marker = True
+        self._marker = 0x80
         self._sound: Sound | None = None
+        self._codes = b""
         self._loop = False
         self._offset = 0
 
     def connect(self, remote: RemoteMedia) -> None:
         """Send to `remote` from the next tick on."""
-        first = self.remote is None
+        ptime_ms = remote.ptime_ms if remote.ptime_ms in _PTIMES_MS else 20
+        self._samples = ptime_ms * _SAMPLES_PER_MS
+        if self.remote is None:
+            self._credit = self._samples - COLUMN_SAMPLES
         self.remote = (remote.host, remote.port)
         self.codec = remote.codec
         self._payload_type = remote.payload_type
-        ptime_ms = remote.ptime_ms if remote.ptime_ms in _PTIMES_MS else 20
-        self._samples = ptime_ms * _SAMPLES_PER_MS
-        if first:
-            self._credit = self._samples
         self._silence = bytes([SILENCE[self.codec]]) * self._samples
+        if self._sound is not None:
+            self._codes = self._sound.codes(self.codec)
 
     def play(self, sound: Sound, *, loop: bool) -> None:
         """Play from the next packet on."""
         self._sound, self._loop, self._offset = sound, loop, 0
-        self._marker = True
+        self._codes = sound.codes(self.codec)
+        self._marker = 0x80
 
     def stop(self) -> None:
         """Go back to silence."""
@@ -75,34 +78,35 @@ class Sender:
 
     def due(self) -> int:
         """Return how many packets belong to this tick."""
-        packets, self._credit = divmod(self._credit, self._samples)
-        self._credit += COLUMN_SAMPLES
+        if self._samples == COLUMN_SAMPLES:
+            return 1
+        packets, self._credit = divmod(self._credit + COLUMN_SAMPLES, self._samples)
         return packets
 
     def packet(self) -> tuple[bytes, bytes, bool]:
         """Return (datagram, its payload, whether the sound ended with it)."""
-        payload, ended = self._next()
-        datagram = build(
-            self._payload_type, self._sequence, self._timestamp, self._ssrc, payload, marker=self._marker
+        ended = False
+        payload = self._silence
+        if self._sound is not None:
+            payload = self._codes[self._offset : self._offset + self._samples]
+            self._offset += self._samples
+            if self._offset >= len(self._codes):
+                payload, ended = self._turn(payload)
+        head = HEADER.pack(
+            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self._ssrc
         )
-        self._marker = False
+        self._marker = 0
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + self._samples) & 0xFFFFFFFF
         self.sent += 1
-        return datagram, payload, ended
+        return head + payload, payload, ended
 
-    def _next(self) -> tuple[bytes, bool]:
-        if self._sound is None:
-            return self._silence, False
-        codes, start = self._sound.codes(self.codec), self._offset
-        self._offset += self._samples
-        payload = codes[start : self._offset]
-        if self._loop and codes:
-            while len(payload) < self._samples:
-                payload += codes[: self._samples - len(payload)]
-            self._offset = self._offset % len(codes)
-            return payload, False
-        if self._offset < len(codes):
-            return payload, False
-        self._sound = None
-        return payload + self._silence[len(payload) :], True
+    def _turn(self, payload: bytes) -> tuple[bytes, bool]:
+        """Complete the packet in which the sound ends or begins anew."""
+        if not self._loop:
+            self._sound = None
+            return payload + self._silence[len(payload) :], True
+        while len(payload) < self._samples:
+            payload += self._codes[: self._samples - len(payload)]
+        self._offset %= len(self._codes)
+        return payload, False

@@ -112,16 +112,21 @@ class TimeLine:
 
     def take(self, end: int) -> tuple[int, bytes] | None:
         """Empty the ring up to the column of `end`; return (position, codes), None where nothing was heard."""
-        start, count = self.floor, end // COLUMN_SAMPLES * COLUMN_SAMPLES - self.floor
-        if count <= 0:
+        start = self.floor // COLUMN_SAMPLES
+        stop = end // COLUMN_SAMPLES
+        if stop <= start:
             return None
-        self.floor += count
-        columns = (
-            np.arange(start // COLUMN_SAMPLES, self.floor // COLUMN_SAMPLES)[-RING_COLUMNS:] % RING_COLUMNS
-        )
-        heard = self._matrix.filled[self._row, columns].any()
-        codes = self._matrix.codes[self._row, columns].tobytes() if heard else b""
-        if heard:
-            self._matrix.codes[self._row, columns] = SILENCE[self.codec]
-            self._matrix.filled[self._row, columns] = 0
-        return (self.floor - len(codes), codes) if heard else None
+        self.floor = stop * COLUMN_SAMPLES
+        first = max(start, stop - RING_COLUMNS)
+        low, high = first % RING_COLUMNS, (stop - 1) % RING_COLUMNS + 1
+        spans = [(low, high)] if low < high else [(low, RING_COLUMNS), (0, high)]
+        if not any(any(self._filled[a:b]) for a, b in spans):
+            return None
+        return first * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans)
+
+    def _empty(self, start: int, stop: int) -> bytes:
+        a, b = start * COLUMN_SAMPLES, stop * COLUMN_SAMPLES
+        codes = bytes(self._view[a:b])
+        self._codes[a:b] = SILENCE[self.codec]
+        self._matrix.filled[self._row, start:stop] = 0
+        return codes

@@ -29,7 +29,7 @@ class Writer:
             if verb == "open":
                 self._open(session, *rest)
             elif verb == "write":
-                self._append(session, b"".join(block.pack() for block in rest[0]))
+                self._append(session, *rest)
             elif verb == "close":
                 self._close(session)
                 return [("closed", session)]
