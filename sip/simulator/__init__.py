@@ -15,6 +15,7 @@ from sip.simulator.behaviours import (
     three_ring,
 )
 from sip.simulator.clips import Clip, clips, duration_s, sound, sound_names
+from sip.simulator.compare import differences
 from sip.simulator.page import lines_list, lines_page
 from sip.simulator.scenario import ScenarioError, read_scenario
 from sip.simulator.server import Simulator
@@ -62,6 +63,7 @@ __all__ = [
     "Step",
     "Wait",
     "clips",
+    "differences",
     "duration_s",
     "faults",
     "level_dbm0",

@@ -161,7 +161,7 @@ class LineCall:
                 assert_never(step)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait on the script's own clock, which does not drift; `CallOver` when the call ends meanwhile."""
+        """Wait on the script's own clock, which sums up without drift; `CallOver` when the call ends meanwhile."""
         self._clock_s += seconds
         try:
             async with asyncio.timeout_at(self._clock_s):
@@ -174,15 +174,20 @@ class LineCall:
         # Without an offer in the INVITE there is nothing to answer before the 200 (RFC 3261 section 13.2.1).
         body = self._description if sdp and self._invite.sdp is not None else None
         self._call.progress(status, time.monotonic(), reason or None, body, self._filled(headers))
-        self._site.agent.flush()
+        self._sent()
         if sdp and self._invite.sdp is not None:
             self._connect(self._invite.sdp)
 
     def _answer(self, headers: Headers) -> None:
         self._call.answer(time.monotonic(), self._description, self._filled(headers))
-        self._site.agent.flush()
+        self._sent()
         if self._invite.sdp is not None:
             self._connect(self._invite.sdp)
+
+    def _sent(self) -> None:
+        """Send what is due. A response that left late moves what follows, so ringing to answer keeps its length."""
+        self._site.agent.flush()
+        self._clock_s = max(self._clock_s, time.monotonic())
 
     def _reject(self, status: int, reason: str, headers: Headers) -> None:
         self._stop.set()

@@ -39,7 +39,7 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let time pass. Waits add up without drift, so an answer comes at its nominal time."""
+    """Let time pass, counted from the last response, so an answer keeps its nominal distance to the ringing."""
 
     word: ClassVar[str] = "wait"
     seconds: float
