@@ -153,8 +153,8 @@ def main() -> None:
         if clip.name in options.only:
             samples = telephone(speaker.say(clip))
             soundfile.write(options.out / f"{clip.name}.flac", samples, LINE_RATE_HZ, subtype="PCM_16")
-    rows = ["name\tvoice\ttext", *(f"{clip.name}\t{clip.voice}\t{clip.text}" for clip in CLIPS)]
-    (options.out / "transcripts.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    table = [f'[{clip.name}]\nvoice = "{clip.voice}"\ntext = "{clip.text}"\n' for clip in CLIPS]
+    (options.out / "transcripts.toml").write_text("\n".join(table), encoding="utf-8")
 
 
 if __name__ == "__main__":

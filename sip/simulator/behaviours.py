@@ -151,7 +151,7 @@ ANSWERING = (
         "gateway",
         "模拟网关立即应答，带内回铃两声后有人接听",
         (Wait(SET_UP_S), Answer(), RINGBACK, Wait(8), Quiet(), Wait(0.3), Say("officer_02"), *END),
-        replace(_answered(2), ring_to_answer_ms=8330.0, tolerance_ms=150.0, answer_source="in_band"),
+        replace(_answered(2), ring_to_answer_ms=8330.0, tolerance_ms=250.0, answer_source="in_band"),
     ),
     Behaviour(
         "98",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -42,8 +42,8 @@ class Clip:
 @cache
 def clips() -> Mapping[str, Clip]:
     """Return the spoken clips by name, from the table beside them."""
-    with (SOUNDS_FOLDER / "transcripts.tsv").open(encoding="utf-8", newline="") as table:
-        return {row["name"]: Clip(**row) for row in csv.DictReader(table, delimiter="\t")}
+    table = tomllib.loads((SOUNDS_FOLDER / "transcripts.toml").read_text(encoding="utf-8"))
+    return {name: Clip(name, entry["voice"], entry["text"]) for name, entry in table.items()}
 
 
 def sound_names() -> tuple[str, ...]:

@@ -152,8 +152,8 @@ class Expectation:
     three_ring: ThreeRing | None = None
     rings: int | None = None
     ring_to_answer_ms: float | None = None
-    tolerance_ms: float = 60.0
-    """Of `ring_to_answer_ms`."""
+    tolerance_ms: float = 150.0
+    """Of `ring_to_answer_ms`: what a crowded machine may delay the line's own responses, not the caller's error."""
     answer_source: AnswerSource | None = None
     sip_status: int | None = None
     early_media: tuple[EarlyMediaKind, ...] = ()

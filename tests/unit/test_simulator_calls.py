@@ -43,7 +43,7 @@ from sip.transport import SipAgent
 SPEED = 20.0
 LOOPBACK = Address("127.0.0.1", 0)
 RIGHT = Credentials(DIGEST_USER, DIGEST_PASSWORD)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("simulator_calls")]
 
 
 @dataclass

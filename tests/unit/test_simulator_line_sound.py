@@ -16,7 +16,7 @@ from sip.simulator import RATE_HZ, Simulator, level_dbm0, sound
 from .test_simulator_calls import calling
 
 LISTEN_S = {"61": 6.5, "90": 6.0, "95": 10.5, "91": 10.5, "31": 5.5, "87": 3.5, "93": 9.5, "96": 14.5}
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("simulator_line_sound")]
 
 
 @dataclass

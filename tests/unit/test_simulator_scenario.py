@@ -1,8 +1,32 @@
 """Scenario files: the same words as the built-in table, and errors that name the place."""
 
-import pytest
+import json
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from sip.simulator import Answer, HangUp, Provisional, Say, ScenarioError, Wait, lines_page, read_scenario
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sip.simulator import (
+    Answer,
+    Challenge,
+    HangUp,
+    Never,
+    Play,
+    Provisional,
+    Quiet,
+    Redirect,
+    Reject,
+    Say,
+    ScenarioError,
+    Wait,
+    lines_page,
+    read_scenario,
+    sound_names,
+)
 
 GOOD = """
 [[line]]
@@ -104,3 +128,70 @@ def test_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ScenarioError, match="cannot be read"):
         read_scenario(tmp_path / "binary.toml")
+
+
+names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True)
+texts = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=20)
+headers = st.dictionaries(names, texts, max_size=3).map(lambda table: tuple(table.items()))
+sounds = st.sampled_from(sound_names())
+steps_between = st.one_of(
+    st.builds(Wait, st.floats(0, 3600)),
+    st.builds(Play, sounds, st.booleans()),
+    st.builds(Say, sounds),
+    st.builds(Quiet),
+    st.builds(Provisional, st.integers(101, 199), st.booleans(), texts, headers),
+    st.builds(Challenge, names, st.sampled_from(["MD5", "SHA-256"])),
+)
+last_steps = st.one_of(
+    st.builds(Reject, st.integers(400, 699), texts, headers),
+    st.builds(Redirect, texts, st.integers(300, 399)),
+    st.builds(Never),
+)
+
+
+def as_toml(step):
+    def value(item):
+        if isinstance(item, tuple):
+            return "{" + ", ".join(f"{json.dumps(name)} = {json.dumps(text)}" for name, text in item) + "}"
+        return json.dumps(item)
+
+    pairs = [f'do = "{step.word}"', *(f"{f.name} = {value(getattr(step, f.name))}" for f in fields(step))]
+    return "{" + ", ".join(pairs) + "}"
+
+
+@given(st.lists(steps_between, max_size=6), last_steps)
+def test_every_script_survives_the_way_through_a_file(between, last):
+    script = (Provisional(183, sdp=True), *between, last)
+    text = one(", ".join(as_toml(step) for step in script))
+    with TemporaryDirectory() as folder:
+        (line,) = read(Path(folder), text).values()
+    assert line.steps == script
+
+
+toml_values = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(-(2**40), 2**40), st.floats(allow_nan=False, allow_infinity=False), texts
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["do", "status", "sound", "x"]), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+def as_value(item):
+    if isinstance(item, dict):
+        return "{" + ", ".join(f"{key} = {as_value(inner)}" for key, inner in item.items()) + "}"
+    if isinstance(item, list):
+        return "[" + ", ".join(map(as_value, item)) + "]"
+    return json.dumps(item)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["extension", "name", "steps", "expect", "ignore_cancel"]), toml_values)
+)
+def test_no_content_of_a_file_fails_otherwise_than_by_name(table):
+    text = "[[line]]\n" + "\n".join(f"{key} = {as_value(value)}" for key, value in table.items())
+    with TemporaryDirectory() as folder, suppress(ScenarioError):
+        read(Path(folder), text)
