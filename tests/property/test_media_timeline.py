@@ -1,0 +1,90 @@
+"""Any packetisation, loss, reordering, duplication and wrap: the time line equals the model."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sip.media.receive import Receiver
+from sip.media.timeline import HeardMatrix, TimeLine
+from tests.unit.media_peer import rtp
+
+SOURCE = ("127.0.0.1", 4000)
+SILENCE = 0xD5
+LENGTH = 8000 * 3
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> dict[str, object]:
+    size = draw(st.integers(5, 60)) * 8
+    count = draw(st.integers(2, 60))
+    order = list(range(count))
+    lost = draw(st.sets(st.integers(1, count - 1), max_size=count // 2))
+    swapped = draw(st.sets(st.integers(1, count - 2), max_size=4)) if count > 3 else set()
+    for place in swapped:
+        order[place], order[place + 1] = order[place + 1], order[place]
+    twice = draw(st.sets(st.integers(0, count - 1), max_size=4))
+    return {
+        "size": size,
+        "order": [number for number in order if number not in lost],
+        "twice": twice,
+        "start": draw(st.integers(0, 4000)),
+        "sequence": draw(st.integers(0, 0xFFFF)),
+        "timestamp": draw(st.integers(0, 0xFFFFFFFF)),
+        "jitter": draw(st.lists(st.integers(0, 60), min_size=count, max_size=count)),
+        "seed": draw(st.integers(0, 1000)),
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams())
+def test_the_time_line_equals_the_model(stream: dict) -> None:
+    size, start = stream["size"], stream["start"]
+    rng = np.random.default_rng(stream["seed"])
+    matrix = HeardMatrix(1)
+    receiver = Receiver(TimeLine(matrix, 0))
+    model = np.full(LENGTH + 60 * 480, SILENCE, np.uint8)
+    filled = np.zeros(len(model), bool)
+    stream["jitter"][0] = 0
+    for number in stream["order"]:
+        payload = rng.integers(0, 256, size, np.uint8)
+        data = rtp(stream["sequence"] + number, stream["timestamp"] + number * size, payload.tobytes())
+        # Arrivals wander by less than the 40 ms that make the time line move.
+        at = (start + number * size + stream["jitter"][number] * 4) / 8000
+        for _ in range(2 if number in stream["twice"] else 1):
+            receiver.packet(data, SOURCE, at, 0.0)
+        place = slice(start + number * size, start + (number + 1) * size)
+        model[place], filled[place] = payload, True
+    counts = receiver.statistics()
+    sent = stream["order"]
+    assert counts.received == len(sent)
+    assert counts.duplicated == len(stream["twice"] & set(sent))
+    assert counts.lost == max(sent) + 1 - len(sent)
+    columns = len(model) // 160
+    end = min(columns, 200)
+    pcm, present = matrix.column(np.zeros(end, np.intp), np.arange(end))
+    whole = filled[: end * 160].reshape(-1, 160).sum(axis=1) >= 80
+    assert np.array_equal(present, whole)
+    codes = receiver.line.take(end * 160)
+    heard = np.full(end * 160, SILENCE, np.uint8)
+    if codes is not None:
+        heard[codes[0] : codes[0] + len(codes[1])] = np.frombuffer(codes[1], np.uint8)
+    assert np.array_equal(heard, model[: end * 160])
+    assert pcm.shape == (end, 160)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.binary(max_size=80), st.booleans(), st.integers(0, 20000)), max_size=30))
+def test_no_datagram_can_harm(datagrams: list[tuple[bytes, bool, int]]) -> None:
+    matrix = HeardMatrix(2)
+    matrix.codes[1] = 7
+    receiver = Receiver(TimeLine(matrix, 0))
+    for data, versioned, at_ms in datagrams:
+        packet = bytes([0x80 | data[0] & 0x3F]) + data[1:] if versioned and data else data
+        receiver.packet(packet, SOURCE, at_ms / 1000, 0.0)
+    counts = receiver.statistics()
+    assert counts.received + counts.ignored + counts.duplicated <= len(datagrams)
+    assert counts.lost >= 0
+    receiver.line.take(400 * 160)
+    assert (matrix.codes[1] == 7).all()
