@@ -62,9 +62,9 @@ class Endpoint:
     def idle(self) -> bool:
         """Whether nothing at all is left: no transaction, dialog, call or timer."""
         wire = self.wire
-        return not (
-            wire.clients or wire.servers or self.dialogs or self._callers or self._incoming or len(wire.queue)
-        )
+        transactions = (wire.clients, wire.servers, wire.unanswered)
+        calls = (self.dialogs, self._callers, self._incoming, self._invites)
+        return not (any(transactions) or any(calls) or len(wire.queue))
 
     # Outwards
 

@@ -16,6 +16,7 @@ rules:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 from .errors import RemoteProtocolError
@@ -71,16 +72,12 @@ class Message:
         self.notes = notes
         """What could not be read."""
         self._fields = fields
-        self.via: Via = _needed(self._first_via(), "Via")
+        self.via: Via = _needed(_first_via(_first(fields, "via")), "Via")
         """The topmost Via."""
-        self.from_: NameAddress = _needed(parse_name_address(self.header("from") or ""), "From")
-        self.to: NameAddress = _needed(parse_name_address(self.header("to") or ""), "To")
+        self.from_: NameAddress = _needed(_name_address(_first(fields, "from")), "From")
+        self.to: NameAddress = _needed(_name_address(_first(fields, "to")), "To")
         self.call_id: str = _needed((self.header("call-id") or "").strip() or None, "Call-ID")
         self.cseq: CSeq = _needed(parse_cseq(self.header("cseq") or ""), "CSeq")
-
-    def _first_via(self) -> Via | None:
-        values = split_outside(self.header("via") or "", ",")
-        return parse_via(values[0]) if values else None
 
     def raw_values(self, name: str) -> list[bytes]:
         """Return the values of a header field as bytes, one per field, in order."""
@@ -221,6 +218,31 @@ def _needed(value: T | None, name: str) -> T:
     return value
 
 
+# The same few values come in every message of a call; they are read once.
+
+
+@lru_cache(maxsize=8192)
+def _name_address(value: bytes) -> NameAddress | None:
+    return parse_name_address(decode(value))
+
+
+@lru_cache(maxsize=8192)
+def _first_via(value: bytes) -> Via | None:
+    values = split_outside(decode(value), ",")
+    return parse_via(values[0]) if values else None
+
+
+@lru_cache(maxsize=1024)
+def _long_name(name: bytes) -> str:
+    key = name.strip().lower().decode("latin-1")
+    return COMPACT_NAMES.get(key, key)
+
+
+def _first(fields: dict[str, list[bytes]], name: str) -> bytes:
+    values = fields.get(name)
+    return values[0] if values else b""
+
+
 def _split_body(text: bytes) -> tuple[bytes, bytes]:
     end = text.find(b"\r\n\r\n")
     bare = text.find(b"\n\n", 0, end if end >= 0 else len(text))
@@ -241,13 +263,15 @@ def _fields(lines: list[bytes], notes: list[str]) -> dict[str, list[bytes]]:
                 current[-1] = (current[-1] + b" " + line.strip()).strip()
             continue
         name, colon, value = line.partition(b":")
-        key = name.strip().lower().decode("latin-1")
+        key = _long_name(name)
         if not colon or not key:
             if line.strip():
                 notes.append("a header line without name or colon")
             current = None
             continue
-        current = fields.setdefault(COMPACT_NAMES.get(key, key), [])
+        current = fields.get(key)
+        if current is None:
+            current = fields[key] = []
         current.append(value.strip())
     return fields
 

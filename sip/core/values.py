@@ -7,6 +7,7 @@ parameters, and their tags and branches must stay exactly as they were written, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -23,7 +24,7 @@ class NameAddress:
     """As written, without angle brackets."""
     name: str = ""
     """The display name, unquoted."""
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case; "" for a parameter without value."""
 
     @property
@@ -39,7 +40,7 @@ class Via:
     transport: str
     host: str
     port: int | None
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
     @property
     def branch(self) -> str:
