@@ -32,7 +32,7 @@ def assemble(
     tones = _tone_segments(bursts, sounds, now_ms, plan)
     rest = [*sounds, *_unnamed(bursts, sounds, now_ms)]
     heard = _without_interludes(_joined(sorted([*tones, *_outside(rest, tones)], key=_start)))
-    heard = _real_beeps(heard)
+    heard = _exclusive(_real_beeps(heard))
     undecided = [(burst.start_ms, burst.end_ms) for burst, label in bursts[-2:] if label is None]
     return tuple(sorted([*heard, *_silences(heard, undecided, came)], key=_start))
 
@@ -181,6 +181,16 @@ def _real_beeps(segments: list[Segment]) -> list[Segment]:
         if segment.kind == "beep" and segment.start_ms - spoken_ms > _BEEP_AFTER_SPEECH_MS:
             segment = Segment("noise", segment.start_ms, segment.end_ms, 0.5)
         result.append(segment)
+    return result
+
+
+def _exclusive(segments: Iterable[Segment]) -> list[Segment]:
+    """What lies under an earlier segment is cut off."""
+    result: list[Segment] = []
+    for segment in segments:
+        start_ms = max(segment.start_ms, result[-1].end_ms) if result else segment.start_ms
+        if segment.end_ms - start_ms >= 1.0:
+            result.append(Segment(segment.kind, start_ms, segment.end_ms, segment.confidence))
     return result
 
 

@@ -20,7 +20,8 @@ _CUT_MS = 100.0
 """A shorter piece of ringback is no ring."""
 _UNDECIDED_MS = 1000.0
 """A short burst in ringback's place may be the first of a busy tone: the next would follow within this."""
-_AT_START_MS = 60.0
+_LATE_NEWS_MS = 400.0
+"""A burst is known this long after its beginning at the latest: 60 ms of it, look-ahead and the caller's block."""
 
 
 def label_bursts(bursts: Sequence[ToneBurst], now_ms: float, plan: TonePlan, *, over: bool = False) -> Labels:
@@ -174,7 +175,9 @@ def _whole_ring(burst: ToneBurst, gap_ms: float, last: bool, cadence: Cadence, p
     if congestion is None or not plan.fits(burst.on_ms, congestion.on_ms):
         return True
     # As long as the longest congestion burst: the pause tells, or that something else follows at once.
-    return gap_ms > plan.longest(congestion.off_ms) or (last and not burst.open and not burst.into_quiet)
+    return gap_ms > plan.longest(congestion.off_ms) + _LATE_NEWS_MS or (
+        last and not burst.open and not burst.into_quiet
+    )
 
 
 def _joined_late(

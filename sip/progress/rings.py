@@ -110,9 +110,20 @@ def _early_media(signals: Signals, heard: Heard, answer: Answer, until_ms: float
 
 
 def _after(heard: Heard, answer: Answer, ended_ms: float) -> tuple[Segment, ...]:
-    if answer.answered_ms is None:
+    """Return what was heard after the answer; ringback that ended with it has no pause that reaches beyond."""
+    answered_ms = answer.answered_ms
+    if answered_ms is None:
         return ()
-    return clipped(heard.segments, answer.answered_ms, ended_ms)
+    last_ms = max((b.end_ms for b in heard.bursts if b.start_ms < answered_ms), default=answered_ms)
+    segments: list[Segment] = []
+    for segment in clipped(heard.segments, answered_ms, ended_ms):
+        if segment.kind == "ringback" and segment.start_ms == answered_ms:
+            segments += clipped((segment,), answered_ms, last_ms)
+            pause = Segment("silence", segment.start_ms, segment.end_ms, segment.confidence)
+            segments += clipped((pause,), max(last_ms, answered_ms), segment.end_ms)
+        else:
+            segments.append(segment)
+    return tuple(segments)
 
 
 def _ring_to_answer(started_ms: float | None, answer: Answer) -> tuple[float | None, float | None]:

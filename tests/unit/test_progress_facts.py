@@ -1,0 +1,301 @@
+"""Ring start, answer, rings and labels as the contract says, each from a line made by formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sip.progress import (
+    Heard,
+    Limits,
+    LineListener,
+    Signals,
+    answer_state,
+    answered_by,
+    ring_facts,
+    three_ring,
+)
+from tests.line_sounds import (
+    BUSY,
+    RINGBACK,
+    UNOBTAINABLE,
+    cadence,
+    chords,
+    columns_of,
+    listen,
+    silence,
+    sine,
+    through,
+    voice,
+)
+
+NOTHING = Heard(until_ms=30_000.0)
+
+
+def line(*parts: np.ndarray, start_ms: float = 0.0) -> Heard:
+    return listen(through("alaw", np.concatenate(parts)), start_ms)
+
+
+def rings(seconds: float) -> np.ndarray:
+    return cadence(RINGBACK, seconds)[0]
+
+
+def test_a_plain_answer_with_180_only_counts_rings_by_the_clock() -> None:
+    facts = ring_facts(Signals(201.3, 9204.8, 15210.4), NOTHING)
+    assert facts.ring_started_ms == facts.post_dial_delay_ms == 201.3
+    assert facts.answered_ms == 9204.8
+    assert facts.answer_source == "signalling"
+    assert facts.answered_window_ms == (9204.8, 9204.8)
+    assert facts.ring_to_answer_ms == facts.ring_to_answer_min_ms == pytest.approx(9003.5)
+    assert (facts.rings.count, facts.rings.source, facts.rings.bursts) == (2, "cadence", ())
+    assert facts.three_ring == "within"
+    assert not facts.near_limit
+    assert facts.early_media.kind == "none"
+
+
+@pytest.mark.parametrize(("ringing_s", "count"), [(0.0, 1), (4.999, 1), (5.0, 2), (10.2, 3), (29.0, 6)])
+def test_a_ring_begins_every_five_seconds(ringing_s: float, count: int) -> None:
+    facts = ring_facts(Signals(100.0, 100.0 + ringing_s * 1000.0, 60_000.0), NOTHING)
+    assert facts.rings.count == count
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "label", "near"),
+    [
+        (9_900.0, "within", False),
+        (10_000.0, "within", True),
+        (11_000.0, "within", True),
+        (11_000.1, "borderline", True),
+        (13_000.0, "borderline", False),
+        (15_000.0, "borderline", True),
+        (15_000.1, "exceeded", True),
+        (16_000.1, "exceeded", False),
+    ],
+)
+def test_the_two_limits(took_ms: float, label: str, near: bool) -> None:
+    facts = ring_facts(Signals(0.0, took_ms, 60_000.0), NOTHING)
+    assert facts.three_ring == three_ring(took_ms) == label
+    assert facts.near_limit is near
+
+
+def test_other_limits_can_be_set() -> None:
+    facts = ring_facts(Signals(0.0, 7_000.0, 60_000.0), NOTHING, Limits(5_000.0, 6_000.0, 500.0))
+    assert facts.three_ring == "exceeded"
+    assert not facts.near_limit
+
+
+def test_true_ringback_is_counted_from_the_sound() -> None:
+    heard = line(rings(12.3), silence(0.4), voice(3.0), start_ms=300.0)
+    facts = ring_facts(Signals(310.0, 12_600.0, 16_000.0), heard)
+    assert facts.ring_started_ms == pytest.approx(300.0, abs=10.0)
+    assert (facts.rings.count, facts.rings.source) == (3, "audio")
+    assert facts.answered_ms == 12_600.0
+    assert facts.early_media.kind == "ringback"
+    assert facts.early_media.segments[-1].end_ms <= 12_600.0
+    assert [s.kind for s in facts.after_answer.segments if s.kind != "silence"] == ["speech"]
+
+
+def test_a_burst_cut_off_by_the_answer_is_a_begun_ring() -> None:
+    heard = line(rings(10.3), silence(0.5), voice(3.0))
+    facts = ring_facts(Signals(0.0, 10_300.0, 14_000.0), heard)
+    assert facts.rings.count == 3
+    assert facts.rings.bursts[-1].end_ms == pytest.approx(10_300.0, abs=10.0)
+
+
+@pytest.mark.parametrize(
+    ("signalled_ms", "sound_ms", "used_ms"),
+    [
+        (1_000.0, 1_600.0, 1_000.0),
+        (1_600.0, 1_000.0, 1_000.0),
+        (400.0, 3_000.0, 3_000.0),
+        (6_000.0, 1_000.0, 6_000.0),
+    ],
+)
+def test_180_and_first_burst_far_apart_use_the_later(
+    signalled_ms: float, sound_ms: float, used_ms: float
+) -> None:
+    heard = line(rings(9.0), start_ms=sound_ms)
+    facts = ring_facts(Signals(signalled_ms, sound_ms + 9_000.0, 20_000.0), heard)
+    assert facts.ring_started_ms == pytest.approx(used_ms, abs=10.0)
+    assert facts.rings.count == 2
+
+
+def test_183_with_silence_is_not_ringing() -> None:
+    heard = line(silence(5.0), start_ms=200.0)
+    facts = ring_facts(Signals(None, None, 5_200.0), heard)
+    assert facts.ring_started_ms is None
+    assert facts.post_dial_delay_ms is None
+    assert facts.rings.count is None
+    assert facts.early_media.kind == "silence"
+    assert facts.three_ring == "not_applicable"
+
+
+def test_an_unanswered_call_has_a_ring_start_and_rings() -> None:
+    facts = ring_facts(Signals(0.0, None, 16_000.0), line(rings(16.0)))
+    assert facts.answered_ms is None
+    assert facts.rings.count == 4
+    assert facts.ring_to_answer_ms is None
+    assert facts.three_ring == "not_applicable"
+
+
+def test_color_ring_counts_no_rings_and_its_onset_is_ring_start() -> None:
+    heard = line(silence(0.5), chords(9.0, seed=1), silence(0.5), voice(3.0))
+    facts = ring_facts(Signals(None, 9_600.0, 13_000.0), heard)
+    assert facts.early_media.kind == "crbt"
+    assert facts.ring_started_ms == pytest.approx(500.0, abs=60.0)
+    assert facts.rings.count is None
+    assert facts.rings.source is None
+    assert facts.three_ring == "within"
+
+
+def test_a_voice_while_it_rings_is_color_ring_only_if_someone_answers() -> None:
+    heard = line(silence(0.5), voice(5.0), silence(0.5))
+    answered = ring_facts(Signals(200.0, 6_000.0, 9_000.0), heard)
+    failed = ring_facts(Signals(200.0, None, 6_000.0), heard)
+    assert answered.early_media.kind == "crbt"
+    assert failed.early_media.kind == "announcement"
+    assert "announcement" in {s.kind for s in failed.early_media.segments}
+    assert "speech" not in {s.kind for s in failed.early_media.segments}
+
+
+# --- analogue gateways: 200 at once, ringback in band -------------------------------------------------
+
+
+def gateway(ringing_s: float) -> Heard:
+    return line(silence(1.0), rings(ringing_s), silence(0.2), voice(4.0), start_ms=300.0)
+
+
+def test_behind_a_gateway_the_answer_is_where_the_voice_begins() -> None:
+    facts = ring_facts(Signals(None, 290.0, 20_000.0), gateway(7.5))
+    assert facts.answer_source == "in_band"
+    assert facts.ring_started_ms == pytest.approx(1_300.0, abs=10.0)
+    assert facts.answered_ms == pytest.approx(300.0 + 1_000.0 + 7_500.0 + 200.0, abs=60.0)
+    assert facts.answered_window_ms is not None
+    assert facts.answered_window_ms[0] == pytest.approx(1_300.0 + 6_000.0, abs=10.0)
+    assert facts.answered_window_ms[1] == facts.answered_ms
+    assert facts.ring_to_answer_min_ms == pytest.approx(6_000.0, abs=15.0)
+    assert facts.rings.count == 2
+    assert facts.after_answer.segments[0].kind == "speech"
+
+
+def test_a_limit_inside_the_answer_window_is_near() -> None:
+    # The third burst ends 11 s after ring start, the voice comes at 14.7 s.
+    facts = ring_facts(Signals(None, 290.0, 25_000.0), gateway(14.5))
+    assert facts.three_ring == "borderline"
+    assert facts.near_limit
+
+
+def test_a_gateway_where_only_ringback_is_heard_is_not_answered() -> None:
+    facts = ring_facts(Signals(None, 100.0, 21_000.0), line(rings(20.0), start_ms=500.0))
+    assert facts.answered_ms is None
+    assert facts.answer_source is None
+    assert facts.rings.count == 4
+    assert facts.early_media.kind == "ringback"
+    assert facts.after_answer.segments == ()
+
+
+def test_the_tail_of_a_burst_after_the_200_is_no_gateway() -> None:
+    heard = line(rings(5.25), silence(0.3), voice(2.0))
+    facts = ring_facts(Signals(0.0, 5_010.0, 8_000.0), heard)
+    assert facts.answer_source == "signalling"
+    assert facts.answered_ms == 5_010.0
+
+
+def test_ringing_of_an_extension_after_a_voice_is_after_the_answer() -> None:
+    heard = line(rings(3.0), voice(3.0, seed=5), silence(1.0), rings(7.0))
+    facts = ring_facts(Signals(0.0, 2_900.0, 14_000.0), heard)
+    assert facts.answer_source == "signalling"
+    assert facts.rings.count == 1
+
+
+def test_a_gateway_that_passes_on_a_failure_tone_was_not_answered() -> None:
+    heard = line(silence(0.5), cadence(UNOBTAINABLE, 6.0)[0], start_ms=100.0)
+    facts = ring_facts(Signals(None, 90.0, 6_600.0), heard)
+    assert facts.answered_ms is None
+    assert [tone.kind for tone in heard.recognised] == ["unobtainable"]
+
+
+def test_ringing_that_ends_in_busy_tone_behind_a_gateway_was_not_answered() -> None:
+    heard = line(rings(10.0), cadence(BUSY, 4.0)[0], start_ms=100.0)
+    facts = ring_facts(Signals(None, 90.0, 14_100.0), heard)
+    assert facts.answered_ms is None
+    assert facts.rings.count == 2
+    assert heard.recognised[0].at_ms == pytest.approx(11_500.0, abs=120.0)
+
+
+def test_what_the_outcome_denies_is_no_answer() -> None:
+    facts = ring_facts(Signals(0.0, 3_000.0, 4_000.0, outcome_answered=False), NOTHING)
+    assert facts.answered_ms is None
+    assert facts.three_ring == "not_applicable"
+
+
+# --- while the call lasts -------------------------------------------------------------------------------
+
+
+def states(sound: np.ndarray, signals: Signals) -> list[tuple[float, str, float | None]]:
+    """Return (now, state, answered_ms) every 200 ms."""
+    columns = columns_of(through("alaw", sound))
+    listener = LineListener()
+    found = []
+    for at in range(0, len(columns), 10):
+        part = columns[at : at + 10]
+        listener.push(at * 20.0, part, np.ones(len(part), np.bool_))
+        now_ms = (at + len(part)) * 20.0
+        connected_ms = signals.connected_ms
+        known = Signals(
+            signals.first_180_ms,
+            connected_ms if connected_ms is not None and connected_ms <= now_ms else None,
+            now_ms,
+        )
+        state = answer_state(known, listener.heard())
+        found.append((now_ms, state.state, state.answered_ms))
+    return found
+
+
+def test_the_clocks_behind_a_gateway_follow_the_ringback() -> None:
+    sound = np.concatenate((silence(1.0), rings(7.5), silence(0.2), voice(4.0)))
+    seen = states(sound, Signals(None, 0.0))
+    onset_ms = 8_700.0
+    ringing = [state for now, state, _ in seen if 2_200.0 <= now <= onset_ms]
+    assert set(ringing) == {"ringing"}
+    later = [(state, at) for now, state, at in seen if now >= onset_ms + 700.0]
+    assert {state for state, _ in later} == {"answered"}
+    assert all(at == pytest.approx(onset_ms, abs=60.0) for _, at in later)
+
+
+def test_a_normal_answer_is_known_at_once_and_stays() -> None:
+    sound = np.concatenate((rings(6.2), silence(1.5), voice(3.0)))
+    seen = states(sound, Signals(0.0, 6_200.0))
+    assert {state for now, state, _ in seen if now < 6_200.0} == {"ringing"}
+    assert {(state, at) for now, state, at in seen if now >= 6_200.0} == {("answered", 6_200.0)}
+
+
+def test_a_200_out_of_nothing_waits_a_moment_for_ringback() -> None:
+    seen = states(silence(4.0), Signals(None, 200.0))
+    assert {state for now, state, _ in seen if now < 1_400.0} == {"waiting"}
+    assert {state for now, state, _ in seen if now >= 1_400.0} == {"answered"}
+
+
+# --- who answered ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((silence(0.4), voice(2.5), silence(4.0)), "human"),
+        ((voice(5.0, seed=3), silence(0.4), sine(0.5, 1000.0), silence(4.0)), "machine"),
+        ((voice(12.0, seed=4),), "machine"),
+        ((silence(1.0), sine(3.0, 2100.0), silence(1.0)), "fax"),
+        ((silence(8.0),), "silence"),
+        ((silence(3.0),), "unknown"),
+    ],
+    ids=["human", "beep", "talks on", "fax", "silence", "too short"],
+)
+def test_who_answered(parts: tuple[np.ndarray, ...], expected: str) -> None:
+    heard = line(*parts, start_ms=1_000.0)
+    assert answered_by(heard, 1_000.0, heard.until_ms, 100) == expected
+
+
+def test_without_a_packet_nobody_is_silent() -> None:
+    assert answered_by(Heard(until_ms=20_000.0), 1_000.0, 20_000.0, 0) == "unknown"
+    assert answered_by(Heard(until_ms=20_000.0), None, 20_000.0, 0) == "unknown"
