@@ -20,7 +20,7 @@ def check_honest(call: PlacedCall, exit_status: int = 0) -> None:
     assert times == sorted(times)
     assert record["timeline"][0]["t_ms"] == 0.0
     assert record["timeline"][0]["event"] == "sent"
-    order = [record[f"{name}_ms"] for name in ("ring_started", "connected", "ended")]
+    order = [record[f"{name}_ms"] for name in ("connected", "answered", "ended")]
     known = [value for value in order if value is not None]
     assert known == sorted(known)
     assert len(call.received("INVITE")) >= 1

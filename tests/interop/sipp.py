@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tests.peers import program
 
+TRIES = 4
 SCENARIOS = Path(__file__).parent / "scenarios"
 _STATUS_KEY = re.compile(rb"SIP/2\.0 \[(\w+)\]")
 _ENTRY = re.compile(rb"-{20,} (\S+ \S+)\nUDP message (received|sent)[^\n]*\n\n")
@@ -60,9 +60,18 @@ class Trace:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._size = 0
+        self._messages: list[TraceMessage] = []
 
     def messages(self) -> list[TraceMessage]:
-        data = self._path.read_bytes() if self._path.exists() else b""
+        """Return what sipp wrote so far; the file is read again only when it has grown."""
+        size = self._path.stat().st_size if self._path.exists() else 0
+        if size != self._size:
+            self._size, self._messages = size, self._read()
+        return self._messages
+
+    def _read(self) -> list[TraceMessage]:
+        data = self._path.read_bytes()
         parts = _ENTRY.split(data)[1:]
         return [
             TraceMessage(
@@ -114,12 +123,40 @@ def _bound(port: int) -> bool:
     )
 
 
-def _wait_until_bound(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 10
+def _bound_in_time(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until sipp listens; False when it ended without, because somebody was quicker to take the port."""
+    deadline = time.monotonic() + 20
     while not _bound(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"sipp did not open port {port} (exit status {process.poll()})")
+        if process.poll() is not None:
+            return False
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"sipp did not open port {port}")
         time.sleep(0.01)
+    return process.poll() is None
+
+
+def _command(scenario: Path, trace: Path, port: int, wait_ms: int, limit_s: int) -> list[str | bytes]:
+    command: list[str | bytes] = [str(program("sipp")), "-sf", str(scenario)]
+    command += [
+        "-i",
+        "127.0.0.1",
+        "-bind_local",
+        "-p",
+        str(port),
+        "-mi",
+        "127.0.0.1",
+        "-mp",
+        str(free_port()),
+    ]
+    command += ["-m", "1", "-d", str(wait_ms), "-timeout", str(limit_s), "-timeout_error", "-nostdin"]
+    return [*command, "-trace_msg", "-message_file", str(trace)]
+
+
+def _start(command: Sequence[str | bytes], folder: Path, screen: Path) -> subprocess.Popen[bytes]:
+    with screen.open("wb") as out:
+        return subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
 
 
 @contextlib.contextmanager
@@ -127,22 +164,18 @@ def sipp(
     scenario: str, folder: Path, keys: Mapping[str, str | bytes], *, wait_ms: int, limit_s: int
 ) -> Iterator[Sipp]:
     """Run `scenarios/<scenario>.xml` for one call on a free port of 127.0.0.1, in `folder`."""
-    port, media_port = free_port(), free_port()
     trace, screen = folder / "messages.log", folder / "sipp.out"
-    command: list[str | bytes] = [str(program("sipp")), "-sf", str(_filled(scenario, folder, keys))]
-    command += ["-i", "127.0.0.1", "-bind_local", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(media_port)]
-    command += ["-m", "1", "-d", str(wait_ms), "-timeout", str(limit_s), "-timeout_error", "-nostdin"]
-    command += ["-trace_msg", "-message_file", str(trace)]
-    for name, value in keys.items():
-        command += ["-key", name, value]
-    with screen.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-        )
-    try:
-        _wait_until_bound(process, port)
-        yield Sipp(process, port, Trace(trace), screen)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-        process.wait()
+    path = _filled(scenario, folder, keys)
+    words = [word for name, value in keys.items() for word in ("-key", name, value)]
+    for _ in range(TRIES):
+        port = free_port()
+        process = _start([*_command(path, trace, port, wait_ms, limit_s), *words], folder, screen)
+        try:
+            if _bound_in_time(process, port):
+                yield Sipp(process, port, Trace(trace), screen)
+                return
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    raise RuntimeError(f"sipp does not start: {screen.read_text(errors='replace')[-300:]}")

@@ -36,15 +36,10 @@ def test_rings_and_answers(place: Place) -> None:
 
 def test_time_line_names_each_message_with_its_clock(place: Place) -> None:
     call = place("answer", *TALK)
-    assert call.record["timeline"][0] == {"t_ms": 0.0, "event": "sent", "method": "INVITE"} | {
-        key: value
-        for key, value in call.record["timeline"][0].items()
-        if key not in ("t_ms", "event", "method")
-    }
+    first = call.record["timeline"][0]
+    assert (first["t_ms"], first["event"], first["method"]) == (0.0, "sent", "INVITE")
     for status, reason, sdp in ((100, "Trying", None), (180, "Ringing", False), (200, "OK", True)):
-        (entry,) = [
-            e for e in call.timeline("received", status=status) if e.get("method", "INVITE") == "INVITE"
-        ]
+        (entry,) = [e for e in call.timeline("received", status=status) if "request" not in e]
         assert entry["reason"] == reason
         assert entry["clock"] == "kernel"
         assert sdp is None or entry["sdp"] is sdp

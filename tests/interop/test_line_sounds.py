@@ -20,7 +20,7 @@ VOICE = Sound(alaw(babble(4.0)))
 
 def check_two_rings(record: dict, opened_ms: float) -> None:
     """Two bursts of a second, five seconds apart, the first soon after the sound opened."""
-    assert record["rings"]["count"] == 2
+    assert record["rings"]["count"] == 2, (record["rings"], record["media"], record["early_media"])
     assert record["rings"]["source"] == "audio"
     first, second = record["rings"]["bursts"][:2]
     assert first["start_ms"] == pytest.approx(opened_ms, abs=150)
