@@ -35,6 +35,8 @@ class Call:
         self.analyse = False
         self.t0: float | None = None
         self.digits: list[DtmfDigit] = []
+        self.failures = 0
+        """Ticks that went wrong for this call through a fault of ours."""
         self.recorded = False
         """Whether its sound goes to a capture."""
         self._late = 0

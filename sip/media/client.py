@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import ipaddress
 import os
 import socket
 import subprocess
@@ -70,7 +71,15 @@ class MediaSession:
         self._engine.command("begin", self._number, float(t0), wall_time_s)
 
     def connect(self, remote: RemoteMedia) -> None:
-        """Send to `remote` from now on. May be called again, once for each SDP answer."""
+        """Send to `remote` from now on. May be called again, once for each SDP answer.
+
+        An answer with port 0 or the unspecified address stops the sending. `MediaError` when the host is not
+        a numeric address.
+        """
+        try:
+            ipaddress.ip_address(remote.host)
+        except ValueError:
+            raise MediaError(f"cannot send media to {remote.host!r}: it is not a numeric address") from None
         self._engine.command("connect", self._number, remote)
 
     def play(self, samples: npt.NDArray[np.int16], *, loop: bool = False) -> None:
@@ -118,8 +127,12 @@ class MediaSession:
             self._opened.set_exception(MediaError(reason))
 
     def happened(self, event: MediaEvent) -> None:
-        """Deliver an event."""
-        self._deliver(event)
+        """Deliver an event. A handler that fails harms neither the other calls nor the connection to the engine."""
+        try:
+            self._deliver(event)
+        except Exception as error:
+            context = {"message": f"media event handler failed on {type(event).__name__}", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     def closed(self, report: MediaReport) -> None:
         """Take the final counts."""

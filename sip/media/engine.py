@@ -18,6 +18,8 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from typing import Final
 
 from sip.media.analysis import Analyst, load_bank
@@ -41,6 +43,7 @@ _PARENT_LIMIT_BYTES: Final = 32 << 20
 _WRITER_LIMIT_BYTES: Final = 64 << 20
 """40 s of 100 calls: a stalled disk costs sound only after that."""
 _ROUNDS: Final = 64
+_FAILURES_SHOWN: Final = 3
 _NICE: Final = -11
 """As desktop sound servers run, where real-time scheduling is not allowed."""
 _GOODBYE_S: Final = 1.5
@@ -104,18 +107,30 @@ class Engine:
     def _tick(self, slot: float) -> None:
         self._ticks += 1
         for call in self._calls.values():
-            if call.sender.remote is not None and call.send(slot):
-                end_ms = call.since_start_ms(slot + _TICK_S)
-                self._tell("finished", call, end_ms)
+            if call.sender.remote is not None:
+                self._guarded(call, self._send, slot)
         self._receive()
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
         for call in self._calls.values():
             if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
-                self._harvest(call, slot)
+                self._guarded(call, self._harvest, slot)
         self._parent.flush()
         if self._writer is not None:
             self._writer.flush()
+
+    def _guarded(self, call: Call, step: Callable[..., None], *details: float) -> None:
+        """Do one call's part of a tick: what goes wrong there must not harm the others."""
+        try:
+            step(call, *details)
+        except Exception:
+            call.failures += 1
+            if call.failures <= _FAILURES_SHOWN:
+                traceback.print_exc()
+
+    def _send(self, call: Call, slot: float) -> None:
+        if call.send(slot):
+            self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
 
     def _receive(self) -> None:
         offset, now = wall_offset(), time.monotonic()
@@ -128,16 +143,15 @@ class Engine:
                 if event & select.EPOLLERR:
                     call.refused()
                 if event & select.EPOLLIN:
-                    if call.receiver.first_packet_ms is None:
-                        self._take_first(call, offset, now)
-                    elif ended := call.receive(offset, now):
-                        self._tell_digits(call, ended)
+                    self._guarded(call, self._take, offset, now)
 
-    def _take_first(self, call: Call, offset: float, now: float) -> None:
+    def _take(self, call: Call, offset: float, now: float) -> None:
+        unheard = call.receiver.first_packet_ms is None
         ended = call.receive(offset, now)
-        if call.receiver.first_packet_ms is not None:
+        if unheard and call.receiver.first_packet_ms is not None:
             self._tell("first", call, call.receiver.first_packet_ms)
-        self._tell_digits(call, ended)
+        if ended:
+            self._tell_digits(call, ended)
 
     def _harvest(self, call: Call, now: float) -> None:
         self._tell_digits(call, call.expire(now))

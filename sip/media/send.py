@@ -13,6 +13,8 @@ from sip.media.rtp import HEADER
 
 _PTIMES_MS: Final = (10, 20, 30, 40)
 _SAMPLES_PER_MS: Final = 8
+_NOWHERE: Final = ("0.0.0.0", "::")
+"""An answer with one of these addresses, or with port 0, wants no packets (RFC 3264 sections 6 and 8.4)."""
 
 
 class Sound:
@@ -55,7 +57,8 @@ class Sender:
         self._samples = ptime_ms * _SAMPLES_PER_MS
         if self.remote is None:
             self._credit = self._samples - COLUMN_SAMPLES
-        self.remote = (remote.host, remote.port)
+        held = remote.port == 0 or remote.host in _NOWHERE
+        self.remote = None if held else (remote.host, remote.port)
         self.codec = remote.codec
         self._payload_type = remote.payload_type
         self._silence = bytes([SILENCE[self.codec]]) * self._samples

@@ -380,3 +380,67 @@ async def test_health_tells_of_the_ticks(engine: MediaEngine) -> None:
     assert health.ticks >= 5
     assert health.sessions == 0
     assert health.tick_ms_p50 <= health.tick_ms_p99
+
+
+@pytest.mark.parametrize("host", ["far.example", "", "127.0.0.1:5000"])
+async def test_a_host_that_is_no_address_is_refused(engine: MediaEngine, host: str) -> None:
+    session, _, _ = await begun(engine)
+    with pytest.raises(MediaError, match="not a numeric address"):
+        session.connect(RemoteMedia(host, 5000))
+    assert (await session.close(0.0)).statistics.sent == 0
+
+
+@pytest.mark.parametrize(("host", "port"), [("0.0.0.0", 4000), ("127.0.0.1", 0)])
+async def test_a_far_side_that_wants_no_packets_gets_none(
+    engine: MediaEngine, peer: Peer, host: str, port: int
+) -> None:
+    session, _, t0 = await begun(engine)
+    session.connect(RemoteMedia(host, port))
+    peer.send(rtp(1, 0, b"\xd5" * 160), session.local)
+    await asyncio.sleep(0.1)
+    report = await session.close(elapsed_ms(t0))
+    assert report.statistics.sent == report.send_errors == 0
+    assert report.statistics.received == 1
+
+
+async def test_a_handler_that_fails_harms_nobody(engine: MediaEngine, peer: Peer) -> None:
+    failures: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["message"]))
+
+    def fail(event: MediaEvent) -> None:
+        raise ValueError(event)
+
+    try:
+        session = await engine.open(SessionSpec(LOOPBACK, analyse=False), fail)
+        session.begin(time.monotonic())
+        await engine.health()
+        peer.send(rtp(1, 0, b"\xd5" * 160), session.local)
+        await until(lambda: bool(failures))
+        assert (await session.close(100.0)).statistics.received == 1
+    finally:
+        loop.set_exception_handler(None)
+    assert failures == ["media event handler failed on FirstPacket"]
+
+
+async def test_an_address_of_the_other_family_costs_only_send_errors(engine: MediaEngine) -> None:
+    session, _, t0 = await begun(engine)
+    session.connect(RemoteMedia("::1", 4000))
+    await asyncio.sleep(0.1)
+    report = await session.close(elapsed_ms(t0))
+    assert report.send_errors == report.statistics.sent > 0
+
+
+async def test_two_calls_hear_each_other_in_mu_law(engine: MediaEngine, tmp_path: Path) -> None:
+    one, _, t0 = await begun(engine, tmp_path / "one.part")
+    two, _, _ = await begun(engine, tmp_path / "two.part")
+    for session, other in ((one, two), (two, one)):
+        session.connect(RemoteMedia(*other.local, payload_type=0, codec="PCMU", final=True))
+    two.play(tone(0.3, level=12000), loop=True)
+    await asyncio.sleep(0.5)
+    end_ms = elapsed_ms(t0)
+    reports = await asyncio.gather(one.close(end_ms), two.close(end_ms))
+    assert {report.statistics.codec for report in reports} == {"PCMU"}
+    heard, said = read_capture(tmp_path / "one.part").right, read_capture(tmp_path / "two.part").left
+    assert heard.max() == said.max() == pytest.approx(12000, rel=0.03)
+    assert not read_capture(tmp_path / "one.part").left.any()
