@@ -7,9 +7,11 @@ process wrote in between, whatever the busy timeout.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,16 +84,19 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self._turn: AbstractAsyncContextManager[object] = contextlib.nullcontext()
         if self.engine.dialect.name == "sqlite":
             prepare_sqlite(self.engine.sync_engine)
+            # SQLite has one writer. Waiting here costs nothing; SQLite itself would poll with growing pauses.
+            self._turn = asyncio.Lock()
         writing = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._read = async_sessionmaker(self.engine, expire_on_commit=False)
         self._write = async_sessionmaker(writing, expire_on_commit=False)
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
-        """A session whose changes are committed together at the end, or not at all."""
-        async with self._write() as session, session.begin():
+        """A session whose changes are committed together at the end, or not at all. Never nest two of them."""
+        async with self._turn, self._write() as session, session.begin():
             yield session
 
     @asynccontextmanager

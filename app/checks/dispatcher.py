@@ -57,7 +57,11 @@ class Dispatcher:
 
         Call it once, before the first call and while no other phone process runs.
         """
-        repaired = await self._repaired()
+        async with self._database.reading() as session:
+            names = [
+                service.recording_name(row) for row in await repository.live_of_others(session, self.owner)
+            ]
+        repaired = await self._repaired(names)
         async with self._database.unit_of_work() as session:
             left = await repository.live_of_others(session, self.owner)
             for attempt in left:
@@ -151,9 +155,9 @@ class Dispatcher:
         async with self._database.unit_of_work() as session:
             await service.fail(session, attempt.id, reason, self._settings)
 
-    async def _repaired(self) -> Mapping[str, RecordingInfo]:
+    async def _repaired(self, names: list[str]) -> Mapping[str, RecordingInfo]:
         try:
-            return await self._placer.repair()
+            return await self._placer.repair(names)
         except Exception:
             # A damaged capture must not keep the far ends from being told.
             log.exception("recordings could not be repaired")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,9 +77,17 @@ class PhonePlacer:
         """CANCEL or BYE what a killed process left of this dialog."""
         await self._phone.recover(snapshot)
 
-    async def repair(self) -> Mapping[str, RecordingInfo]:
-        """Make sound files of the captures that a killed process left, by recording name."""
-        return await asyncio.to_thread(self._archive.repair)
+    async def repair(self, names: Sequence[str]) -> Mapping[str, RecordingInfo]:
+        """Make sound files of the captures that a killed process left; return those of `names` that there are."""
+        return await asyncio.to_thread(self._repair, names)
+
+    def _repair(self, names: Sequence[str]) -> dict[str, RecordingInfo]:
+        found = self._archive.repair()
+        for name in set(names) - found.keys():
+            # The process may have died after its sound file was made and before the ledger knew.
+            with contextlib.suppress(RecordingError, OSError):
+                found[name] = self._archive.store(self._archive.capture_path(name), name)
+        return found
 
     def _uri(self, target: str) -> str:
         if target.lower().startswith(("sip:", "sips:")):

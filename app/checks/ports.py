@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,6 +36,6 @@ class CallPlacer(Protocol):
         """End what a killed process left of this dialog."""
         ...
 
-    async def repair(self) -> Mapping[str, RecordingInfo]:
-        """Finish the recordings that a killed process left, by recording name."""
+    async def repair(self, names: Sequence[str]) -> Mapping[str, RecordingInfo]:
+        """Finish the recordings that a killed process left; return those of `names` that there are."""
         ...

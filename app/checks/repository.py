@@ -160,16 +160,6 @@ async def live_count(session: AsyncSession) -> int:
     return await session.scalar(query) or 0
 
 
-async def verdict_counts(session: AsyncSession) -> dict[str, int]:
-    """How many attempts carry each verdict code."""
-    query = (
-        select(Attempt.verdict_code, func.count())
-        .where(Attempt.verdict_code.is_not(None))
-        .group_by(Attempt.verdict_code)
-    )
-    return {str(code): count for code, count in (await session.execute(query)).all()}
-
-
 async def _changed(session: AsyncSession, statement: Any) -> bool:
     return await _count(session, statement) == 1
 

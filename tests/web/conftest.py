@@ -15,8 +15,15 @@ import psycopg
 import pytest
 
 from app.database import Database, upgrade
+from app.logs import configure
 from app.settings import Settings
 from tests.peers import PEERS, program
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Log as the service does."""
+    configure(Settings())
 
 
 @pytest.fixture

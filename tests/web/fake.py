@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,8 +134,8 @@ class FakePhone:
     async def recover(self, snapshot: dict[str, Any]) -> None:
         self.byes.append(snapshot)
 
-    async def repair(self) -> Mapping[str, RecordingInfo]:
-        return self.repaired
+    async def repair(self, names: Sequence[str]) -> Mapping[str, RecordingInfo]:
+        return {name: info for name, info in self.repaired.items() if name in names}
 
 
 def write_tone(folder: Path, name: str, duration_ms: float) -> RecordingInfo:

@@ -1,0 +1,114 @@
+"""Checks as JSON, and the recordings' sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from starlette.responses import FileResponse, Response
+
+from app.accounts import service as audit
+from app.checks import cursor, repository
+from app.checks.models import Attempt, Recording
+from app.checks.repository import ListFilter
+from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut
+from app.database import Database
+from app.settings import Settings
+
+MOST_ROWS = 200
+MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
+router = APIRouter()
+
+
+def state_of(request: Request) -> tuple[Database, Settings]:
+    """The database and the settings of this service."""
+    return request.app.state.database, request.app.state.settings
+
+
+State = Annotated[tuple[Database, Settings], Depends(state_of)]
+Key = Annotated[int, Query(ge=1, lt=2**63)]
+
+
+@router.get("/api/v1/checks")
+async def list_checks(
+    state: State,
+    unit: Key | None = None,
+    verdict: str | None = None,
+    review: bool | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+) -> AttemptPage:
+    """Attempts, newest first."""
+    database, _ = state
+    try:
+        place = cursor.unpack(after) if after else None
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+    async with database.reading() as session:
+        found = await repository.page(session, ListFilter(unit, verdict, review), place, limit + 1)
+    items = [AttemptOut.model_validate(attempt) for attempt in found[:limit]]
+    return AttemptPage(items=items, next=cursor.pack(found[limit - 1]) if len(found) > limit else None)
+
+
+@router.get("/api/v1/checks/{check_id}")
+async def show_check(state: State, check_id: int) -> CheckOut:
+    """One check with the facts, verdict and recording of each attempt."""
+    database, _ = state
+    async with database.reading() as session:
+        check = await repository.check(session, check_id) if 0 < check_id < 2**63 else None
+    if check is None or not check.attempts:
+        raise HTTPException(404, "no such check")
+    return CheckOut(
+        id=check.id,
+        state=check.state,
+        reason=check.reason,
+        due_at=check.due_at,
+        attempts=[_detail(attempt) for attempt in check.attempts],
+    )
+
+
+def _detail(attempt: Attempt) -> AttemptDetail:
+    return AttemptDetail(
+        **AttemptOut.model_validate(attempt).model_dump(),
+        call_id=attempt.call_id,
+        error=attempt.error,
+        facts=attempt.facts.content if attempt.facts else None,
+        verdict=attempt.verdicts[-1].content if attempt.verdicts else None,
+        recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
+    )
+
+
+@router.get("/recordings/{recording_id}")
+async def sound(request: Request, state: State, recording_id: int, download: bool = False) -> Response:
+    """A recording's sound, whole or a range of it. Every read leaves an audit line before its first byte."""
+    database, settings = state
+    async with database.unit_of_work() as session:
+        recording = await repository.recording(session, recording_id) if 0 < recording_id < 2**63 else None
+        path = None if recording is None else _file(settings, recording)
+        if recording is None or path is None:
+            raise HTTPException(404, "no such recording")
+        wanted = request.headers.get("range", "")
+        action = "download" if download else "play"
+        await audit.record(session, action, f"recording:{recording.id}", wanted)
+    name = f"check-recording-{recording.attempt_id}{path.suffix}"
+    kind = "attachment" if download else "inline"
+    return FileResponse(
+        path,
+        media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
+        headers={
+            "ETag": f'"{recording.sha256}"',
+            "Content-Disposition": f"{kind}; filename=\"{name}\"; filename*=UTF-8''{quote(_title(recording, path))}",
+        },
+    )
+
+
+def _title(recording: Recording, path: Path) -> str:
+    return f"抽查录音-{recording.attempt_id:06}{path.suffix}"
+
+
+def _file(settings: Settings, recording: Recording) -> Path | None:
+    root = settings.recordings_dir.resolve()
+    path = (root / recording.path).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None

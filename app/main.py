@@ -1,0 +1,77 @@
+"""The service: pages, JSON, and the phone process beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
+
+from app.checks import routes as checks
+from app.database import Database
+from app.phone_keeper import PhoneKeeper
+from app.settings import Settings, get_settings
+from app.web import pages
+from app.web import routes as web
+from app.web.security import SecurityHeaders
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the service. Its database must be migrated; the phone process starts and ends with it."""
+    settings = settings or get_settings()
+    app = FastAPI(
+        title="DutyRing",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.settings = settings
+    app.state.database = Database(settings.url)
+    app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts))
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(HTTPException, pages.on_http_error)
+    app.add_exception_handler(RequestValidationError, pages.on_bad_request)
+    app.add_exception_handler(Exception, pages.on_failure)
+    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.include_router(checks.router)
+    app.include_router(web.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    keeper: PhoneKeeper | None = app.state.keeper
+    if keeper is not None:
+        keeper.start()
+    try:
+        yield
+    finally:
+        if keeper is not None:
+            await keeper.stop()
+        await app.state.database.close()
+
+
+async def healthz(request: Request) -> JSONResponse:
+    """Whether the service works: 200, or 503 when the database does not answer."""
+    keeper: PhoneKeeper | None = request.app.state.keeper
+    phone = "off" if keeper is None else "ready" if keeper.ready.is_set() else "starting"
+    try:
+        async with request.app.state.database.reading() as session:
+            await session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        log.exception("database does not answer")
+        return JSONResponse({"status": "failed", "database": "failed", "phone": phone}, status_code=503)
+    return JSONResponse({"status": "ok", "database": "ok", "phone": phone})

@@ -1,0 +1,57 @@
+"""The template engine and the pages of errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from app.web.security import HEADERS
+
+FOLDER = Path(__file__).parent
+_environment = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(name: str, status_code: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template."""
+    return HTMLResponse(_environment.get_template(name).render(**values), status_code=status_code)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an error: JSON under /api, else a page that gives a way on."""
+    assert isinstance(error, HTTPException)
+    return _error(request, error.status_code, str(error.detail))
+
+
+async def on_bad_request(request: Request, error: Exception) -> Response:
+    """Answer wrong parameters."""
+    assert isinstance(error, RequestValidationError)
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": jsonable_encoder(error.errors())}, status_code=422)
+    return _error(request, 422, "")
+
+
+async def on_failure(request: Request, _: Exception) -> Response:
+    """Answer a failure of ours; it stands in the log."""
+    response = _error(request, 500, "")
+    response.headers.update(HEADERS)
+    return response
+
+
+def _error(request: Request, status: int, detail: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": detail or HTTPStatus(status).phrase}, status_code=status)
+    return render("error.html", status, status=status, path=request.url.path)

@@ -1,0 +1,36 @@
+// Keeps the first page of the list up to date while calls are under way.
+"use strict";
+(() => {
+  const section = document.getElementById("rows");
+  const address = section && section.dataset.rows;
+  if (!address) return;
+  const BUSY_MS = 1500;
+  const IDLE_MS = 10000;
+  let shown = "";
+
+  const wait = () => {
+    const status = document.getElementById("status");
+    return status && Number(status.dataset.live) > 0 ? BUSY_MS : IDLE_MS;
+  };
+
+  const show = (text) => {
+    if (text === shown) return;
+    shown = text;
+    const focused = section.contains(document.activeElement) ? document.activeElement.id : "";
+    section.innerHTML = text;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+
+  const refresh = async () => {
+    try {
+      if (!document.hidden) {
+        const answer = await fetch(address, { headers: { Accept: "text/html" } });
+        if (answer.ok) show(await answer.text());
+      }
+    } catch {
+      // The service is away for a moment; the next round tries again.
+    }
+    setTimeout(refresh, wait());
+  };
+  setTimeout(refresh, wait());
+})();
