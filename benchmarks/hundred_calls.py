@@ -4,13 +4,15 @@
 
 `late_pct`: packets of ours that left more than 10 ms after their slot. `lost_pct`: packets of the far end that were
 missing in our reception. `kernel_drops`: datagrams that the kernel threw away for want of buffer, on the whole machine.
-CPU is in per cent of one core, over the seconds in which all calls talk.
+CPU is in per cent of one core, over the seconds in which all calls talk. The exit status is 1 when a call was not
+answered, or late packets, lost packets or the media engine's CPU are over their limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +27,8 @@ from sip.phone import Phone, Script
 from sip.record import CallRecord
 
 FIRST_LINE = 10_000
+LATE_LIMIT_PCT = 0.1
+MEDIA_CPU_LIMIT_PCT = 40.0
 RING_S = 4.5
 """A load line answers 4 s after its bell; then all calls talk."""
 PLACES_PER_S = 50
@@ -137,7 +141,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, far_end(lines=options.calls) as far:
         before = kernel_drops()
         records, load = asyncio.run(run(far, options.calls, options.seconds, Path(name)))
-        show(figures(records, load, kernel_drops() - before, Path(name)))
+        result = figures(records, load, kernel_drops() - before, Path(name))
+    show(result)
+    good = result["answered"] == result["calls"] and not result["kernel_drops"] and not result["lost_pct"]
+    good = good and result["late_pct"] < LATE_LIMIT_PCT and result["cpu_pct"]["media"] < MEDIA_CPU_LIMIT_PCT
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
