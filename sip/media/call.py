@@ -63,13 +63,11 @@ class Call:
     def receive(self, offset: float, now: float) -> list[DtmfDigit]:
         """Take one datagram from the socket; return the digits that ended with it."""
         datagram = read(self.socket, offset, now)
-        if datagram is None:
+        if datagram is None or self.t0 is None:
             return _NOTHING
         data, source, at, drops = datagram
         if drops:
             self._drops = drops
-        if self.t0 is None:
-            return _NOTHING
         ended = self.receiver.packet(data, source, at, self.t0)
         if ended:
             self.digits += ended

@@ -232,8 +232,9 @@ class MediaEngine:
         self.command("open", self._numbers, spec.bind_host, spec.port_range, capture, spec.analyse)
         try:
             await session.wait_open()
-        except MediaError:
+        except BaseException:  # also when the caller was cancelled: its socket must not stay open
             self._sessions.pop(session._number, None)
+            self.command("close", session._number, 0.0)
             raise
         return session
 

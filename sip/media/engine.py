@@ -19,7 +19,6 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from typing import Final
 
 from sip.media.analysis import Analyst, load_bank
@@ -106,31 +105,29 @@ class Engine:
 
     def _tick(self, slot: float) -> None:
         self._ticks += 1
-        for call in self._calls.values():
-            if call.sender.remote is not None:
-                self._guarded(call, self._send, slot)
+        self._send(slot)
         self._receive()
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
         for call in self._calls.values():
             if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
-                self._guarded(call, self._harvest, slot)
+                try:
+                    self._harvest(call, slot)
+                except Exception:
+                    _failed(call)
         self._parent.flush()
         if self._writer is not None:
             self._writer.flush()
 
-    def _guarded(self, call: Call, step: Callable[..., None], *details: float) -> None:
-        """Do one call's part of a tick: what goes wrong there must not harm the others."""
-        try:
-            step(call, *details)
-        except Exception:
-            call.failures += 1
-            if call.failures <= _FAILURES_SHOWN:
-                traceback.print_exc()
-
-    def _send(self, call: Call, slot: float) -> None:
-        if call.send(slot):
-            self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
+    def _send(self, slot: float) -> None:
+        for call in self._calls.values():
+            if call.sender.remote is None:
+                continue
+            try:
+                if call.send(slot):
+                    self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
+            except Exception:
+                _failed(call)
 
     def _receive(self) -> None:
         offset, now = wall_offset(), time.monotonic()
@@ -140,10 +137,13 @@ class Engine:
                 return
             for descriptor, event in events:
                 call = self._sockets[descriptor]
-                if event & select.EPOLLERR:
-                    call.refused()
-                if event & select.EPOLLIN:
-                    self._guarded(call, self._take, offset, now)
+                try:
+                    if event & select.EPOLLERR:
+                        call.refused()
+                    if event & select.EPOLLIN:
+                        self._take(call, offset, now)
+                except Exception:
+                    _failed(call)
 
     def _take(self, call: Call, offset: float, now: float) -> None:
         unheard = call.receiver.first_packet_ms is None
@@ -311,6 +311,13 @@ class Engine:
             select.select([], [self._writer], [], max(0.0, end - time.monotonic()))
             self._writer.flush()
         self._writer.close()
+
+
+def _failed(call: Call) -> None:
+    """Note a fault of ours in one call's part of a tick; the other calls go on."""
+    call.failures += 1
+    if call.failures <= _FAILURES_SHOWN:
+        traceback.print_exc()
 
 
 def _spawn_writer(alive: int | None) -> tuple[Channel, int]:

@@ -222,15 +222,13 @@ class Receiver:
         first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
         if first != 0x80 or second != self._steady_type or ssrc != stream.ssrc or source != stream.source:
             return False
-        arrival = round(since_s * SAMPLE_RATE_HZ)
-        position = stream.steady(sequence, timestamp, self._steady_samples, arrival)
+        position = stream.steady(sequence, timestamp, self._steady_samples, round(since_s * SAMPLE_RATE_HZ))
         if position is None:
             return False
         stream.last_s = since_s
         self._received += 1
-        payload = data[HEADER_BYTES:]
-        self._steady_samples = len(payload)
-        self.line.write(position, payload)
+        self._steady_samples = len(data) - HEADER_BYTES
+        self.line.write(position, data[HEADER_BYTES:])
         return True
 
     def _ignore(self, packet: Packet, source: Address) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import struct
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -444,3 +446,56 @@ async def test_two_calls_hear_each_other_in_mu_law(engine: MediaEngine, tmp_path
     heard, said = read_capture(tmp_path / "one.part").right, read_capture(tmp_path / "two.part").left
     assert heard.max() == said.max() == pytest.approx(12000, rel=0.03)
     assert not read_capture(tmp_path / "one.part").left.any()
+
+
+async def test_a_stalled_engine_still_knows_when_packets_came(
+    engine: MediaEngine, peer: Peer, tmp_path: Path
+) -> None:
+    """Arrivals are the kernel's, and what should have left during a stall is late or left out, never moved in time."""
+    path = tmp_path / "call.part"
+    session, events, t0 = await begun(engine, path)
+    session.connect(RemoteMedia(*peer.address, final=True))
+    session.play(tone(5.0), loop=True)
+    await until(lambda: bool(peer.received()))
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(0.15)
+        sent_ms = elapsed_ms(t0)
+        peer.send(rtp(1, 0, b"\x2a" * 160), session.local)
+        sent_ms = (sent_ms + elapsed_ms(t0)) / 2
+        await asyncio.sleep(0.3)
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    resumed_ms = elapsed_ms(t0)
+    await asyncio.sleep(0.3)
+    report = await session.close(elapsed_ms(t0))
+    (first,) = [event for event in events if isinstance(event, FirstPacket)]
+    assert first.at_ms == pytest.approx(sent_ms, abs=5)
+    capture = read_capture(path)
+    assert np.nonzero(capture.right < -30000)[0][0] / 8 == pytest.approx(first.at_ms, abs=0.2)
+    silent = np.abs(capture.left[round((resumed_ms - 300) * 8) : round((resumed_ms - 100) * 8)])
+    assert not silent.any(), "what was not sent is not in the capture"
+    assert np.abs(capture.left[round((resumed_ms + 100) * 8) :]).max() > 1000
+    assert report.statistics.sent < elapsed_ms(t0) / 20 - 10
+
+
+async def test_packets_that_leave_after_their_slot_are_late(engine: MediaEngine, peer: Peer) -> None:
+    session, _, t0 = await begun(engine)
+    session.connect(RemoteMedia(*peer.address))
+    await until(lambda: bool(peer.received()))
+    os.kill(engine.pid, signal.SIGSTOP)
+    await asyncio.sleep(0.12)
+    os.kill(engine.pid, signal.SIGCONT)
+    await asyncio.sleep(0.1)
+    report = await session.close(elapsed_ms(t0))
+    assert report.statistics.late >= 3
+
+
+async def test_a_cancelled_open_leaves_no_session(engine: MediaEngine) -> None:
+    before = (await engine.health()).sessions
+    task = asyncio.create_task(engine.open(SessionSpec(LOOPBACK, analyse=False)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await engine.health()).sessions == before
