@@ -16,6 +16,7 @@ rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -56,8 +57,10 @@ COMPACT_NAMES = {
 }
 """RFC 3261 section 7.3.3 and the extensions registered since."""
 
-MAX_LENGTH = 65535
-"""The longest datagram."""
+MAX_REMEMBERED = 256
+"""The longest header value, in bytes, that is kept in a cache."""
+MAX_NOTES = 20
+"""How many notes are kept of one message."""
 
 
 class Message:
@@ -136,7 +139,7 @@ class Message:
         return f"{self.call_id} {self.cseq.number} {self.cseq.method} {self.via.branch}"
 
     def _note(self, text: str) -> None:
-        if text not in self.notes and len(self.notes) < 20:
+        if text not in self.notes and len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
 
@@ -189,14 +192,14 @@ def parse_message(data: bytes) -> Request | Response:
     """
     text = data.lstrip(b"\r\n")
     head, body = _split_body(text)
-    lines = head.replace(b"\r\n", b"\n").split(b"\n")
+    start, _, block = head.replace(b"\r\n", b"\n").partition(b"\n")
     notes: list[str] = []
-    fields = _fields(lines, notes)
+    fields = _fields(block, notes)
     body = _cut(body, fields, notes)
-    words = lines[0].split(None, 2)
+    words = start.split(None, 2)
     if len(words) >= 2 and words[0].upper().startswith(b"SIP/"):
         return Response(_status(words), _reason(words), data, fields, body, notes)
-    method, uri = _request_line(lines[0])
+    method, uri = _request_line(start)
     return Request(method, uri, data, fields, body, notes)
 
 
@@ -218,24 +221,25 @@ def _needed(value: T | None, name: str) -> T:
     return value
 
 
-# The same few values come in every message of a call; they are read once.
+def _remembered(read: Callable[[bytes], T], size: int) -> Callable[[bytes], T]:
+    """Remember what short values read as: the same few come in every message of a call."""
+    cached = lru_cache(maxsize=size)(read)
+    return lambda value: cached(value) if len(value) <= MAX_REMEMBERED else read(value)
 
 
-@lru_cache(maxsize=8192)
-def _name_address(value: bytes) -> NameAddress | None:
-    return parse_name_address(decode(value))
-
-
-@lru_cache(maxsize=8192)
-def _first_via(value: bytes) -> Via | None:
+def _read_via(value: bytes) -> Via | None:
     values = split_outside(decode(value), ",")
     return parse_via(values[0]) if values else None
 
 
-@lru_cache(maxsize=1024)
-def _long_name(name: bytes) -> str:
+def _read_name(name: bytes) -> str:
     key = name.strip().lower().decode("latin-1")
     return COMPACT_NAMES.get(key, key)
+
+
+_name_address = _remembered(lambda value: parse_name_address(decode(value)), 8192)
+_first_via = _remembered(_read_via, 8192)
+_long_name = _remembered(_read_name, 1024)
 
 
 def _first(fields: dict[str, list[bytes]], name: str) -> bytes:
@@ -254,25 +258,20 @@ def _split_body(text: bytes) -> tuple[bytes, bytes]:
     return (text[:end], text[end + 4 :]) if end >= 0 else (text, b"")
 
 
-def _fields(lines: list[bytes], notes: list[str]) -> dict[str, list[bytes]]:
+def _fields(block: bytes, notes: list[str]) -> dict[str, list[bytes]]:
+    """Read the header lines, unfolded."""
     fields: dict[str, list[bytes]] = {}
-    current: list[bytes] | None = None
-    for line in lines[1:]:
-        if line[:1] in (b" ", b"\t"):
-            if current is not None:
-                current[-1] = (current[-1] + b" " + line.strip()).strip()
-            continue
+    for line in block.replace(b"\n ", b" ").replace(b"\n\t", b" ").split(b"\n"):
         name, colon, value = line.partition(b":")
         key = _long_name(name)
         if not colon or not key:
-            if line.strip():
+            if line.strip() and len(notes) < MAX_NOTES:
                 notes.append("a header line without name or colon")
-            current = None
             continue
-        current = fields.get(key)
-        if current is None:
-            current = fields[key] = []
-        current.append(value.strip())
+        values = fields.get(key)
+        if values is None:
+            values = fields[key] = []
+        values.append(value.strip())
     return fields
 
 

@@ -180,7 +180,7 @@ def parse_cseq(text: str) -> CSeq | None:
     return CSeq(sequence, method) if sequence < 1 << 32 else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def parse_uri(text: str) -> URI | None:
     """Read a SIP, SIPS or TEL URI with `sipmessage`.
 
@@ -194,7 +194,6 @@ def parse_uri(text: str) -> URI | None:
         return None
 
 
-@lru_cache(maxsize=4096)
 def uri_address(text: str) -> Address | None:
     """Return where a SIP URI with an IP literal as host points, port 5060 by default; None for other URIs.
 

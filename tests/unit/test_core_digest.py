@@ -123,7 +123,8 @@ def test_the_far_side_accepts_what_we_answer(algorithm: str) -> None:
 
     def check(text: str, now: float = 20.0, method: str = "INVITE") -> str:
         request = (
-            f"{method} sip:62@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n"
+            f"{method} sip:62@h SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n"
             f"Call-ID: x\r\nCSeq: 1 {method}\r\n{text}\r\n"
         )
         return verifier.verify(parse_message(request.encode()), method, {"u": "密码"}.get, now)

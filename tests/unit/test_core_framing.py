@@ -99,6 +99,7 @@ def test_names_of_the_far_side(value: bytes, name: str, uri: str, tag: str) -> N
         (b"Record-Route: <sip:p1;lr>\r\nRecord-Route: <sip:p2;x=a,b;lr>", ["sip:p1;lr", "sip:p2;x=a,b;lr"]),
         (b'Record-Route: "a, b" <sip:p1;lr>,<sip:p2>,', ["sip:p1;lr", "sip:p2"]),
         (b"record-route:", []),
+        (b'Record-Route: "a \\", <sip:no>" <sip:p1;lr>, <sip:p2;lr>', ["sip:p1;lr", "sip:p2;lr"]),
     ],
 )
 def test_several_values(header: bytes, expected: list[str]) -> None:

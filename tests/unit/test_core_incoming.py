@@ -49,7 +49,8 @@ class Caller:
     ) -> None:
         number = f"{cseq} {method}"
         self.receive(
-            f"{method} sip:62@{LINE} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: <sip:a@192.0.2.1>;tag=caller\r\n"
+            f"{method} sip:62@{LINE} SIP/2.0\r\n"
+            f"Via: {via}\r\nMax-Forwards: 70\r\nFrom: <sip:a@192.0.2.1>;tag=caller\r\n"
             f"To: <sip:62@{LINE}>{to_tag and ';tag=' + to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {number}\r\n"
             f"Contact: <sip:a@{PHONE}>\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode()
             + body

@@ -120,7 +120,8 @@ def make_response(
     kind = "Content-Type: application/sdp\r\n" if body else ""
     vias = "".join(f"Via: {value}\r\n" for value in request.headers("via"))
     return (
-        f"SIP/2.0 {status}\r\n{vias}From: {request.header('from')}\r\nTo: {to}{tagged}\r\nCall-ID: {request.call_id}\r\n"
+        f"SIP/2.0 {status}\r\n{vias}"
+        f"From: {request.header('from')}\r\nTo: {to}{tagged}\r\nCall-ID: {request.call_id}\r\n"
         f"CSeq: {request.header('cseq')}\r\nContact: {target}\r\n{headers}{kind}Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 

@@ -105,6 +105,27 @@ def test_an_answer_that_comes_after_the_crash_is_acknowledged_and_hung_up() -> N
     heir.must_be_left_with_nothing()
 
 
+def test_an_early_fork_of_an_answered_call_needs_nothing() -> None:
+    dead = Bench()
+    dead.respond(dead.invite, 180, tag="early")
+    dead.answer()
+    heir = Heir(dead.call.snapshot())
+    (bye,) = heir.out("BYE")
+    assert bye.to.tag == "t1"
+
+
+def test_the_far_side_hangs_up_what_is_being_recovered() -> None:
+    dead = Bench()
+    dead.answer()
+    heir = Heir(dead.call.snapshot())
+    heir.out("BYE")
+    dead.phone = heir.phone
+    dead.request("BYE")
+    assert [d.status for d in heir.phone.take_datagrams()] == [200]
+    heir.wait(33.0)
+    assert [e.by for e in find([*dead.events, *heir.phone.take_events()], Ended)] == ["us"]
+
+
 def test_nobody_there_any_more() -> None:
     dead = Bench()
     dead.respond(dead.invite, 180)
