@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sip.progress.heard import Heard
-from sip.progress.rings import clipped
+from sip.progress.heard import Heard, clipped
 from sip.record import AnsweredBy, Segment
 
 _FAX_WITHIN_MS = 10_000.0

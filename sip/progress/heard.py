@@ -29,3 +29,12 @@ class Heard:
     recognised: tuple[RecognisedTone, ...] = ()
     first_ms: float | None = None
     """Start of the first column that held sound of a packet; None: no packet came at all."""
+
+
+def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:
+    """Return the parts of the segments between two times."""
+    return tuple(
+        Segment(s.kind, max(s.start_ms, from_ms), min(s.end_ms, to_ms), s.confidence)
+        for s in segments
+        if min(s.end_ms, to_ms) > max(s.start_ms, from_ms)
+    )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sip.progress import features as f
 from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
-from sip.progress.heard import Heard, RecognisedTone
+from sip.progress.heard import Heard, RecognisedTone, clipped
 from sip.progress.plan import TonePlan, default_plan
 from sip.progress.regions import SoundRegions
 from sip.progress.tones import ToneBurst, ToneTracker
@@ -17,10 +17,15 @@ from sip.record import Burst
 _LAG = 7
 """Columns that wait until it is known whether they belong to an exchange tone: 60 ms of it and the tracker's
 look-ahead."""
+_YOUNG_MS = 2_000.0
+"""So long after its end a burst's meaning still depends on what follows it."""
+_LOSS_MS = 400.0
 _TRAIN_MS = 6_000.0
 """After so much quiet no earlier burst changes the meaning of a later one."""
 _LONG_TRAIN = 40
 _CONTEXT = 10
+
+_QUARTER = np.full(f.QUARTERS, 1.0 / f.QUARTERS, np.float32)
 
 Columns = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -44,8 +49,9 @@ class LineListener:
         self._settled: list[Labelled] = []
         self._recognised: list[RecognisedTone] = []
         self._labels: Labels = []
-        self._labelled_at = -1.0
-        self._over = False
+        self._labelled_ms = -1.0
+        self._labelled_change = -1
+        self._end_ms: float | None = None
 
     def push(self, start_ms: float, features: Columns, present: Bools) -> None:
         """Add columns [n, F] of 20 ms each that begin at `start_ms`; `present` [n]: sound came for the column.
@@ -62,7 +68,9 @@ class LineListener:
             count = min(missing, 500)
             self._push(np.zeros((count, len(f.FEATURES)), np.float32), np.zeros(count, np.bool_))
             missing -= count
-        self._push(np.where(present[:, None], features, np.float32(0.0)), present)
+        if not present.all():
+            features = np.where(present[:, None], features, np.float32(0.0))
+        self._push(features, present)
 
     def heard(self) -> Heard:
         """Return everything heard until now."""
@@ -70,9 +78,10 @@ class LineListener:
         labels = self._current_labels()
         bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
         sounds = [*self._regions.closed, *self._regions.open]
+        segments = assemble(bursts, sounds, self._came, now_ms, self._plan)
         return Heard(
-            segments=assemble(bursts, sounds, self._came, now_ms, self._plan),
-            bursts=tuple(_ring(burst) for burst, label in bursts if label == "ringback"),
+            segments=clipped(segments, 0.0, now_ms),
+            bursts=tuple(_ring(burst, now_ms) for burst, label in bursts if label == "ringback"),
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
@@ -80,19 +89,21 @@ class LineListener:
 
     def finish(self, end_ms: float) -> Heard:
         """End the stream at `end_ms` (nothing came after the last column) and return the final state."""
-        if not self._over:
+        if self._end_ms is None:
             if self._origin_ms is None:
                 self._origin_ms = end_ms
-            self._over = True
             self._tones.finish()
             self._sort_out(len(self._pending))
             self._regions.finish()
-            self._labelled_at = -1.0
+            self._end_ms = end_ms
+            self._labelled_ms = -1.0
             for burst in self._tones.bursts:
                 burst.open = False
         return self.heard()
 
     def _now_ms(self) -> float:
+        if self._end_ms is not None:
+            return self._end_ms
         return (self._origin_ms or 0.0) + self._count * f.COLUMN_MS
 
     def _push(self, columns: Columns, present: Bools) -> None:
@@ -105,16 +116,13 @@ class LineListener:
 
     def _note_presence(self, present: Bools) -> None:
         """Keep the stretches in which sound came, as [start, end] in milliseconds."""
-        if not present.any():
-            return
         here = self._now_ms()
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False]))))
-        if self._first_ms is None:
-            self._first_ms = here + int(edges[0]) * f.COLUMN_MS
-        for first, after in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        for first, after in _stretches(present):
             start_ms, end_ms = here + first * f.COLUMN_MS, here + after * f.COLUMN_MS
+            if self._first_ms is None:
+                self._first_ms = start_ms
             # Lost packets are no gap in what the line says.
-            if self._came and start_ms - self._came[-1][1] <= 400.0:
+            if self._came and start_ms - self._came[-1][1] <= _LOSS_MS:
                 self._came[-1][1] = end_ms
             else:
                 self._came.append([start_ms, end_ms])
@@ -126,7 +134,7 @@ class LineListener:
         columns, self._pending = self._pending[:count], self._pending[count:]
         start_ms = (self._origin_ms or 0.0) + self._pending_at * f.COLUMN_MS
         self._pending_at += count
-        levels = f.power_dbm0(columns[:, f.POWER].mean(axis=1))
+        levels = f.power_dbm0(columns[:, f.POWER] @ _QUARTER)
         end_ms = start_ms + count * f.COLUMN_MS
         for burst in reversed(self._tones.bursts):
             if burst.end_ms <= start_ms:
@@ -138,10 +146,17 @@ class LineListener:
         self._regions.push(start_ms, columns, levels)
 
     def _current_labels(self) -> Labels:
+        """Return the meaning of the unsettled bursts: worked out again when they changed or are still young."""
+        bursts = self._tones.bursts
+        if not bursts:
+            return []
         now_ms = self._now_ms()
-        if self._labelled_at != now_ms:
-            self._labels = label_bursts(self._tones.bursts, now_ms, self._plan, over=self._over)
-            self._labelled_at = now_ms
+        old = (
+            self._labelled_change == self._tones.changes and self._labelled_ms - bursts[-1].end_ms > _YOUNG_MS
+        )
+        if not old and self._labelled_ms != now_ms:
+            self._labels = label_bursts(bursts, now_ms, self._plan, over=self._end_ms is not None)
+            self._labelled_ms, self._labelled_change = now_ms, self._tones.changes
         return self._labels
 
     def _newly_recognised(self, labels: Labels) -> list[RecognisedTone]:
@@ -170,8 +185,17 @@ class LineListener:
         count = len(bursts) - keep
         self._settled += zip(bursts[:count], labels[:count], strict=True)
         del bursts[:count]
-        self._labelled_at = -1.0
+        self._labelled_ms = -1.0
+        self._labelled_change = -1
 
 
-def _ring(burst: ToneBurst) -> Burst:
-    return Burst(burst.start_ms, burst.end_ms, burst.frequency_hz, burst.level_dbm0)
+def _stretches(flags: Bools) -> list[tuple[int, int]]:
+    """Return [first, after) of each run of True."""
+    if flags.all():
+        return [(0, len(flags))]
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _ring(burst: ToneBurst, now_ms: float) -> Burst:
+    return Burst(burst.start_ms, min(burst.end_ms, now_ms), burst.frequency_hz, burst.level_dbm0)

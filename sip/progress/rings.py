@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sip.progress.answer import Answer, find_answer, ring_start
 from sip.progress.facts import Limits, RingFacts, Signals
-from sip.progress.heard import Heard
+from sip.progress.features import COLUMN_MS
+from sip.progress.heard import Heard, clipped
 from sip.record import (
     AfterAnswer,
     EarlyMedia,
@@ -56,15 +57,6 @@ def three_ring(ring_to_answer_ms: float | None, limits: Limits | None = None) ->
     return "borderline" if ring_to_answer_ms <= limits.borderline_ms else "exceeded"
 
 
-def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:
-    """Return the parts of the segments between two times."""
-    return tuple(
-        Segment(s.kind, max(s.start_ms, from_ms), min(s.end_ms, to_ms), s.confidence)
-        for s in segments
-        if min(s.end_ms, to_ms) > max(s.start_ms, from_ms)
-    )
-
-
 def rings_heard(heard: Heard, until_ms: float = float("inf")) -> Rings:
     """Return the rings whose bursts began before `until_ms`; nothing when there was none."""
     bursts = tuple(burst for burst in heard.bursts if burst.start_ms < until_ms)
@@ -96,7 +88,8 @@ def _meaning(segment: Segment, answered: bool, alerting_ms: float | None) -> Ear
 
 
 def _early_media(signals: Signals, heard: Heard, answer: Answer, until_ms: float) -> EarlyMedia:
-    if heard.first_ms is None or heard.first_ms >= until_ms:
+    # The column in which the answer falls may hold the first sound after it: that is no early media.
+    if heard.first_ms is None or heard.first_ms + COLUMN_MS > until_ms:
         return EarlyMedia()
     answered = answer.answered_ms is not None
     segments = clipped(heard.segments, float("-inf"), until_ms)

@@ -137,6 +137,8 @@ class ToneTracker:
 
     def _decide(self, count: int) -> None:
         """Decide the windows that begin at the next `count` quarters."""
+        if self._run is None and not self._any_tone(count):
+            return
         z = self._z[_MARGIN : _MARGIN + count + _WINDOW - 1]
         p = self._p[_MARGIN : _MARGIN + count + _WINDOW - 1]
         turns = z[1:] * np.conj(z[:-1])
@@ -155,6 +157,13 @@ class ToneTracker:
             elif begin < end:
                 self._pause(begin, end)
         self._publish()
+
+    def _any_tone(self, count: int) -> bool:
+        """Tell whether any quarter could begin a burst at all; most of a call passes here."""
+        z = self._z[_MARGIN : _MARGIN + count + _WINDOW]
+        strong = np.square(z.real) + np.square(z.imag)
+        p = self._p[_MARGIN : _MARGIN + count + _WINDOW]
+        return bool(((strong > 0.5 * self._floor) & (strong > 0.5 * p)).any())
 
     def _sound(self, begin: int, end: int, turn: Complex, strength: Floats, power: Floats) -> None:
         run = self._run
