@@ -64,6 +64,7 @@ def assemble(
         dtmf=report.dtmf,
         errors=tuple(log.errors),
         our_failure=log.our_failure,
+        interrupted=log.media_lost,
     )
 
 

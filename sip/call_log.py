@@ -57,6 +57,8 @@ class CallLog:
     crossed: bool = False
     """A 200 crossed our CANCEL."""
     our_failure: bool = False
+    media_lost: bool = False
+    """The media engine or its writer died in mid-call."""
     errors: list[str] = field(default_factory=list)
 
     def ms(self, at: float) -> float:

@@ -161,9 +161,11 @@ class CallDriver:
                 self._plan.listener.push(event.start_ms, event.features, event.present)
             case FirstPacket():
                 self._facts.note(event.at_ms, "media", what="first packet")
-            case MediaLost() | CaptureFailed():
-                what = "the media engine was lost" if isinstance(event, MediaLost) else "the recording failed"
-                self._facts.fail(f"{what}: {event.reason}", ours=True)
+            case MediaLost():
+                self._facts.media_lost = True
+                self._facts.fail(f"the media engine was lost: {event.reason}", ours=True)
+            case CaptureFailed():
+                self._facts.fail(f"the recording failed: {event.reason}", ours=True)
             case _:
                 return
         self._wake.set()

@@ -200,7 +200,8 @@ class Phone:
             await driver.run(call)
         finally:
             report = await session.close(facts.ended_ms or 0.0)
-        if report.lost:
+        if report.lost and not facts.media_lost:
+            facts.media_lost = True
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
         return assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
 

@@ -250,6 +250,8 @@ class CallRecord:
     errors: tuple[str, ...] = ()
     our_failure: bool = False
     """Our own side failed (exit status 3 of `dutyring call`); never a finding against a unit."""
+    interrupted: bool = False
+    """A process of ours died in mid-call: the facts stop there."""
     schema: str = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:

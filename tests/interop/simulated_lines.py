@@ -55,7 +55,9 @@ async def call_all(where: Address, folder: Path) -> dict[str, CallRecord]:
         record = await caller.call(
             f"sip:{extension}@{where}", Script(max_ring_s=MAX_RING_S, max_talk_s=MAX_TALK_S, capture=capture)
         )
-        info = await asyncio.to_thread(recordings.encode, capture, folder / f"{extension}.flac", record.ended_ms)
+        info = await asyncio.to_thread(
+            recordings.encode, capture, folder / f"{extension}.flac", record.ended_ms
+        )
         return dataclasses.replace(record, recording=info)
 
     async with phone() as caller:
