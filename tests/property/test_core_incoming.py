@@ -1,0 +1,97 @@
+"""An incoming call to which things happen in any order: one end, nothing left over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sip.core import Ended, IncomingInvite, LocalProtocolError, Malformed, parse_message
+from tests.unit.test_core_incoming import VIA, Caller, reply_to
+from tests.unit.test_core_network import OFFER, find
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("progress"), st.sampled_from([100, 180, 181, 183]), st.booleans()),
+    st.tuples(st.sampled_from(["answer", "challenge", "hang_up", "cancel", "invite_again", "ignore_cancel"])),
+    st.tuples(st.just("reject"), st.sampled_from([302, 404, 486, 603])),
+    st.tuples(
+        st.just("request"), st.sampled_from(["ACK", "BYE", "INFO", "INVITE", "UPDATE"]), st.integers(1, 4)
+    ),
+    st.tuples(st.just("settle"), st.sampled_from([100, 200, 401, 481])),
+    st.tuples(st.just("wait"), st.sampled_from([0.1, 0.6, 5.0, 33.0])),
+)
+
+
+class Chaos:
+    """The far side of one call and its caller, both erratic."""
+
+    def __init__(self) -> None:
+        self.caller = Caller()
+        self.caller.send("INVITE", body=OFFER)
+        self.call = find(self.caller.events, IncomingInvite)[0].call
+        self.byes: list[bytes] = []
+
+    def do(self, action: tuple[Any, ...]) -> None:
+        try:
+            getattr(self, f"do_{action[0]}")(*action[1:])
+        except LocalProtocolError:
+            assert self.call.state.value != "Proceeding"
+        self.collect()
+
+    def collect(self) -> None:
+        self.caller.events += self.caller.line.take_events()
+        self.byes += [d.data for d in self.caller.line.take_datagrams() if d.method == "BYE" and d.is_request]
+
+    def do_progress(self, status: int, body: bool) -> None:
+        self.call.progress(status, self.caller.now, body=OFFER if body else None)
+
+    def do_answer(self) -> None:
+        self.call.answer(self.caller.now, OFFER)
+
+    def do_challenge(self) -> None:
+        self.call.challenge("r", self.caller.now)
+
+    def do_reject(self, status: int) -> None:
+        self.call.reject(status, self.caller.now)
+
+    def do_hang_up(self) -> None:
+        self.call.hang_up(self.caller.now)
+
+    def do_ignore_cancel(self) -> None:
+        self.call.ignore_cancel = True
+
+    def do_cancel(self) -> None:
+        self.caller.send("CANCEL")
+
+    def do_invite_again(self) -> None:
+        """A retransmission, as long as a caller would send one (Timer B)."""
+        if self.call.over or self.caller.now > 40.0:
+            return
+        self.caller.send("INVITE", body=OFFER)
+
+    def do_request(self, method: str, cseq: int) -> None:
+        via = VIA if method == "ACK" and cseq == 1 else f"{VIA}{method}{cseq}"
+        self.caller.send(method, cseq, to_tag=self.call.local_tag, via=via)
+
+    def do_settle(self, status: int) -> None:
+        if self.byes:
+            self.caller.receive(reply_to(parse_message(self.byes[-1]), status))
+
+    def do_wait(self, seconds: float) -> None:
+        self.caller.wait(seconds)
+
+
+@given(st.lists(ACTIONS, max_size=25))
+@settings(deadline=None, max_examples=200)
+def test_any_order_of_things_ends_once_and_leaves_nothing(actions: list[tuple[Any, ...]]) -> None:
+    chaos = Chaos()
+    for action in actions:
+        chaos.do(action)
+    chaos.do(("hang_up",))
+    chaos.do(("wait", 500.0))
+    assert [event.why for event in find(chaos.caller.events, Malformed)] == []
+    assert chaos.call.over
+    assert len(find(chaos.caller.events, Ended)) == 1
+    assert len(find(chaos.caller.events, IncomingInvite)) == 1
+    assert chaos.caller.line.idle
