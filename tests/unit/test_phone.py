@@ -1,0 +1,233 @@
+"""The phone through its face: targets, the ledger's snapshots, stopping, prompts, our own failures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sip.core import Address
+from sip.guard import NeverDialledError
+from sip.media import load_prompt
+from sip.phone import Phone, Script, TargetError, Trunk, parse_target
+from sip.record import TimelineEntry
+from sip.simulator import Answer, Behaviour, Expectation, HangUp, Never, Provisional, Simulator, Wait
+
+pytestmark = [pytest.mark.timeout(90)]
+
+ANSWERS_SOON = Behaviour(
+    "200",
+    "answers-soon",
+    "马上接听",
+    (Provisional(180), Wait(0.3), Answer(), Wait(20), HangUp()),
+    Expectation("answered"),
+)
+RINGS_ON = Behaviour("180", "rings-on", "一直振铃", (Provisional(180), Never()), Expectation("no_answer"))
+
+
+@pytest.fixture
+async def far_end() -> AsyncIterator[Simulator]:
+    async with Simulator(scenario={line.extension: line for line in (ANSWERS_SOON, RINGS_ON)}) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with Phone() as ready:
+        yield ready
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("sip:62@127.0.0.1:5062", "127.0.0.1", 5062),
+        ("sip:62@127.0.0.1", "127.0.0.1", 5060),
+        ("sip:62@[::1]:5070", "::1", 5070),
+        ("sip:3212345@pbx.example;transport=UDP", "pbx.example", 5060),
+    ],
+)
+def test_targets(text: str, host: str, port: int) -> None:
+    target = parse_target(text)
+    assert (target.uri, target.host, target.port) == (text, host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "62", "tel:3212345", "http://x", "sip:", "sip:62@", "sip:62@h:0", "sip:62@h:70000", "sips:62@h",
+     "sip:62@h;transport=tcp", "sip:6 2@h"],
+)  # fmt: skip
+def test_what_is_no_target_is_named(text: str) -> None:
+    with pytest.raises(TargetError, match="it takes|asks for|names port"):
+        parse_target(text)
+
+
+async def test_emergency_numbers_never_leave(phone: Phone, far_end: Simulator) -> None:
+    with pytest.raises(NeverDialledError):
+        await phone.call(f"sip:110@{far_end.local}", Script())
+    assert far_end.live_calls == 0
+
+
+async def test_the_ledger_is_written_before_anything_leaves(phone: Phone, far_end: Simulator) -> None:
+    written: list[dict[str, Any]] = []
+    alive_at_first: list[int] = []
+
+    async def journal(snapshot: dict[str, Any]) -> None:
+        if not written:
+            await asyncio.sleep(0.2)
+            alive_at_first.append(far_end.live_calls)
+        written.append(json.loads(json.dumps(snapshot)))
+
+    record = await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.5), journal=journal)
+    assert record.outcome == "answered"
+    assert alive_at_first == [0]
+    assert written[0]["dialogs"] == []
+    assert written[0]["call_id"] == record.call_id
+    early, answered = written[1], written[-1]
+    assert len(early["dialogs"]) == 1
+    assert answered["dialogs"][0]["acknowledged"] is False
+
+
+async def test_a_ledger_that_fails_is_our_failure_and_the_far_end_is_let_go(
+    phone: Phone, far_end: Simulator
+) -> None:
+    calls = 0
+
+    async def journal(_: dict[str, Any]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise OSError("disk full")
+
+    record = await phone.call(f"sip:200@{far_end.local}", Script(), journal=journal)
+    assert record.our_failure
+    assert any("disk full" in error for error in record.errors)
+    async with asyncio.timeout(5):
+        while far_end.live_calls:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("extension", ["180", "200"])
+async def test_stop_ends_the_call(extension: str, phone: Phone, far_end: Simulator) -> None:
+    stop = asyncio.Event()
+    seen: list[TimelineEntry] = []
+
+    def update(entry: TimelineEntry) -> None:
+        seen.append(entry)
+        if entry.fields.get("status") == int(extension):
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+
+    record = await phone.call(f"sip:{extension}@{far_end.local}", Script(), stop=stop, on_update=update)
+    assert (record.outcome, record.ended_by) == ("cancelled", "us")
+    sent = [e.fields.get("method") for e in seen if e.event == "sent"]
+    assert sent[0] == "INVITE"
+    assert ("BYE" if extension == "200" else "CANCEL") in sent
+    assert tuple(sorted(seen, key=lambda e: e.t_ms)) == record.timeline
+
+
+async def test_a_cancelled_task_leaves_nobody_off_hook(phone: Phone, far_end: Simulator) -> None:
+    task = asyncio.create_task(phone.call(f"sip:200@{far_end.local}", Script()))
+    async with asyncio.timeout(10):
+        while far_end.live_calls == 0:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(1.0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(5):
+        while far_end.live_calls:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("extension", ["180", "200"])
+async def test_recovery_from_a_snapshot(extension: str, far_end: Simulator) -> None:
+    snapshots: list[dict[str, Any]] = []
+
+    async def journal(snapshot: dict[str, Any]) -> None:
+        snapshots.append(json.loads(json.dumps(snapshot)))
+
+    async with Phone() as first:
+        task = asyncio.create_task(first.call(f"sip:{extension}@{far_end.local}", Script(), journal=journal))
+        wanted = 2 if extension == "180" else 3
+        async with asyncio.timeout(10):
+            while len(snapshots) < wanted:
+                await asyncio.sleep(0.02)
+        # A process that is killed sends nothing more: its socket is gone.
+        for agent in first._agents.values():
+            agent.close()
+        assert far_end.live_calls == 1
+        async with Phone() as second:
+            await second.recover(snapshots[-1])
+        async with asyncio.timeout(5):
+            while far_end.live_calls:
+                await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_closed_port_is_our_failure() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with Phone() as phone:
+        record = await phone.call(f"sip:62@127.0.0.1:{port}", Script())
+    assert (record.outcome, record.our_failure, record.ended_by) == ("network_failure", True, "network")
+    assert "refused" in record.errors[0]
+    assert record.timeline[0].fields == {"method": "INVITE"}
+
+
+async def test_a_taken_sip_port_is_named(phone: Phone, far_end: Simulator) -> None:
+    async with Phone(Trunk(bind=far_end.local)) as other:
+        record = await other.call(f"sip:62@{far_end.local}", Script())
+    assert record.our_failure
+    assert str(far_end.local.port) in record.errors[0]
+    assert record.timeline == ()
+
+
+async def test_an_unresolvable_host_is_named(phone: Phone) -> None:
+    record = await phone.call("sip:62@no-such-host.invalid", Script())
+    assert record.our_failure
+    assert "no-such-host.invalid" in record.errors[0]
+
+
+async def test_the_prompt_is_heard_by_the_far_end(phone: Phone, far_end: Simulator, tmp_path: Path) -> None:
+    from recordings import encode
+    from sip.simulator import sound
+
+    samples = np.asarray(sound("officer_02"), np.int16)
+    capture = tmp_path / "call.part"
+    script = Script(max_talk_s=4.0, say=samples, capture=capture)
+    record = await phone.call(f"sip:200@{far_end.local}", script)
+    info = encode(capture, tmp_path / "call.wav", record.ended_ms)
+    ours = load_stereo(Path(info.path))[:, 0]
+    answered = round((record.answered_ms or 0) * 8)
+    assert np.abs(ours[:answered]).max() < 0.01
+    # It begins within a second of the answer.
+    assert np.abs(ours[answered : answered + 8000]).max() > 0.05
+
+
+def load_stereo(path: Path) -> np.ndarray:
+    import soundfile
+
+    return soundfile.read(path)[0]
+
+
+async def test_addresses_of_the_machine_are_chosen_by_the_route(phone: Phone, far_end: Simulator) -> None:
+    record = await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.2))
+    assert record.call_id.endswith("@127.0.0.1")
+    assert Address(*far_end.local).host == "127.0.0.1"
+
+
+def test_a_prompt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    from sip.media import SoundFileError
+
+    broken = tmp_path / "prompt.wav"
+    broken.write_bytes(b"not a sound")
+    with pytest.raises(SoundFileError, match=r"prompt\.wav"):
+        load_prompt(broken)
