@@ -499,3 +499,16 @@ async def test_a_cancelled_open_leaves_no_session(engine: MediaEngine) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await engine.health()).sessions == before
+
+
+async def test_a_full_disk_is_reported_and_harms_no_other_call(engine: MediaEngine, tmp_path: Path) -> None:
+    full, events, t0 = await begun(engine, Path("/dev/full"))
+    other, others, _ = await begun(engine, tmp_path / "other.part")
+    await until(lambda: any(isinstance(event, CaptureFailed) for event in events))
+    assert [event.reason for event in events if isinstance(event, CaptureFailed)] == [
+        "/dev/full: No space left on device"
+    ]
+    await full.close(elapsed_ms(t0))
+    await other.close(elapsed_ms(t0))
+    assert read_capture(tmp_path / "other.part").ended
+    assert others == []
