@@ -58,3 +58,14 @@ def test_what_is_not_stopped_fires(plan: list[tuple[float, bool]]) -> None:
     queue.advance(100.0)
     assert fired == sorted(kept, key=lambda n: (plan[n][0], n))
     assert len(queue) == 0
+
+
+def test_a_heap_full_of_stopped_timers_is_cleared() -> None:
+    queue, fired = TimerQueue(), []
+    timers = [queue.start(float(n), lambda now, n=n: fired.append(n)) for n in range(400)]  # type: ignore[misc]
+    for timer in timers[100:]:
+        timer.stop()
+    assert len(queue) == 100
+    queue.advance(1000.0)
+    assert fired == list(range(100))
+    assert (len(queue), queue.deadline()) == (0, None)
