@@ -197,7 +197,7 @@ class FeatureBank:
         out[:, PEAK_HZ], out[:, PEAK_SHARE] = _strongest_partial(spectrum, total)
         lags = spectrum @ self._autocorrelation
         best = lags.argmax(axis=1)
-        out[:, PITCH_HZ] = self._pitch_hz[best]
+        out[:, PITCH_HZ] = np.where(total > 2 * _TINY, self._pitch_hz[best], np.float32(0.0))
         out[:, HARMONICITY] = lags[np.arange(len(lags)), best] / total
         out[:, BAND] = spectrum @ self._band_sums
 

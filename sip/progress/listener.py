@@ -52,6 +52,8 @@ class LineListener:
         self._labelled_ms = -1.0
         self._labelled_change = -1
         self._end_ms: float | None = None
+        self._last: Heard | None = None
+        """The answer to the last question, good until more is pushed."""
 
     def push(self, start_ms: float, features: Columns, present: Bools) -> None:
         """Add columns [n, F] of 20 ms each that begin at `start_ms`; `present` [n]: sound came for the column.
@@ -75,17 +77,20 @@ class LineListener:
     def heard(self) -> Heard:
         """Return everything heard until now."""
         now_ms = self._now_ms()
+        if self._last is not None and self._last.until_ms == now_ms:
+            return self._last
         labels = self._current_labels()
         bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
         sounds = [*self._regions.closed, *self._regions.open]
         segments = assemble(bursts, sounds, self._came, now_ms, self._plan)
-        return Heard(
+        self._last = Heard(
             segments=clipped(segments, 0.0, now_ms),
             bursts=tuple(_ring(burst, now_ms) for burst, label in bursts if label == "ringback"),
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
         )
+        return self._last
 
     def finish(self, end_ms: float) -> Heard:
         """End the stream at `end_ms` (nothing came after the last column) and return the final state."""
@@ -96,6 +101,7 @@ class LineListener:
             self._sort_out(len(self._pending))
             self._regions.finish()
             self._end_ms = end_ms
+            self._last = None
             self._labelled_ms = -1.0
             for burst in self._tones.bursts:
                 burst.open = False
