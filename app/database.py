@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +37,8 @@ from sqlalchemy.orm import DeclarativeBase
 import migrations
 from app.settings import Settings
 
+Step = Callable[[Settings], str | None]
+"""A migration on the database of the settings; returns the revision that it is at."""
 BUSY_TIMEOUT_MS = 15_000
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """Key type: 64 bits everywhere; SQLite numbers only INTEGER keys by itself."""
@@ -152,7 +154,7 @@ def current(settings: Settings) -> str | None:
     return _migrate(settings, lambda _: None)
 
 
-def _migrate(settings: Settings, step: Any) -> str | None:
+def _migrate(settings: Settings, step: Callable[[Config], object]) -> str | None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = create_engine(_blocking_url(settings.url))
     if engine.dialect.name == "sqlite":

@@ -160,6 +160,12 @@ async def live_count(session: AsyncSession) -> int:
     return await session.scalar(query) or 0
 
 
+async def attempts_of(session: AsyncSession, check_ids: Sequence[int]) -> Sequence[Attempt]:
+    """The attempts of some checks, with their units."""
+    query = select(Attempt).where(Attempt.check_id.in_(check_ids)).options(joinedload(Attempt.unit))
+    return (await session.scalars(query.order_by(Attempt.id))).all()
+
+
 async def _changed(session: AsyncSession, statement: Any) -> bool:
     return await _count(session, statement) == 1
 

@@ -1,0 +1,143 @@
+"""`dutyring demo`: calls a fictional county of simulated lines, in real time, and leaves the pages up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.commands.serve import address_of, listen, service
+from app.database import Database, upgrade
+from app.demo import ForeignUnitsError, Result, fill, mismatches, place_all, result_table, results
+from app.demo.far_end import FarEndError, far_end
+from app.logs import configure
+from app.settings import Settings, TrunkSettings, get_settings
+from sip.simulator import DIGEST_PASSWORD, DIGEST_USER
+
+MAX_RING_S, MAX_TALK_S = 45.0, 10.0
+"""Long enough for every behaviour (30 s of ringing count as let ring), short enough to watch."""
+READY_PATIENCE_S = 60.0
+CALLS_PATIENCE_S = 150.0
+LOOK_S = 0.5
+EXIT_OUR_FAILURE = 3
+
+
+class DemoError(RuntimeError):
+    """The demo could not be run; the text says why."""
+
+
+def demo(once: bool = False) -> int:
+    """Run the demo; return the exit status: with `once` 0 only if every line was judged as its behaviour demands."""
+    settings = get_settings()
+    configure(settings.model_copy(update={"log_level": "warning"}))
+    try:
+        return asyncio.run(_demo(settings, once))
+    except (DemoError, FarEndError, ForeignUnitsError) as error:
+        print(f"dutyring demo: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_OUR_FAILURE
+
+
+def demo_settings(settings: Settings, host: str, port: int) -> Settings:
+    """The settings with a trunk to the simulator."""
+    trunk = TrunkSettings(host=host, port=port, user=DIGEST_USER, password=SecretStr(DIGEST_PASSWORD))
+    return settings.model_copy(
+        update={
+            "trunks": {"demo": trunk},
+            "default_trunk": "demo",
+            "max_ring_s": MAX_RING_S,
+            "max_talk_s": MAX_TALK_S,
+            "concurrency": max(settings.concurrency, 50),
+            "phone_process": True,
+            "log_level": "warning",
+        }
+    )
+
+
+async def _demo(settings: Settings, once: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    console = Console()
+    upgrade(settings)
+    async with Database(settings.url) as database:
+        async with database.unit_of_work() as session:
+            await fill(session)
+        async with far_end() as (host, port), _pages(demo_settings(settings, host, port), console) as address:
+            found = await _call_all(database, console, stop)
+            wrong = _report(console, found)
+            if not once and not stop.is_set():
+                console.print(
+                    f"Open [bold]{address}/checks[/bold] and click a check to hear it. Ctrl-C ends the demo."
+                )
+                await stop.wait()
+    return 1 if once and wrong else 0
+
+
+@asynccontextmanager
+async def _pages(settings: Settings, console: Console) -> AsyncIterator[str]:
+    """Run the service beside us; gives its address once its phone is ready."""
+    with _listener(settings, console) as listener:
+        server = service(settings)
+        keeper = server.config.app.state.keeper  # type: ignore[union-attr]
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        ready = asyncio.create_task(keeper.ready.wait())
+        try:
+            await asyncio.wait(
+                {running, ready}, timeout=READY_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not ready.done():
+                raise DemoError("the phone did not get ready: does another service run on the data folder?")
+            yield address_of(listener)
+        finally:
+            ready.cancel()
+            server.should_exit = True
+            await running
+
+
+def _listener(settings: Settings, console: Console) -> socket.socket:
+    try:
+        return listen(settings.host, settings.port)
+    except OSError:
+        listener = listen(settings.host, 0)
+        console.print(f"Port {settings.port} is taken; the pages are at {address_of(listener)}/ instead.")
+        return listener
+
+
+async def _call_all(database: Database, console: Console, stop: asyncio.Event) -> list[Result]:
+    async with database.unit_of_work() as session:
+        check_ids = await place_all(session)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"Calling {len(check_ids)} lines at once", total=len(check_ids))
+        found: list[Result] = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CALLS_PATIENCE_S):
+                while not stop.is_set() and (not found or not all(result.done for result in found)):
+                    async with database.reading() as session:
+                        found = await results(session, check_ids)
+                    progress.update(task, completed=sum(result.done for result in found))
+                    await asyncio.sleep(LOOK_S)
+    return found
+
+
+def _report(console: Console, found: Sequence[Result]) -> bool:
+    """Print the table and every line that was misjudged; return whether there is one."""
+    console.print(result_table(found))
+    wrong = mismatches(found)
+    for result in wrong:
+        expected = " or ".join(result.unit.expected)
+        console.print(
+            f"{result.unit.name} (line {result.unit.extension}): {result.code}, demanded {expected}"
+        )
+    if not wrong:
+        console.print(f"All {len(found)} lines were judged as their behaviour demands.")
+    return bool(wrong)

@@ -1,0 +1,96 @@
+"""`dutyring serve`: pages, phone and clock until interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+
+from app.database import upgrade
+from app.logs import configure
+from app.main import create_app
+from app.settings import Settings, get_settings
+
+log = structlog.get_logger(__name__)
+EXIT_OUR_FAILURE = 3
+
+
+class Service(uvicorn.Server):
+    """The web server; whoever runs it decides what a signal means."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def serve(host: str | None = None, port: int | None = None) -> int:
+    """Run the service; return the exit status. Host and port default to the settings."""
+    settings = get_settings()
+    given = {"host": host, "port": port}
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    configure(settings)
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        print(f"dutyring serve: {reason}", file=sys.stderr)  # noqa: T201
+        return EXIT_OUR_FAILURE
+    with listener:
+        upgrade(settings)
+        address = address_of(listener)
+        print(f"pages at {address}/", flush=True)  # noqa: T201
+        asyncio.run(_until_signal(settings, listener))
+    return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket, so that nobody can take the port in between. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the address of the pages for a browser."""
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}"
+
+
+def service(settings: Settings) -> Service:
+    """Make the web server with its application; serve it on a socket of `listen`."""
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        lifespan="on",
+    )
+    return Service(config)
+
+
+async def _until_signal(settings: Settings, listener: socket.socket) -> None:
+    server = service(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, server)
+    await server.serve(sockets=[listener])
+
+
+def _stop(server: Service) -> None:
+    server.should_exit = True
