@@ -100,6 +100,11 @@ class CallDriver:
         watcher = asyncio.ensure_future(self._watch_stop()) if self._stop is not None else None
         try:
             await self._write_journal()
+            if self._facts.our_failure:
+                # What could not be written down is not dialled.
+                call.cancel(time.monotonic())
+                return
+            call.start(time.monotonic())
             self._agent.flush()
             while not self._over:
                 await self._step()

@@ -193,7 +193,7 @@ class Phone:
             offer=build_offer(Address(*session.local), secrets.randbits(31)),
             credentials=self._trunk.credentials,
         )
-        call = agent.place_call(invite, driver)
+        call = agent.prepare_call(invite, driver)
         identity = CallIdentity(where.uri, call.call_id, clock_synchronised())
         report = MediaReport()
         try:

@@ -69,14 +69,20 @@ class Endpoint:
     # Outwards
 
     def place_call(self, invite: Invite, now: float) -> OutgoingCall:
-        """Start a call; its INVITE is among the next datagrams.
+        """Prepare a call and start it at once; its INVITE is among the next datagrams."""
+        call = self.prepare_call(invite)
+        call.start(now)
+        return call
+
+    def prepare_call(self, invite: Invite) -> OutgoingCall:
+        """Return a call of which nothing leaves before its `start`, so that it can be written down first.
 
         Raises `LocalProtocolError` if the target is not a URI, a header holds a line break, or the Call-ID is
         in use.
         """
         if invite.call_id is not None and invite.call_id in self._callers:
             raise LocalProtocolError(f"the Call-ID {invite.call_id} is in use")
-        call = OutgoingCall(self, invite, now)
+        call = OutgoingCall(self, invite)
         self._callers[call.call_id] = call
         return call
 

@@ -36,6 +36,8 @@ MAX_CHALLENGES = 4
 class OutgoingState(StrEnum):
     """Where an outgoing call stands."""
 
+    PREPARED = "Prepared"
+    """Nothing has left: whoever places the call writes it down first."""
     CALLING = "Calling"
     """Nothing has come back."""
     CANCEL_WANTED = "CancelWanted"
@@ -53,6 +55,7 @@ class OutgoingState(StrEnum):
 class OutgoingStep(StrEnum):
     """What may happen to an outgoing call."""
 
+    START = "start()"
     PROVISIONAL = "1xx"
     ANSWER = "2xx"
     REJECT = "3xx-6xx"
@@ -79,6 +82,7 @@ class OutgoingAct(StrEnum):
     TELL_ENDED_US = "tell Ended by us"
     TELL_ENDED_THEM = "tell Ended by them"
     TELL_ENDED_NETWORK = "tell Ended by network"
+    SEND_INVITE = "INVITE"
     RETRY = "INVITE with credentials"
     SEND_CANCEL = "CANCEL"
     SEND_CANCEL_QUIETLY = "CANCEL, expect nothing"
@@ -92,6 +96,9 @@ _CROSSED = (_S.HANGING_UP, (_A.TELL_CROSSED, _A.SEND_ACK, _A.SEND_BYE))
 _REJECTED = (_S.ENDED, (_A.TELL_REJECTED,))
 
 OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[OutgoingAct, ...]]] = {
+    (_S.PREPARED, _T.START): (_S.CALLING, (_A.SEND_INVITE,)),
+    (_S.PREPARED, _T.CANCEL): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.PREPARED, _T.HANG_UP): (_S.ENDED, (_A.TELL_ENDED_US,)),
     (_S.CALLING, _T.PROVISIONAL): (_S.PROCEEDING, (_A.TELL_PROVISIONAL,)),
     (_S.CALLING, _T.ANSWER): (_S.ANSWERED, (_A.TELL_ANSWERED,)),
     (_S.CALLING, _T.REJECT): _REJECTED,
@@ -133,15 +140,20 @@ OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[Ou
 
 
 class OutgoingCall(Caller):
-    """A call that we place. Made by `Endpoint.place_call`."""
+    """A call that we place. Made by `Endpoint.prepare_call` or `Endpoint.place_call`."""
 
-    def __init__(self, endpoint: Endpoint, invite: Invite, now: float) -> None:
+    _transaction: ClientTransaction
+    """The INVITE's; there is none while the call is only prepared."""
+
+    def __init__(self, endpoint: Endpoint, invite: Invite) -> None:
         tag = endpoint.wire.token()
         contact = endpoint.wire.contact(_user(invite.from_uri))
         request = _first_invite(endpoint, invite, tag, contact)
+        # A bad value is refused here, before anything is written down or begun.
+        request.encode()
         super().__init__(endpoint, request, tag, invite.destination, contact, invite.credentials)
         self.invite = invite
-        self.state = OutgoingState.CALLING
+        self.state = OutgoingState.PREPARED
         self._local_sdp = invite.offer
         self._answer: tuple[Response, Dialog] | None = None
         self._last: Response | None = None
@@ -151,9 +163,12 @@ class OutgoingCall(Caller):
         self._authorised: dict[tuple[int, str], tuple[str, str]] = {}
         self._challenges = 0
         self._cancel_timer: Timer | None = None
-        self._transaction = self._begin(now)
 
     # What the phone may ask for
+
+    def start(self, now: float) -> None:
+        """Send the INVITE of a prepared call; does nothing later on."""
+        self._take(OutgoingStep.START, now)
 
     def acknowledge(self, now: float, body: bytes | None = None) -> None:
         """Send the ACK of the first 2xx; `body` is our answer where the 2xx held the offer.
@@ -330,6 +345,9 @@ class OutgoingCall(Caller):
         self._transaction.step(Step.ABANDON, now)
         self._tell_ended("network", "no final response after CANCEL", now)
 
+    def _do_invite(self, now: float) -> None:
+        self._transaction = self._begin(now)
+
     def _retry(self, now: float) -> None:
         """Send the INVITE once more with credentials: new branch, next number (section 22.2)."""
         for dialog in self._dialogs.values():
@@ -396,6 +414,7 @@ _DO = {
     OutgoingAct.TELL_ENDED_US: OutgoingCall._tell_ended_us,
     OutgoingAct.TELL_ENDED_THEM: OutgoingCall._tell_ended_them,
     OutgoingAct.TELL_ENDED_NETWORK: OutgoingCall._tell_ended_network,
+    OutgoingAct.SEND_INVITE: OutgoingCall._do_invite,
     OutgoingAct.RETRY: OutgoingCall._retry,
     OutgoingAct.SEND_CANCEL: OutgoingCall._do_cancel,
     OutgoingAct.SEND_CANCEL_QUIETLY: OutgoingCall._do_cancel_quietly,

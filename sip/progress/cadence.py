@@ -18,6 +18,8 @@ Labels = list[SegmentKind | None]
 
 _CUT_MS = 100.0
 """A shorter piece of ringback is no ring."""
+_CRACKLE_MS = 250.0
+"""More sound than this in the pause was an answer: a tone in a voice is no ring that goes on."""
 _UNDECIDED_MS = 1000.0
 """A short burst in ringback's place may be the first of a busy tone: the next would follow within this."""
 _LATE_NEWS_MS = 400.0
@@ -155,6 +157,7 @@ def _label_ringback(
             continue
         last = i == len(bursts) - 1
         follows = i > 0 and labels[i - 1] == "ringback" and plan.fits(gaps[i - 1], cadence.off_ms)
+        follows = follows and burst.from_quiet and burst.sound_before_ms <= _CRACKLE_MS
         if follows and _CUT_MS <= burst.on_ms <= plan.longest(cadence.on_ms):
             # In ringback's place: a ring, perhaps cut off by the answer; but the pips of another tone come soon.
             if (last and burst.open) or gaps[i] >= _UNDECIDED_MS or plan.fits(burst.on_ms, cadence.on_ms):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -50,6 +52,19 @@ class SoundRegions:
 
     def push(self, start_ms: float, columns: Columns, levels: npt.NDArray[np.floating]) -> None:
         """Add columns [n, F] without gaps; `levels` [n] in dBm0, -inf for those that belong to an exchange tone."""
+        tone = np.isneginf(levels)
+        if not tone.any():
+            self._push(start_ms, columns, levels)
+            return
+        edges = np.flatnonzero(tone[1:] != tone[:-1]) + 1
+        for first, after in itertools.pairwise([0, *edges.tolist(), len(columns)]):
+            if tone[first]:
+                # What lies on the two sides of a burst need not be the same sound.
+                self._close()
+            else:
+                self._push(start_ms + first * f.COLUMN_MS, columns[first:after], levels[first:after])
+
+    def _push(self, start_ms: float, columns: Columns, levels: npt.NDArray[np.floating]) -> None:
         loud = np.flatnonzero(levels > SOUND_FLOOR_DBM0)
         if not len(loud) and not self._count:
             return

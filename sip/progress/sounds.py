@@ -34,6 +34,9 @@ _SHORTEST_PURE = 8
 _BEEP_HZ = (400.0, 2200.0)
 _BEEP_MS = (180.0, 1220.0)
 _QUIET_DB = 10.0
+_NOISE_EDGE = 5
+"""Columns; less noise before a voice is not worth telling apart."""
+_NOISE_FLATNESS = 0.25
 
 Array = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -107,7 +110,35 @@ def _voices(columns: npt.NDArray[np.float32], levels: Array, first: int, after: 
         label = int(labels[begin])
         sure = float(np.clip(0.6 + 0.12 * np.abs(score[begin:end]).mean(), 0.5, 0.99))
         pieces.append(Piece(first + begin, first + end, kinds[label], 0.8 if label == 2 else round(sure, 2)))
-    return _sharpened(pieces, levels)
+    flatness = np.exp(np.log(part[:, f.BAND] + np.float32(1e-9)).mean(axis=1)) / (
+        part[:, f.BAND].mean(axis=1) + 1e-9
+    )
+    bare = [bare for piece in pieces for bare in _bared(piece, levels, flatness, first)]
+    return _sharpened(bare, levels)
+
+
+def _bared(piece: Piece, levels: Array, flatness: Array, first: int) -> list[Piece]:
+    """Cut the line's noise off both ends of a voice or of music: there it is as quiet as in the pauses, and flat."""
+    level = levels[piece.first : piece.after]
+    if piece.kind == "noise" or len(level) < 2 * _NOISE_EDGE:
+        return [piece]
+    quiet, loud = np.percentile(level, (5, 95))
+    louder = np.flatnonzero(level > quiet + _QUIET_DB / 2)
+    if quiet < SOUND_FLOOR_DBM0 - _QUIET_DB or loud - quiet < _QUIET_DB or not len(louder):
+        return [piece]
+    flat = flatness[piece.first - first : piece.after - first]
+    begin, end = int(louder[0]), int(louder[-1]) + 1
+    if begin < _NOISE_EDGE or flat[:begin].mean() < _NOISE_FLATNESS:
+        begin = 0
+    if len(level) - end < _NOISE_EDGE or flat[end:].mean() < _NOISE_FLATNESS:
+        end = len(level)
+    bounds = [piece.first, piece.first + begin, piece.first + end, piece.after]
+    kinds: tuple[SegmentKind, ...] = ("noise", piece.kind, "noise")
+    return [
+        Piece(start, stop, kind, piece.confidence if kind == piece.kind else 0.7)
+        for kind, start, stop in zip(kinds, bounds[:-1], bounds[1:], strict=True)
+        if stop > start
+    ]
 
 
 def _speech_score(part: npt.NDArray[np.float32], level: Array) -> tuple[Array, Bools]:

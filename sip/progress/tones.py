@@ -33,6 +33,8 @@ _STEADY_MS = 700.0
 _STEADY_VARIATION = 0.12
 _ROUGH_VARIATION = 0.35
 _HZ_PER_RADIAN = 1000.0 / (2.0 * math.pi * f.QUARTER_MS)
+_SOUND_FLOOR_DBM0 = -45.0
+_NOT_MUCH_QUIETER = 0.03
 _QUIET = 0.1
 """Quiet beside a burst: 10 dB below it."""
 
@@ -54,6 +56,8 @@ class ToneBurst:
     at_stream_start: bool = False
     into_quiet: bool = True
     """The same of the 60 ms after it; taken for granted while it is open."""
+    sound_before_ms: float = 0.0
+    """Other sound between the burst before (or the stream's beginning) and this one, less than 15 dB below it."""
     variation: float = 0.0
     """Standard deviation of its amplitude over the mean: near 0 for a machine's tone."""
 
@@ -75,7 +79,8 @@ class _Run:
     start: float
     end: float
     before: float
-    """Mean power before it."""
+    """Median power before it: a packet lost just after a burst's beginning leaves a splinter of tone there."""
+    loud_before: int = 0
     sounding: bool = True
     turn: complex = 0j
     strength: float = 0.0
@@ -104,6 +109,9 @@ class ToneTracker:
         """The first quarter whose window is not decided; negative ones lie before the stream."""
         self._origin_ms = 0.0
         self._run: _Run | None = None
+        self._loud = 0
+        """Quarters since the last burst that are not much quieter than it."""
+        self._loud_power = _mean_square(_SOUND_FLOOR_DBM0)
         self.bursts: list[ToneBurst] = []
         """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
         self.changes = 0
@@ -138,6 +146,7 @@ class ToneTracker:
     def _decide(self, count: int) -> None:
         """Decide the windows that begin at the next `count` quarters."""
         if self._run is None and not self._any_tone(count):
+            self._count_loud(0, count)
             return
         z = self._z[_MARGIN : _MARGIN + count + _WINDOW - 1]
         p = self._p[_MARGIN : _MARGIN + count + _WINDOW - 1]
@@ -177,8 +186,8 @@ class ToneTracker:
                 self._end(run)
                 run = None
             if run is None:
-                before = float(self._p[here - 13 : here - 3].mean())
-                run = self._run = _Run(start=start, end=start, before=before)
+                before = float(np.median(self._p[here - 13 : here - 3]))
+                run = self._run = _Run(start=start, end=start, before=before, loud_before=self._loud)
         assert run is not None
         run.sounding = True
         run.end = self._next + end + _WINDOW - 1
@@ -193,6 +202,7 @@ class ToneTracker:
     def _pause(self, begin: int, end: int) -> None:
         run = self._run
         if run is None:
+            self._count_loud(begin, end - _WINDOW)
             return
         if run.sounding:
             run.sounding = False
@@ -201,6 +211,12 @@ class ToneTracker:
             run.end = self._next + begin + 6 - _leading_edge(tail, run.plateau())
         if (self._next + end - run.end) * f.QUARTER_MS > self._plan.bridge_ms + 5 * f.QUARTER_MS:
             self._end(run)
+            self._count_loud(max(math.ceil(run.end) + _WINDOW - self._next, begin), end - _WINDOW)
+
+    def _count_loud(self, begin: int, end: int) -> None:
+        if end > begin:
+            p = self._p[_MARGIN + begin : _MARGIN + end]
+            self._loud += int(np.count_nonzero(p > self._loud_power))
 
     def _end(self, run: _Run) -> None:
         """The run is over: keep it as a burst, or drop it."""
@@ -214,6 +230,9 @@ class ToneTracker:
             burst.into_quiet = mean <= _QUIET * run.strength / run.windows
             self.bursts.append(burst)
             self.changes += 1
+            self._loud = 0
+            floor = _mean_square(_SOUND_FLOOR_DBM0)
+            self._loud_power = max(floor, _NOT_MUCH_QUIETER * run.strength / run.windows)
 
     def _publish(self) -> None:
         """Show the run in progress as an open burst."""
@@ -239,6 +258,7 @@ class ToneTracker:
         burst.level_dbm0 = float(f.power_dbm0(np.array(run.plateau() ** 2)))
         burst.frequency_hz = f.TONE_HZ + cmath.phase(run.turn) * _HZ_PER_RADIAN
         burst.from_quiet = run.before <= _QUIET * power
+        burst.sound_before_ms = run.loud_before * f.QUARTER_MS
         burst.at_stream_start = run.start <= f.QUARTERS
         spread = run.square / max(run.quarters, 1) - run.plateau() ** 2
         burst.variation = math.sqrt(max(spread, 0.0)) / max(run.plateau(), 1e-9)

@@ -75,10 +75,9 @@ class SipAgent:
         """The address that Via and Contact name."""
         return self.transport.local
 
-    def place_call(self, invite: Invite, handler: CallHandler) -> OutgoingCall:
-        """Prepare a call; its INVITE leaves at the next `flush`, so that the caller can write it down
-        before."""
-        call = self.endpoint.place_call(invite, time.monotonic())
+    def prepare_call(self, invite: Invite, handler: CallHandler) -> OutgoingCall:
+        """Prepare a call: its INVITE leaves at the `flush` after its `start`, once the caller has written it down."""
+        call = self.endpoint.prepare_call(invite)
         self._handlers[call.call_id] = handler
         return call
 

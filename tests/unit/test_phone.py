@@ -63,7 +63,7 @@ def test_targets(text: str, host: str, port: int) -> None:
      "sip:62@h;transport=tcp", "sip:6 2@h"],
 )  # fmt: skip
 def test_what_is_no_target_is_named(text: str) -> None:
-    with pytest.raises(TargetError, match="it takes|asks for|names port"):
+    with pytest.raises(TargetError, match=r"it takes|asks for|names port"):
         parse_target(text)
 
 
@@ -110,6 +110,33 @@ async def test_a_ledger_that_fails_is_our_failure_and_the_far_end_is_let_go(
     async with asyncio.timeout(5):
         while far_end.live_calls:
             await asyncio.sleep(0.05)
+
+
+async def test_what_cannot_be_written_down_is_not_dialled(phone: Phone, far_end: Simulator) -> None:
+    async def journal(_: dict[str, Any]) -> None:
+        raise OSError("disk full")
+
+    record = await phone.call(f"sip:200@{far_end.local}", Script(), journal=journal)
+    assert (record.outcome, record.our_failure, record.timeline) == ("network_failure", True, ())
+    assert "disk full" in record.errors[0]
+
+
+async def test_another_calls_traffic_does_not_send_an_unwritten_call(
+    phone: Phone, far_end: Simulator
+) -> None:
+    written = asyncio.Event()
+
+    async def slow(_: dict[str, Any]) -> None:
+        if not written.is_set():
+            await asyncio.sleep(1.0)
+            assert far_end.live_calls <= 1
+            written.set()
+
+    first = asyncio.create_task(phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=1.5)))
+    second = asyncio.create_task(phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.5), journal=slow))
+    records = await asyncio.gather(first, second)
+    assert [record.outcome for record in records] == ["answered", "answered"]
+    assert not records[1].errors
 
 
 @pytest.mark.parametrize("extension", ["180", "200"])

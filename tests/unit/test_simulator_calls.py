@@ -112,7 +112,8 @@ class Caller:
 
     async def place(self, target, destination, offer, credentials=None):
         invite = Invite(target, destination, "sip:check@127.0.0.1", offer=offer, credentials=credentials)
-        self.call = self.agent.place_call(invite, self)
+        self.call = self.agent.prepare_call(invite, self)
+        self.call.start(time.monotonic())
         self.agent.flush()
 
     async def until(self, condition, seconds=30.0):
