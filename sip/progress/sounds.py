@@ -34,9 +34,11 @@ _SHORTEST_PURE = 8
 _BEEP_HZ = (400.0, 2200.0)
 _BEEP_MS = (180.0, 1220.0)
 _QUIET_DB = 10.0
-_NOISE_EDGE = 5
+_NOISE_EDGE = 8
 """Columns; less noise before a voice is not worth telling apart."""
 _NOISE_FLATNESS = 0.25
+_NOISE_SWING_DB = 1.5
+_LOST_DBM0 = -100.0
 
 Array = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -122,15 +124,16 @@ def _bared(piece: Piece, levels: Array, flatness: Array, first: int) -> list[Pie
     level = levels[piece.first : piece.after]
     if piece.kind == "noise" or len(level) < 2 * _NOISE_EDGE:
         return [piece]
-    quiet, loud = np.percentile(level, (5, 95))
+    # Lost packets are no pauses of the line.
+    quiet, loud = np.percentile(level[level > _LOST_DBM0], (5, 95))
     louder = np.flatnonzero(level > quiet + _QUIET_DB / 2)
     if quiet < SOUND_FLOOR_DBM0 - _QUIET_DB or loud - quiet < _QUIET_DB or not len(louder):
         return [piece]
     flat = flatness[piece.first - first : piece.after - first]
     begin, end = int(louder[0]), int(louder[-1]) + 1
-    if begin < _NOISE_EDGE or flat[:begin].mean() < _NOISE_FLATNESS:
+    if not _line_noise(level[:begin], flat[:begin]):
         begin = 0
-    if len(level) - end < _NOISE_EDGE or flat[end:].mean() < _NOISE_FLATNESS:
+    if not _line_noise(level[end:], flat[end:]):
         end = len(level)
     bounds = [piece.first, piece.first + begin, piece.first + end, piece.after]
     kinds: tuple[SegmentKind, ...] = ("noise", piece.kind, "noise")
@@ -139,6 +142,14 @@ def _bared(piece: Piece, levels: Array, flatness: Array, first: int) -> list[Pie
         for kind, start, stop in zip(kinds, bounds[:-1], bounds[1:], strict=True)
         if stop > start
     ]
+
+
+def _line_noise(level: Array, flatness: Array) -> bool:
+    """Tell the even hiss of a line from a breath or a fading consonant."""
+    came = level > SOUND_FLOOR_DBM0 - _QUIET_DB
+    if np.count_nonzero(came) < max(_NOISE_EDGE, len(level) // 2):
+        return False
+    return float(level[came].std()) < _NOISE_SWING_DB and float(flatness[came].mean()) > _NOISE_FLATNESS
 
 
 def _speech_score(part: npt.NDArray[np.float32], level: Array) -> tuple[Array, Bools]:

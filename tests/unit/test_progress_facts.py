@@ -27,6 +27,7 @@ from tests.line_sounds import (
     sine,
     through,
     voice,
+    white_noise,
 )
 
 NOTHING = Heard(until_ms=30_000.0)
@@ -227,6 +228,25 @@ def test_what_the_outcome_denies_is_no_answer() -> None:
     facts = ring_facts(Signals(0.0, 3_000.0, 4_000.0, outcome_answered=False), NOTHING)
     assert facts.answered_ms is None
     assert facts.three_ring == "not_applicable"
+
+
+def test_a_tone_in_a_voice_where_the_next_ring_would_be_is_no_ring() -> None:
+    spoken = voice(6.0, seed=8)
+    at = round(3.9 * 8_000)
+    spoken[at - 480 : at + 1_760] = 0.0
+    spoken[at : at + 1_200] = sine(0.15)
+    heard = line(rings(6.0), silence(0.2), spoken)
+    facts = ring_facts(Signals(0.0, 6_000.0, 12_500.0), heard)
+    assert facts.rings.count == len(heard.bursts) == 2
+
+
+@pytest.mark.parametrize("noise_dbm0", [-60.0, -50.0, -42.0, -36.0])
+def test_a_voice_on_a_noisy_line_answers_where_it_begins(noise_dbm0: float) -> None:
+    sound = np.concatenate((rings(6.5), silence(0.8), voice(4.0, seed=2), silence(1.0)))
+    sound = sound + white_noise(len(sound) / 8_000, noise_dbm0)
+    facts = ring_facts(Signals(None, 0.0, 12_300.0), line(sound))
+    assert facts.rings.count == 2
+    assert facts.answered_ms == pytest.approx(7_300.0, abs=80.0)
 
 
 # --- while the call lasts -------------------------------------------------------------------------------
