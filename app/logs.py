@@ -38,7 +38,8 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, *last])
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for talkative in ("apscheduler", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

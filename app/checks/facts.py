@@ -48,6 +48,8 @@ class Facts:
     forwarding_grade: Grade = "none"
     signs: tuple[Sign, ...] = ()
     errors: tuple[str, ...] = ()
+    our_failure: bool = False
+    interrupted: bool = False
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Facts:
@@ -71,6 +73,8 @@ class Facts:
             forwarding_grade=forwarding.get("grade") or "none",
             signs=tuple(_sign(item) for item in forwarding.get("evidence") or ()),
             errors=tuple(record.get("errors") or ()),
+            our_failure=bool(record.get("our_failure")),
+            interrupted=bool(record.get("interrupted")),
         )
 
 

@@ -99,6 +99,7 @@ CODES: dict[Code, CodeInfo] = {
 
 HEADLINE: tuple[Code, ...] = (
     "cancelled",
+    "interrupted",
     "our_side",
     "forwarded",
     "crbt",

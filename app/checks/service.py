@@ -133,14 +133,12 @@ async def finish(session: AsyncSession, attempt_id: int, record: CallRecord, set
     day = started_at.astimezone(settings.zone).date()
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
+    verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
     if record.interrupted:
+        # The signalling outlived the media engine and has hung up by itself: nobody is left to be told.
         attempt.error = "; ".join(record.errors)
         attempt.released_at = datetime.now(UTC)
-        verdict = judge_interrupted(rules_of(settings), attempt.error)
-        _conclude(session, attempt, "interrupted", verdict)
-        return verdict
-    verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
-    _conclude(session, attempt, "finished", verdict)
+    _conclude(session, attempt, "interrupted" if record.interrupted else "finished", verdict)
     return verdict
 
 

@@ -160,7 +160,9 @@ def _exempting(findings: Iterator[Finding], reason: str | None, exempted: list[s
 def _our_side(facts: Facts) -> Finding | None:
     if facts.outcome == "cancelled":
         return Finding("cancelled", (), "none", facts.ended_ms, "操作者中止了本次呼叫")
-    if facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
+    if facts.interrupted:
+        return Finding("interrupted", (), "none", facts.ended_ms, "；".join(facts.errors) or "本机程序中断")
+    if facts.our_failure or facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
         reason = "；".join(facts.errors) or _status(facts) or f"提示音：{facts.line_state or '未核实'}"
         return Finding("our_side", (), "none", facts.ended_ms, reason)
     return None

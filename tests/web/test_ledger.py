@@ -18,7 +18,7 @@ from app.directory import service as directory
 from app.directory.models import DutyLine
 from app.phone_process import PhoneTakenError, make_clock, only_one
 from app.settings import Settings
-from tests.web.fake import FakePhone, diverted, unanswered, write_tone
+from tests.web.fake import FakePhone, answered, diverted, unanswered, write_tone
 
 
 async def add_lines(database: Database, count: int) -> list[DutyLine]:
@@ -186,6 +186,26 @@ async def test_a_failure_of_our_own_is_no_finding(
     assert failed.error is not None
     assert "no socket" in failed.error
     assert (forwarded.verdict_code, forwarded.needs_review) == ("forwarded", True)
+
+
+async def test_a_media_engine_that_died_interrupts_the_call(
+    database: Database, settings: Settings, phone: FakePhone
+) -> None:
+    (line,) = await add_lines(database, 1)
+    lost = answered(line.target, 30_000.0, interrupted=True, our_failure=True, errors=("media engine lost",))
+    phone.records = {line.target: lost}
+    await order(database, line)
+    dispatcher = Dispatcher(database, phone, settings)
+    await dispatcher.place_due()
+    await dispatcher.idle()
+    (attempt,) = await attempts(database)
+    assert (attempt.state, attempt.verdict_code, attempt.error) == (
+        "interrupted",
+        "interrupted",
+        "media engine lost",
+    )
+    assert await dispatcher.recover() == 0
+    assert phone.byes == []
 
 
 async def test_exemption_of_the_day_reaches_the_verdict(

@@ -1,0 +1,169 @@
+"""The pages in a real browser: from the list to the sound, within the content security policy and the house."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+from sqlalchemy import text
+
+from app.database import Database, upgrade
+from app.logs import configure
+from app.settings import Settings
+from tests.peers import program
+from tests.web.seed import fill
+
+pytestmark = pytest.mark.peer("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A data folder whose lines were all called once."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("browser") / "data", phone_process=False)
+    configure(settings)
+    upgrade(settings)
+
+    async def run() -> None:
+        async with Database(settings.url) as database:
+            await fill(database, settings)
+
+    asyncio.run(run())
+    return settings
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings) -> Iterator[str]:
+    """The service as a process; gives its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        env=os.environ | settings.environment(),
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline().decode()
+        found = line.split()[-1].rstrip("/")
+        _wait_for(f"{found}/healthz")
+        yield found
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(address)
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program("chromium"), headless=True, args=FLAGS
+        )
+        opened = await browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        yield opened
+        await browser.close()
+
+
+class Watch:
+    """What the browser asked for and complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", self._request)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
+    watch = Watch(page)
+    await page.goto(f"{address}/checks")
+    await page.get_by_role("row", name="城关镇").get_by_role("link").click()
+    await page.wait_for_url("**/checks/3")
+    assert await page.locator("h1").inner_text() == "云溪县城关镇值班电话 0000-5550103"
+    player = page.locator("audio")
+    await page.wait_for_function("document.querySelector('audio').readyState >= 1")
+    duration = await player.evaluate("element => element.duration")
+    assert duration == pytest.approx(28.6, abs=0.05)
+    await page.locator("a[data-seek]").first.click()
+    await page.wait_for_function("document.querySelector('audio').currentTime > 24.05", timeout=15_000)
+    await player.evaluate("element => element.pause()")
+    assert await page.locator("svg rect.ring").count() == 5
+    assert watch.complaints == []
+    assert {urlsplit(url).netloc for url in watch.requests} == {urlsplit(address).netloc}
+
+
+async def test_the_picture_and_pages_fit_an_office_screen(page: Page, address: str) -> None:
+    watch = Watch(page)
+    for path in ("/checks", "/checks/1", "/checks/5", "/checks/8", "/nowhere"):
+        await page.goto(address + path)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 1366, path
+    assert [text for text in watch.complaints if "404" not in text] == []
+
+
+async def test_filter_by_keyboard(page: Page, address: str) -> None:
+    await page.goto(f"{address}/checks")
+    await page.get_by_label("结论").select_option(label="设置彩铃")
+    await page.get_by_label("结论").press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**verdict=crbt*")
+    assert await page.locator("tbody tr").count() == 1
+
+
+async def test_the_list_keeps_up_with_calls_under_way(page: Page, address: str, settings: Settings) -> None:
+    database = Database(settings.url)
+    live = "UPDATE attempts SET state = :state, verdict_code = :code, outcome = :outcome WHERE id = 2"
+    async with database.unit_of_work() as session:
+        await session.execute(text(live), {"state": "ringing", "code": None, "outcome": None})
+    watch = Watch(page)
+    await page.goto(f"{address}/checks")
+    await page.get_by_text("正在拨测 1 路").wait_for()
+    async with database.unit_of_work() as session:
+        await session.execute(text(live), {"state": "finished", "code": "borderline", "outcome": "answered"})
+    await page.get_by_text("当前没有正在进行的拨测").wait_for(timeout=20_000)
+    await database.close()
+    assert watch.complaints == []
+
+
+async def test_it_prints_on_paper(page: Page, address: str, tmp_path: Path) -> None:
+    await page.goto(f"{address}/checks/3")
+    await page.emulate_media(media="print")
+    assert not await page.locator("audio").is_visible()
+    assert not await page.locator("nav").first.is_visible()
+    paper = await page.pdf(path=tmp_path / "check.pdf", prefer_css_page_size=True)
+    assert paper.startswith(b"%PDF")

@@ -1,0 +1,105 @@
+"""The fictional county and its table."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from app.checks import service
+from app.checks.dispatcher import Dispatcher
+from app.checks.rules import CODES
+from app.commands.demo import demo_settings
+from app.commands.serve import address_of, listen
+from app.database import Database
+from app.demo import UNITS, ForeignUnitsError, fill, mismatches, place_all, result_table, results
+from app.directory import repository as directory
+from app.directory import service as entries
+from app.settings import Settings
+from sip.simulator import BEHAVIOURS
+from tests.web.fake import FakePhone, diverted
+
+
+def test_the_county_is_a_county_of_simulated_lines() -> None:
+    assert len(UNITS) >= 24
+    assert len({unit.code for unit in UNITS}) == len({unit.number for unit in UNITS}) == len(UNITS)
+    for unit in UNITS:
+        assert unit.extension in BEHAVIOURS
+        assert unit.expected
+        assert set(unit.expected) <= CODES.keys()
+        assert unit.number.startswith("0000-")
+
+
+def test_the_county_covers_every_kind_of_outcome() -> None:
+    outcomes = {BEHAVIOURS[unit.extension].expect.outcome for unit in UNITS}
+    assert outcomes == {behaviour.expect.outcome for behaviour in BEHAVIOURS.values()}
+
+
+async def test_a_second_start_keeps_what_is_there(database: Database) -> None:
+    async with database.unit_of_work() as session:
+        assert await fill(session) == len(UNITS)
+    async with database.unit_of_work() as session:
+        assert await fill(session) == 0
+        assert await directory.count_units(session) == len(UNITS)
+
+
+async def test_no_line_of_a_real_directory_is_called_for_a_demo(database: Database) -> None:
+    async with database.unit_of_work() as session:
+        unit = await entries.add_unit(session, "real", "某县应急管理局")
+        await entries.add_line(session, unit, "0915-6320000")
+    with pytest.raises(ForeignUnitsError, match="DUTYRING_DATA_DIR"):
+        async with database.unit_of_work() as session:
+            await fill(session)
+
+
+async def test_a_round_and_its_table(database: Database, settings: Settings, tmp_path: Path) -> None:
+    async with database.unit_of_work() as session:
+        await fill(session)
+        check_ids = await place_all(session)
+    async with database.reading() as session:
+        before = await results(session, check_ids)
+    assert not any(result.done for result in before)
+    assert len(mismatches(before)) == len(UNITS)
+
+    phone = FakePhone(settings.recordings_dir, records={"181": diverted("181")})
+    dispatcher = Dispatcher(database, phone, settings)
+    while await dispatcher.place_due():
+        await dispatcher.idle()
+    async with database.reading() as session:
+        found = await results(session, check_ids)
+    assert all(result.done for result in found)
+    right = {result.unit.extension for result in found if result.as_expected}
+    # Every line was answered in 6 s here, but for 181: only those that are to be `within` are right.
+    assert right == {unit.extension for unit in UNITS if "within" in unit.expected} | {"181"}
+    output = io.StringIO()
+    Console(file=output, width=80).print(result_table(found))
+    text = output.getvalue()
+    assert all(unit.name.removeprefix("云溪县") in text for unit in UNITS)
+    assert "呼叫转移" in text
+    assert "…" not in text
+
+
+async def test_each_round_adds_its_own_checks(database: Database) -> None:
+    async with database.unit_of_work() as session:
+        await fill(session)
+        first = await place_all(session)
+        second = await place_all(session)
+    assert len(first) == len(second) == len(UNITS)
+    assert not set(first) & set(second)
+
+
+def test_the_demo_dials_through_the_simulator_alone(settings: Settings) -> None:
+    given = demo_settings(settings, "127.0.0.1", 5099)
+    assert given.trunks["demo"].host == "127.0.0.1"
+    assert given.default_trunk == "demo"
+    assert given.max_ring_s >= service.rules_of(given).least_ring_s
+
+
+def test_a_taken_port_is_told(settings: Settings) -> None:
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        assert address_of(first) == f"http://127.0.0.1:{port}"
+        with pytest.raises(OSError, match="in use"):
+            listen("127.0.0.1", port)
