@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import deque
 from typing import Final
 
 from sip.media.analysis import Analyst, load_bank
@@ -35,6 +36,8 @@ from sip.record import DtmfDigit
 _TICK_S: Final = COLUMN_MS / 1000
 _LONGEST_CATCH_UP_S: Final = 0.2
 """After a longer stall the missed slots are given up instead of being sent in one burst."""
+_COMMAND_S: Final = 0.002
+"""What a command may cost: none is begun closer to a tick than this."""
 _HARVEST_TICKS: Final = 25
 _HARVEST_DELAY_S: Final = 0.3
 """How late a packet may be to still get into the capture."""
@@ -64,6 +67,7 @@ class Engine:
         self._sounds: dict[bytes, Sound] = {}
         self._closing: dict[int, MediaReport] = {}
         self._epoll = select.epoll()
+        self._commands: deque[Message] = deque()
         self._ticks = 0
         self._pace = Pace()
         self._blocks_dropped = 0
@@ -89,19 +93,24 @@ class Engine:
         self._leave()
 
     def _wait(self, deadline: float) -> None:
-        """Serve parent and writer until the deadline. `select` has microseconds where `epoll` has milliseconds."""
+        """Serve parent and writer until the deadline. `select` has microseconds where `epoll` has milliseconds.
+
+        Commands that would run into the tick wait for the next gap: a hundred calls that end together must not
+        make the packets of others late.
+        """
         channels = [c for c in (self._parent, self._writer) if c is not None]
         pending = [channel for channel in channels if channel.pending]
-        timeout = max(0.0, deadline - time.monotonic())
+        timeout = 0.0 if self._commands else max(0.0, deadline - time.monotonic())
         readable, writable, _ = select.select(channels, pending, [], timeout)
         for channel in writable:
             channel.flush()
         if self._writer in readable:
             self._hear_writer()
         if self._parent in readable:
-            for message in self._parent.receive():
-                self._obey(message)
-            self._parent.flush()
+            self._commands.extend(self._parent.receive())
+        while self._commands and time.monotonic() < deadline - _COMMAND_S:
+            self._obey(self._commands.popleft())
+        self._parent.flush()
 
     def _tick(self, slot: float) -> None:
         self._ticks += 1
@@ -115,6 +124,9 @@ class Engine:
                     self._harvest(call, slot)
                 except Exception:
                     _failed(call)
+        if self._commands:
+            # However full the ticks are, commands are heard.
+            self._obey(self._commands.popleft())
         self._parent.flush()
         if self._writer is not None:
             self._writer.flush()
@@ -144,6 +156,16 @@ class Engine:
                         self._take(call, offset, now)
                 except Exception:
                     _failed(call)
+
+    def _drain(self, call: Call) -> None:
+        """Take what has arrived for one call."""
+        offset, now = wall_offset(), time.monotonic()
+        waiting = select.poll()
+        waiting.register(call.socket, select.POLLIN)
+        for _ in range(_ROUNDS):
+            if not waiting.poll(0):
+                return
+            self._take(call, offset, now)
 
     def _take(self, call: Call, offset: float, now: float) -> None:
         unheard = call.receiver.first_packet_ms is None
@@ -251,7 +273,7 @@ class Engine:
 
     def _close(self, call: Call, end_ms: float) -> None:
         """End a call; the report waits until the writer has closed the capture."""
-        self._receive()
+        self._drain(call)
         end_ms = max(0.0, min(end_ms, call.since_start_ms(time.monotonic()) + _LATEST_END_MS))
         self._tell_digits(call, call.expire(float("inf")))
         if call.analyse and self._analyst is not None and call.t0 is not None:
