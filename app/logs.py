@@ -38,8 +38,9 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, *last])
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
-    for talkative in ("apscheduler", "alembic"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # A tick that is skipped because the one before still runs is no news.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

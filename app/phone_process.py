@@ -24,7 +24,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 
-from app.checks import service
+from app.checks import repository, service
 from app.checks.dispatcher import Dispatcher
 from app.checks.ports import CallPlacer
 from app.database import Database, upgrade
@@ -85,6 +85,10 @@ def make_clock(database: Database, settings: Settings) -> AsyncIOScheduler:
     """The clock: releases due checks of plans. Jobs live in memory, the plan lives in our tables."""
 
     async def release() -> None:
+        async with database.reading() as session:
+            # Most ticks have nothing to do, and the write lock belongs to the calls.
+            if not await repository.planned_until(session, datetime.now(UTC)):
+                return
         async with database.unit_of_work() as session:
             released, missed = await service.release_due(session, datetime.now(UTC), settings.misfire_grace_s)
         if missed:

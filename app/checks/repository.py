@@ -111,6 +111,17 @@ async def release(session: AsyncSession, now: datetime, not_before: datetime) ->
     return released, missed
 
 
+async def planned_until(session: AsyncSession, now: datetime) -> bool:
+    """Whether a planned check of a running plan has come due."""
+    query = (
+        select(SpotCheck.id)
+        .join(SpotCheck.plan)
+        .where(SpotCheck.state == "planned", SpotCheck.due_at <= now, Plan.running)
+        .limit(1)
+    )
+    return await session.scalar(query) is not None
+
+
 async def claimed(session: AsyncSession, check_id: int) -> SpotCheck:
     """The check that was just taken, with its line."""
     return (
