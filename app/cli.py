@@ -97,8 +97,10 @@ def simulate(
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="address of the pages")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="PORT", help="port of the pages")] = 8000,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="address of the pages [127.0.0.1]")
+    ] = None,
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="port of the pages [8000]")] = None,
 ) -> None:
     """Run the service: pages, phone and clock."""
     from app.commands.serve import serve as run

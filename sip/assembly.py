@@ -58,7 +58,7 @@ def assemble(
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
-        forwarding=detect_forwarding(identity.target, log.signs),
+        forwarding=detect_forwarding(identity.target, log.signs, crbt_ms=_crbt_ms(facts)),
         timeline=tuple(sorted(log.timeline, key=lambda entry: entry.t_ms)),
         media=_statistics(report, codec),
         dtmf=report.dtmf,
@@ -93,6 +93,13 @@ def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ende
     if log.crossed or facts.answered_ms is None:
         return "unknown"
     return answered_by(heard, facts.answered_ms, ended_ms, report.statistics.received)
+
+
+def _crbt_ms(facts: RingFacts) -> float | None:
+    if facts.early_media.kind != "crbt":
+        return None
+    tunes = (s.start_ms for s in facts.early_media.segments if s.kind in ("music", "speech"))
+    return next(tunes, facts.ring_started_ms)
 
 
 def _statistics(report: MediaReport, codec: str | None) -> MediaStatistics:

@@ -176,6 +176,9 @@ def _forwarding(facts: Facts) -> Iterator[Finding]:
     """Definitive and near-proof evidence is proposed; anything less asks for a human ear."""
     if facts.forwarding_grade == "none":
         return
+    if facts.signs and all(sign.kind == "crbt" for sign in facts.signs):
+        # 彩铃 alone is a finding of its own.
+        return
     best = _best_sign(facts)
     proven = stronger(facts.forwarding_grade, "near_proof")
     detail = best.detail or best.kind if best else "转移迹象"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sip.progress import AudioFileError, analyse_file
 
-CHANNELS = ("left", "right", "mix")
+CHANNELS: dict[str, Literal["left", "right", "mix"]] = {"left": "left", "right": "right", "mix": "mix"}
 
 
 def run(file: Path, channel: str, alaw: bool, as_json: bool) -> int:
@@ -20,7 +20,7 @@ def run(file: Path, channel: str, alaw: bool, as_json: bool) -> int:
     if channel not in CHANNELS:
         raise typer.BadParameter(f"{channel!r} is not one of {', '.join(CHANNELS)}", param_hint="'--channel'")
     try:
-        result = analyse_file(file, channel=channel, alaw=alaw)
+        result = analyse_file(file, channel=CHANNELS[channel], alaw=alaw)
     except AudioFileError as error:
         raise typer.BadParameter(
             f"{error}; it takes a WAV, FLAC or (--alaw) raw A-law file", param_hint="'FILE'"

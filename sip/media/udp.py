@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
+from sip.kernel_time import SO_TIMESTAMPNS, enable_timestamps, paired_clocks
 from sip.media.model import Address
 
-_SO_TIMESTAMPNS: Final = 35
 _SO_RXQ_OVFL: Final = 40
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
@@ -62,7 +61,7 @@ def _candidates(port_range: tuple[int, int] | None) -> Iterator[int]:
 
 def _prepare(sock: socket.socket) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    enable_timestamps(sock)
     sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -73,7 +72,7 @@ def _prepare(sock: socket.socket) -> socket.socket:
 
 def wall_offset() -> float:
     """Return what to add to a time of day to make it monotonic, as of now."""
-    return (time.monotonic_ns() - time.time_ns()) / 1e9
+    return -paired_clocks()[1] / 1e9
 
 
 def read(sock: socket.socket, offset: float, now: float) -> Datagram | None:
@@ -87,7 +86,7 @@ def read(sock: socket.socket, offset: float, now: float) -> Datagram | None:
         return None
     at, drops = 0.0, 0
     for _, kind, value in ancillary:
-        if kind == _SO_TIMESTAMPNS:
+        if kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack(value)
             at = seconds + nanoseconds / 1e9 + offset
         elif kind == _SO_RXQ_OVFL:

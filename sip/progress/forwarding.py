@@ -81,7 +81,9 @@ def user_of(value: str) -> str | None:
     return unquote(user["user"] if user["user"] is not None else user["number"]) or None
 
 
-def detect_forwarding(dialled: str, signs: Iterable[RoutingSign]) -> Forwarding:
+def detect_forwarding(
+    dialled: str, signs: Iterable[RoutingSign], *, crbt_ms: float | None = None
+) -> Forwarding:
     """Gather the evidence of forwarding in the responses to one call, `dialled` being the target's user or
     URI."""
     wanted = normalise_user(user_of(dialled) or dialled)
@@ -93,6 +95,9 @@ def detect_forwarding(dialled: str, signs: Iterable[RoutingSign]) -> Forwarding:
             if key not in seen:
                 seen.add(key)
                 findings.append(finding)
+    if crbt_ms is not None:
+        evidence = Evidence("crbt", "weak", crbt_ms, "music or speech instead of ringback (彩铃)")
+        findings.append(_Finding(evidence, None, "unknown"))
     if not findings:
         return Forwarding()
     return _summary(findings)
@@ -100,10 +105,12 @@ def detect_forwarding(dialled: str, signs: Iterable[RoutingSign]) -> Forwarding:
 
 def _summary(findings: Sequence[_Finding]) -> Forwarding:
     grade = max((f.evidence.grade for f in findings), key=GRADES.index)
+    if GRADES.index(grade) < GRADES.index("strong"):
+        return Forwarding(grade=grade, evidence=tuple(f.evidence for f in findings))
     target = next((f.target for f in findings if f.target is not None), None)
     condition: Condition = next((f.condition for f in findings if f.condition != "unknown"), "unknown")
     return Forwarding(
-        detected=GRADES.index(grade) >= GRADES.index("strong"),
+        detected=True,
         grade=grade,
         target=target,
         target_class=classify_target(target),
@@ -163,8 +170,9 @@ def _histories(wanted: str, sign: RoutingSign) -> list[_Finding]:
 
 
 def _diversions(wanted: str, sign: RoutingSign) -> list[_Finding]:
-    entries = sign.diversion
+    entries = [entry for entry in sign.diversion if user_of(entry)]
     if not entries:
+        # A header that names nobody proves nothing.
         return []
     reason = _DIVERSION_REASON.search(entries[0])
     condition: Condition = DIVERSION_REASONS.get(reason[1].lower(), "unknown") if reason else "unknown"

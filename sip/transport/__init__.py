@@ -1,8 +1,9 @@
 """Sockets for SIP, with kernel receive timestamps, and the asyncio shell that runs a core endpoint on one."""
 
+from sip.kernel_time import ArrivalClock, ClockSource, enable_timestamps, stamp_of
+
 from .agent import CallHandler, SipAgent
 from .errors import BindError, ResolutionError, SipTransportError
-from .kernel_time import ArrivalClock, ClockSource, enable_timestamps, stamp_of
 from .udp import UdpTransport
 
 __all__ = [

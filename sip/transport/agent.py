@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from sip.core import Address, Datagram, Endpoint, Event, IncomingInvite, Invite, OutgoingCall
+from sip.kernel_time import ClockSource
 
-from .kernel_time import ClockSource
 from .udp import UdpTransport
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 
 from sip.core import Address
+from sip.kernel_time import ANCILLARY_SPACE, ArrivalClock, ClockSource, enable_timestamps, stamp_of
 
 from .errors import BindError
-from .kernel_time import ANCILLARY_SPACE, ArrivalClock, ClockSource, enable_timestamps, stamp_of
 
 IP_RECVERR = 11
 """Linux <linux/in.h>."""

@@ -72,6 +72,17 @@ def test_diversion_names_its_condition() -> None:
     assert (found.grade, found.condition, found.target) == ("definitive", "no_answer", None)
 
 
+@pytest.mark.parametrize("value", ["\x01", "unknown", "<sip:host.example>;reason=unconditional", ""])
+def test_diversion_that_names_nobody_proves_nothing(value: str) -> None:
+    assert not detect_forwarding(DIALLED, [sign(200, diversion=(value,))]).evidence
+
+
+def test_color_ring_alone_is_weak() -> None:
+    found = detect_forwarding(DIALLED, [sign(200)], crbt_ms=210.0)
+    assert (found.detected, found.grade, found.target_class) == (False, "weak", None)
+    assert [(e.kind, e.t_ms) for e in found.evidence] == [("crbt", 210.0)]
+
+
 def test_the_same_sign_twice_is_one_piece_of_evidence() -> None:
     value = ("<sip:13900001111@b>;reason=unconditional",)
     found = detect_forwarding(DIALLED, [sign(180, diversion=value), sign(200, diversion=value)])
