@@ -1,0 +1,39 @@
+"""Writes the reference pages that are made from the code: `make docs`.
+
+Tests hold that the stored pages are what the code gives; this brings them up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sip.core import state_machines_page
+from sip.simulator import lines_page
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "simulated-lines.md": lines_page,
+    "state-machines.md": state_machines_page,
+}
+
+
+def write(folder: Path = REFERENCE) -> list[str]:
+    """Write every page into `folder`; return the names of those that changed."""
+    changed = []
+    for name, page in PAGES.items():
+        path, text = folder / name, page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed
+
+
+def main() -> None:
+    """Write the pages and say what changed."""
+    changed = write()
+    print("\n".join(f"wrote docs/reference/{name}" for name in changed) or "all pages are up to date")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
