@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sip.progress.heard import Heard, clipped
+from sip.progress.heard import Heard, after_answer
 from sip.record import AnsweredBy, Segment
 
 _FAX_WITHIN_MS = 10_000.0
@@ -11,6 +11,7 @@ _MENU_MS = 8_000.0
 """A person stops for the other's answer; a mailbox or a menu talks on."""
 _SHORTEST_SPEECH_MS = 200.0
 _NOTHING_MS = 5_000.0
+"""So much of their silence is a finding."""
 _CRACKLE_MS = 1_000.0
 
 
@@ -19,22 +20,30 @@ def answered_by(
 ) -> AnsweredBy:
     """Tell human, machine, fax and silence apart by sound alone; `packets_received` counts theirs.
 
+    `silence` takes 5 s after the answer in which their packets came and held nothing.
+
     Weak evidence: a person who reads out a long text sounds like a machine, a short recorded greeting without a
     beep like a person. Speech recognition may correct it; no verdict may rest on it alone.
     """
     if answered_ms is None:
         return "unknown"
-    segments = clipped(heard.segments, answered_ms, ended_ms)
+    segments = after_answer(heard, answered_ms, ended_ms)
     if any(_is_fax(segment, answered_ms) for segment in segments):
         return "fax"
     speech = [s for s in segments if s.kind in ("speech", "announcement")]
     if speech and _length(speech) >= _SHORTEST_SPEECH_MS:
         return "machine" if _machine_like(speech, segments) else "human"
+    return "silence" if packets_received > 0 and _nothing_made(segments, answered_ms) else "unknown"
+
+
+def _nothing_made(segments: tuple[Segment, ...], answered_ms: float) -> bool:
+    """Tell whether they sent long enough and it held nothing: what did not arrive may be a fault of ours."""
+    silence_ms = _length([s for s in segments if s.kind == "silence"])
     noise_ms = _length([s for s in segments if s.kind == "noise"])
-    nothing = all(s.kind in ("silence", "noise") for s in segments) and noise_ms < _CRACKLE_MS
-    if nothing and packets_received > 0 and ended_ms - answered_ms - noise_ms >= _NOTHING_MS:
-        return "silence"
-    return "unknown"
+    # The burst that the answer cut short is the network's.
+    theirs = (s for s in segments if not (s.kind == "ringback" and s.start_ms == answered_ms))
+    quiet = all(s.kind in ("silence", "noise") for s in theirs) and noise_ms < _CRACKLE_MS
+    return quiet and silence_ms >= _NOTHING_MS
 
 
 def _is_fax(segment: Segment, answered_ms: float) -> bool:

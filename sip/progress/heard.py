@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sip.record import Burst, Segment, SegmentKind
 
+_TOUCHING_MS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class RecognisedTone:
@@ -29,6 +31,8 @@ class Heard:
     recognised: tuple[RecognisedTone, ...] = ()
     first_ms: float | None = None
     """Start of the first column that held sound of a packet; None: no packet came at all."""
+    present: tuple[tuple[float, float], ...] = ()
+    """The stretches (start_ms, end_ms) in which packets came; a loss of up to 0.4 s does not part them."""
 
 
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:
@@ -38,3 +42,39 @@ def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tupl
         for s in segments
         if min(s.end_ms, to_ms) > max(s.start_ms, from_ms)
     )
+
+
+def after_answer(heard: Heard, answered_ms: float, ended_ms: float) -> tuple[Segment, ...]:
+    """Return the segments between the answer and the end.
+
+    A ringback segment reaches over the pause after its last burst. Where the answer fell into it, the rest of
+    the burst stays ringback and the rest of the pause is silence, as far as packets came: nothing received is
+    no silence of theirs.
+    """
+    last_ms = max((b.end_ms for b in heard.bursts if b.start_ms < answered_ms), default=answered_ms)
+    segments: list[Segment] = []
+    for segment in clipped(heard.segments, answered_ms, ended_ms):
+        if segment.kind == "ringback" and segment.start_ms == answered_ms:
+            segments += clipped((segment,), answered_ms, last_ms)
+            segments += _silent(heard, max(last_ms, answered_ms), segment)
+        else:
+            segments.append(segment)
+    return _whole_silences(segments)
+
+
+def _silent(heard: Heard, from_ms: float, pause: Segment) -> tuple[Segment, ...]:
+    came = tuple(Segment("silence", start, end, pause.confidence) for start, end in heard.present)
+    return clipped(came, from_ms, pause.end_ms)
+
+
+def _whole_silences(segments: list[Segment]) -> tuple[Segment, ...]:
+    """Join the silence of a pause to the silence that follows it at once."""
+    whole: list[Segment] = []
+    for segment in segments:
+        last = whole[-1] if whole else segment
+        if segment.kind == last.kind == "silence" and 0.0 <= segment.start_ms - last.end_ms < _TOUCHING_MS:
+            confidence = min(last.confidence, segment.confidence)
+            whole[-1] = Segment("silence", last.start_ms, segment.end_ms, confidence)
+        else:
+            whole.append(segment)
+    return tuple(whole)

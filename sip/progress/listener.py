@@ -89,6 +89,7 @@ class LineListener:
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
+            present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
         )
         return self._last
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sip.progress.answer import Answer, find_answer, ring_start
 from sip.progress.facts import Limits, RingFacts, Signals
 from sip.progress.features import COLUMN_MS
-from sip.progress.heard import Heard, clipped
+from sip.progress.heard import Heard, after_answer, clipped
 from sip.record import (
     AfterAnswer,
     EarlyMedia,
@@ -31,6 +31,8 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
     until_ms = signals.ended_ms if answer.answered_ms is None else answer.answered_ms
     early = _early_media(signals, heard, answer, until_ms)
     took_ms, least_ms = _ring_to_answer(started_ms, answer)
+    answered_ms = answer.answered_ms
+    after = () if answered_ms is None else after_answer(heard, answered_ms, signals.ended_ms)
     return RingFacts(
         ring_started_ms=started_ms,
         post_dial_delay_ms=started_ms,
@@ -43,7 +45,7 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
         three_ring=three_ring(took_ms, limits),
         near_limit=_near_limit(least_ms, took_ms, limits),
         early_media=early,
-        after_answer=AfterAnswer(_after(heard, answer, signals.ended_ms)),
+        after_answer=AfterAnswer(after),
     )
 
 
@@ -100,23 +102,6 @@ def _early_media(signals: Signals, heard: Heard, answer: Answer, until_ms: float
             for s in segments
         )
     return EarlyMedia(kind, segments)
-
-
-def _after(heard: Heard, answer: Answer, ended_ms: float) -> tuple[Segment, ...]:
-    """Return what was heard after the answer; ringback that ended with it has no pause that reaches beyond."""
-    answered_ms = answer.answered_ms
-    if answered_ms is None:
-        return ()
-    last_ms = max((b.end_ms for b in heard.bursts if b.start_ms < answered_ms), default=answered_ms)
-    segments: list[Segment] = []
-    for segment in clipped(heard.segments, answered_ms, ended_ms):
-        if segment.kind == "ringback" and segment.start_ms == answered_ms:
-            segments += clipped((segment,), answered_ms, last_ms)
-            pause = Segment("silence", segment.start_ms, segment.end_ms, segment.confidence)
-            segments += clipped((pause,), max(last_ms, answered_ms), segment.end_ms)
-        else:
-            segments.append(segment)
-    return tuple(segments)
 
 
 def _ring_to_answer(started_ms: float | None, answer: Answer) -> tuple[float | None, float | None]:

@@ -319,3 +319,54 @@ def test_who_answered(parts: tuple[np.ndarray, ...], expected: str) -> None:
 def test_without_a_packet_nobody_is_silent() -> None:
     assert answered_by(Heard(until_ms=20_000.0), 1_000.0, 20_000.0, 0) == "unknown"
     assert answered_by(Heard(until_ms=20_000.0), None, 20_000.0, 0) == "unknown"
+
+
+def heard_with_gaps(sound: np.ndarray, *came_s: tuple[float, float]) -> Heard:
+    """Return what is heard when packets come only in these stretches."""
+    came = np.zeros(len(sound) // 160, np.bool_)
+    for start_s, end_s in came_s:
+        came[round(start_s * 50) : round(end_s * 50)] = True
+    return listen(through("alaw", sound), came=came)
+
+
+@pytest.mark.parametrize("answered_ms", [400.0, 2_000.0, 5_900.0, 6_300.0])
+def test_an_answerer_who_is_silent_after_audible_ringback_is_silence(answered_ms: float) -> None:
+    last_ring = rings(6.0) if answered_ms > 5_000.0 else rings(1.0)
+    heard = line(last_ring[: round(answered_ms * 8)], silence(8.8))
+    assert answered_by(heard, answered_ms, heard.until_ms, 400) == "silence"
+
+
+def test_the_pause_of_ringback_and_their_silence_are_one_segment() -> None:
+    heard = line(rings(2.0), silence(8.8))
+    after = ring_facts(Signals(0.0, 2_000.0, heard.until_ms), heard).after_answer.segments
+    assert [(s.kind, s.start_ms, s.end_ms) for s in after] == [("silence", 2_000.0, heard.until_ms)]
+
+
+@pytest.mark.parametrize(
+    ("early", "came_s"),
+    [
+        (silence(2.0), [(0.0, 1.0)]),
+        (rings(2.0), [(0.0, 2.0)]),
+        (rings(2.0), [(0.0, 2.0), (4.0, 8.5)]),
+    ],
+    ids=["early silence", "ringback", "4.5 s of silence"],
+)
+def test_what_did_not_arrive_is_no_silence(early: np.ndarray, came_s: list[tuple[float, float]]) -> None:
+    heard = heard_with_gaps(np.concatenate((early, silence(12.0))), *came_s)
+    assert answered_by(heard, 2_000.0, heard.until_ms, 100) == "unknown"
+
+
+def test_the_pause_of_ringback_is_silence_only_where_packets_came() -> None:
+    heard = heard_with_gaps(np.concatenate((rings(2.0), silence(12.0))), (0.0, 3.0), (4.0, 11.0))
+    after = ring_facts(Signals(0.0, 2_000.0, heard.until_ms), heard).after_answer.segments
+    assert [(s.kind, s.start_ms, s.end_ms) for s in after] == [
+        ("silence", 2_000.0, 3_000.0),
+        ("silence", 4_000.0, 11_000.0),
+    ]
+    assert heard.present == ((0.0, 3_000.0), (4_000.0, 11_000.0))
+    assert answered_by(heard, 2_000.0, heard.until_ms, 400) == "silence"
+
+
+def test_ringing_on_after_a_silent_answer_is_not_silence() -> None:
+    heard = line(rings(2.0), silence(6.0), rings(7.0), start_ms=0.0)
+    assert answered_by(heard, 2_000.0, heard.until_ms, 700) == "unknown"
