@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sip.progress.facts import AnswerState, Signals
 from sip.progress.heard import Heard
+from sip.progress.outcome import TONE_OUTCOMES
 from sip.record import AnswerSource, Burst, Segment
 
 _WHOLE_BURST_MS = 400.0
@@ -25,7 +26,6 @@ _SHORTEST_NOISE_MS = 300.0
 _FAILURE_WITHIN_MS = 5_000.0
 _DOUBT_MS = 1_200.0
 """So long after a 200 without any ringing before it, in-band ringback may still be about to begin."""
-_FAILURE_TONES = frozenset({"busy", "congestion", "unobtainable", "howler", "dial_tone"})
 _MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ced", "fax_cng"})
 _MUSIC_MS = 800.0
 """Shorter music is no 彩铃."""
@@ -119,7 +119,7 @@ def _in_band_answer(ringing: list[Burst], heard: Heard) -> Answer:
         (
             tone.start_ms
             for tone in heard.recognised
-            if tone.kind in _FAILURE_TONES and tone.start_ms > started_ms
+            if tone.kind in TONE_OUTCOMES and tone.start_ms > started_ms
         ),
         default=float("inf"),
     )
@@ -150,11 +150,12 @@ def _mistaken(sound: Segment, bursts: Iterable[Burst]) -> bool:
 
 
 def _only_failure(signals: Signals, heard: Heard, connected_ms: float) -> bool:
-    """A 200 out of nothing with a failure tone as the first sound is a gateway passing on the exchange's no."""
+    """A 200 out of nothing with a failure tone as the first sound is a gateway passing on the exchange's no.
+
+    Only a tone that says an outcome does that: dial tone and howler take no answer away.
+    """
     tones = [
-        t.start_ms
-        for t in heard.recognised
-        if t.kind in _FAILURE_TONES and t.start_ms >= connected_ms - 100.0
+        t.start_ms for t in heard.recognised if t.kind in TONE_OUTCOMES and t.start_ms >= connected_ms - 100.0
     ]
     if not tones or min(tones) - connected_ms > _FAILURE_WITHIN_MS:
         return False

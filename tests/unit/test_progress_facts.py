@@ -224,6 +224,29 @@ def test_ringing_that_ends_in_busy_tone_behind_a_gateway_was_not_answered() -> N
     assert heard.recognised[0].at_ms == pytest.approx(11_500.0, abs=120.0)
 
 
+@pytest.mark.parametrize("tone", [sine(8.0), sine(8.0, 950.0)], ids=["dial_tone", "howler"])
+@pytest.mark.parametrize("lead_s", [0.1, 2.0])
+def test_a_tone_that_says_no_outcome_takes_no_answer_away(tone: np.ndarray, lead_s: float) -> None:
+    heard = line(silence(lead_s), tone)
+    signals = Signals(None, 20.0, heard.until_ms)
+    facts = ring_facts(signals, heard)
+    assert (facts.answered_ms, facts.answer_source) == (20.0, "signalling")
+    assert answer_state(signals, heard).state == "answered"
+    assert answered_by(heard, 20.0, heard.until_ms, 400) == "unknown"
+
+
+def test_dial_tone_before_a_failure_tone_does_not_hide_it() -> None:
+    heard = line(silence(0.2), sine(2.5), cadence(BUSY, 5.0)[0])
+    assert ring_facts(Signals(None, 20.0, heard.until_ms), heard).answered_ms is None
+
+
+def test_a_voice_after_dial_tone_behind_a_ringing_gateway_is_the_answer() -> None:
+    heard = line(rings(7.0), sine(3.0), silence(1.0), voice(4.0))
+    facts = ring_facts(Signals(None, 0.0, heard.until_ms), heard)
+    assert facts.answer_source == "in_band"
+    assert facts.answered_ms == pytest.approx(11_000.0, abs=80.0)
+
+
 def test_what_the_outcome_denies_is_no_answer() -> None:
     facts = ring_facts(Signals(0.0, 3_000.0, 4_000.0, outcome_answered=False), NOTHING)
     assert facts.answered_ms is None
