@@ -80,7 +80,8 @@ def judge(facts: Facts, rules: Rules, exemptions: Exemptions) -> Verdict:
     findings = tuple(_findings(facts, rules, exemptions, exempted))
     code = _headline(findings)
     if code is None:
-        code = _timely(facts, rules)
+        # Only an answer can be timely; what else nothing speaks against has to be looked at.
+        code = _timely(facts, rules) if facts.outcome == "answered" else "line_check"
     return _verdict(code, findings, rules, tuple(exempted))
 
 
@@ -142,7 +143,7 @@ def _redirected(facts: Facts, exemptions: Exemptions) -> Iterator[Finding]:
     answer = f"被叫返回 {facts.sip_status or '3xx'} 改号应答"
     if exemptions.forwarding:
         yield Finding("line_check", (), "none", facts.ended_ms, answer + "，本线路准予转移，未跟随拨打")
-    elif facts.forwarding_grade == "none":
+    elif not any(_forwarding(facts)):
         yield Finding(
             "forwarding_review", (NO_FORWARDING,), "weak", facts.ended_ms, answer + "，未见转移目标"
         )

@@ -167,6 +167,19 @@ def test_exempted_redirect_is_not_called_an_answer() -> None:
     assert (verdict.code, verdict.lawful) == ("line_check", None)
 
 
+def test_a_redirect_with_an_exempted_colour_ring_is_looked_at_not_lawful() -> None:
+    facts = failed(
+        "redirected",
+        sip_status=302,
+        early_media="crbt",
+        forwarding_grade="weak",
+        signs=(Sign("crbt", "weak", 300.0, "music"),),
+    )
+    verdict = judge(facts, RULES, Exemptions(crbt="号码迁移期间"))
+    assert (verdict.code, verdict.lawful, verdict.needs_review) == ("forwarding_review", None, True)
+    assert verdict.exempted == ("号码迁移期间",)
+
+
 def test_our_side_is_never_a_finding() -> None:
     for verdict in (judge_interrupted(RULES, "stopped"), judge_failed(RULES, "no route")):
         assert verdict.lawful is None
@@ -214,11 +227,21 @@ milliseconds = st.none() | st.floats(0, 100_000)
         ring_to_answer_min_ms=milliseconds,
         early_media=st.sampled_from(["none", "ringback", "crbt", "announcement"]),
         forwarding_grade=st.sampled_from(GRADES),
-    )
+        signs=st.lists(
+            st.builds(
+                Sign,
+                st.sampled_from(["crbt", "sip_181"]),
+                st.sampled_from(GRADES),
+                milliseconds,
+                st.just("seen"),
+            )
+        ).map(tuple),
+    ),
+    st.builds(Exemptions, *[st.none() | st.just("准予")] * 3),
 )
-def test_any_facts_get_one_known_verdict(facts: Facts) -> None:
-    verdict = judge(facts, RULES, NONE)
-    assert verdict == judge(facts, RULES, NONE)
+def test_any_facts_get_one_known_verdict(facts: Facts, exemptions: Exemptions) -> None:
+    verdict = judge(facts, RULES, exemptions)
+    assert verdict == judge(facts, RULES, exemptions)
     assert verdict.code in CODES
     assert (verdict.lawful is False) == (verdict.code in PROPOSED)
     if verdict.lawful is True:
