@@ -8,8 +8,8 @@ from sip.call_log import CallLog, now_iso
 from sip.media import MediaReport
 from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, ring_facts
 from sip.progress.forwarding import detect_forwarding
-from sip.progress.outcome import Decision, Ending, decide_outcome
-from sip.record import AnsweredBy, CallRecord, MediaStatistics
+from sip.progress.outcome import TONE_OUTCOMES, Ending, decide_outcome
+from sip.record import AnsweredBy, CallRecord, MediaStatistics, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,14 @@ def assemble(
     ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
     signals = Signals(first_180_ms=log.first_180_ms, connected_ms=log.connected_ms, ended_ms=ended_ms)
     preliminary = ring_facts(signals, heard, limits)
+    _late_tone(log, heard, preliminary)
     decision = decide_outcome(ending_of(log, preliminary))
     answered = decision.outcome == "answered"
-    final = Signals(log.first_180_ms, log.connected_ms, ended_ms, outcome_answered=answered)
-    facts = ring_facts(final, heard, limits)
+    facts = preliminary
+    if decision.outcome not in ("answered", "cancelled"):
+        # A call that was interrupted after its answer keeps the answer as a fact; otherwise there was none.
+        final = Signals(log.first_180_ms, log.connected_ms, ended_ms, outcome_answered=False)
+        facts = ring_facts(final, heard, limits)
     return CallRecord(
         target=identity.target,
         call_id=identity.call_id,
@@ -53,19 +57,40 @@ def assemble(
         ring_to_answer_ms=facts.ring_to_answer_ms,
         ring_to_answer_min_ms=facts.ring_to_answer_min_ms,
         rings=facts.rings,
-        three_ring=facts.three_ring,
-        near_limit=facts.near_limit,
+        three_ring=facts.three_ring if answered else "not_applicable",
+        near_limit=facts.near_limit and answered,
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
         forwarding=detect_forwarding(identity.target, log.signs, crbt_ms=_crbt_ms(facts)),
-        timeline=tuple(sorted(log.timeline, key=lambda entry: entry.t_ms)),
+        timeline=_timeline(log, facts),
         media=_statistics(report, codec),
         dtmf=report.dtmf,
         errors=tuple(log.errors),
         our_failure=log.our_failure,
         interrupted=log.media_lost,
     )
+
+
+def _late_tone(log: CallLog, heard: Heard, facts: RingFacts) -> None:
+    """A tone whose second cycle ended with the call was not acted upon, but it says the same."""
+    if log.tone is not None:
+        return
+    before_ms = float("inf") if facts.answered_ms is None else facts.answered_ms
+    for tone in heard.recognised:
+        if tone.kind in TONE_OUTCOMES and tone.start_ms < before_ms:
+            log.tone, log.tone_ms = tone.kind, tone.start_ms
+            return
+
+
+def _timeline(log: CallLog, facts: RingFacts) -> tuple[TimelineEntry, ...]:
+    """The time line with ring start and answer where the final facts have them, not where they were first seen."""
+    entries = [entry for entry in log.timeline if entry.event not in ("ring_started", "answered")]
+    if facts.ring_started_ms is not None:
+        entries.append(TimelineEntry(facts.ring_started_ms, "ring_started"))
+    if facts.answered_ms is not None:
+        entries.append(TimelineEntry(facts.answered_ms, "answered", {"source": facts.answer_source}))
+    return tuple(sorted(entries, key=lambda entry: entry.t_ms))
 
 
 def ending_of(log: CallLog, facts: RingFacts) -> Ending:
@@ -82,11 +107,6 @@ def ending_of(log: CallLog, facts: RingFacts) -> Ending:
         gave_up=log.gave_up,
         our_failure=log.our_failure,
     )
-
-
-def early_outcome(log: CallLog) -> Decision:
-    """The outcome of a call that never left."""
-    return decide_outcome(Ending(interrupted=log.interrupted, our_failure=True))
 
 
 def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ended_ms: float) -> AnsweredBy:

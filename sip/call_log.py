@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ TOLD_HEADERS = (
 """Header fields kept in the time line: they may prove something."""
 _Q850 = re.compile(r"^\s*Q\.850\b.*?;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 
+log = logging.getLogger(__name__)
 OnUpdate = Callable[[TimelineEntry], None]
 
 
@@ -69,8 +71,13 @@ class CallLog:
         """Add one entry to the time line and tell whoever watches."""
         entry = TimelineEntry(t_ms, event, fields)
         self.timeline.append(entry)
-        if self.on_update is not None:
+        if self.on_update is None:
+            return
+        try:
             self.on_update(entry)
+        except Exception:
+            # Whoever watches must not be able to harm the call.
+            log.exception("the watcher of a call failed")
 
     def fail(self, reason: str, *, ours: bool = False) -> None:
         """Keep an error; `ours` marks a failure of our own side."""

@@ -31,6 +31,7 @@ from sip.core import (
     Provisional,
     Refused,
     Rejected,
+    RequestReceived,
     SessionDescription,
     TimedOut,
     negotiate,
@@ -39,6 +40,7 @@ from sip.media import (
     CaptureFailed,
     FirstPacket,
     HeardBlock,
+    MediaError,
     MediaEvent,
     MediaLost,
     MediaSession,
@@ -52,6 +54,8 @@ log = logging.getLogger(__name__)
 
 Journal = Callable[[dict[str, Any]], Awaitable[None]]
 _LONGEST_WAIT_S = 3_600.0
+INTERRUPT_PATIENCE_S = 2.0
+"""How long an interrupted call waits for a first response, which would allow its CANCEL."""
 
 
 @dataclass(slots=True)
@@ -84,12 +88,15 @@ class CallDriver:
         self._stop = stop
         self._wake = asyncio.Event()
         self._call: OutgoingCall
+        self._early: set[str] = set()
         self._dialogs: dict[str, SessionDescription] = {}
         self._journal_due = True
         self._acknowledge_due = False
+        self._answered_dialog = ""
         self._ending = False
         self._over = False
         self._played = False
+        self._patience: float | None = None
         self.codec: str | None = None
 
     # -- the face ------------------------------------------------------------------------------------------------
@@ -108,8 +115,8 @@ class CallDriver:
             self._agent.flush()
             while not self._over:
                 await self._step()
-        except asyncio.CancelledError:
-            # Whoever cancels us will not wait: what ends the call leaves now, its answer is not awaited.
+        except BaseException:
+            # Cancelled or failed, nobody waits here any more: what ends the call leaves now.
             self._facts.interrupted = True
             if not self._ending:
                 self._end("interrupted")
@@ -131,6 +138,10 @@ class CallDriver:
         self._facts.sent(datagram, at)
         if first and self._facts.t0 is not None:
             self._session.begin(self._facts.t0)
+        elif datagram.is_request and not datagram.retransmission and datagram.method == "INVITE":
+            # A challenge was met: the INVITE that rings has another branch than the one written down.
+            self._journal_due = True
+            self._wake.set()
         if datagram.is_request and not datagram.retransmission and datagram.method in ("CANCEL", "BYE"):
             self._end_at(at, "us")
 
@@ -153,6 +164,8 @@ class CallDriver:
             case Refused():
                 facts.fail(f"the network refused the INVITE: {event.reason}", ours=True)
                 self._finish(event.at, "network")
+            case RequestReceived() if event.sdp is not None and 200 <= event.status < 300:
+                self._connect(event.sdp, self._answered_dialog, final=True)
             case Ended():
                 self._finish(event.at, event.by)
             case _:
@@ -181,11 +194,12 @@ class CallDriver:
             facts.first_provisional_ms = t_ms
         if event.status == 180 and facts.first_180_ms is None:
             facts.first_180_ms = t_ms
-        if event.status > 100:
-            self._journal_due = self._journal_due or event.dialog_key not in self._dialogs
+        if event.status > 100 and event.dialog_key not in self._early:
+            self._early.add(event.dialog_key)
+            self._journal_due = True
         if event.sdp is not None:
             self._dialogs[event.dialog_key] = event.sdp
-            self._connect(event.sdp, final=False)
+            self._connect(event.sdp, event.dialog_key, final=False)
 
     def _on_answered(self, event: Answered) -> None:
         facts = self._facts
@@ -195,10 +209,11 @@ class CallDriver:
         self._journal_due = True
         self._acknowledge_due = not event.after_cancel
         self._ending = self._ending or event.after_cancel
+        self._answered_dialog = event.dialog_key
         # A 200 without SDP means the one its dialog gave before; some gateways change tags on the way.
         sdp = event.sdp or self._dialogs.get(event.dialog_key) or next(iter(self._dialogs.values()), None)
         if sdp is not None:
-            self._connect(sdp, final=True)
+            self._connect(sdp, event.dialog_key, final=True)
         else:
             facts.fail("the 200 brought no session description: no sound")
 
@@ -209,13 +224,16 @@ class CallDriver:
             )
         self._finish(event.at, "us" if self._ending else "them")
 
-    def _connect(self, sdp: SessionDescription, *, final: bool) -> None:
+    def _connect(self, sdp: SessionDescription, dialog: str, *, final: bool) -> None:
         agreed = negotiate(sdp)
         if agreed is None:
             self._facts.fail("the far side's session description holds no G.711 audio that can be reached")
             return
         self.codec = agreed.codec
-        self._session.connect(_remote(agreed, final))
+        try:
+            self._session.connect(_remote(agreed, dialog, final))
+        except MediaError as error:
+            self._facts.fail(f"no sound: {error}")
 
     # -- what is due ---------------------------------------------------------------------------------------------
 
@@ -229,10 +247,12 @@ class CallDriver:
             self._agent.flush()
         if self._over:
             return
-        deadline = None if self._ending else self._decide()
+        deadline = self._patience if self._ending else self._decide()
         timeout = _LONGEST_WAIT_S if deadline is None else max(0.0, deadline - time.monotonic())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), timeout)
+        if self._ending and self._patience is not None and time.monotonic() >= self._patience:
+            self._finish(time.monotonic(), "us")
 
     def _decide(self) -> float | None:
         """End the call if that is due; else return the monotonic time at which it may be."""
@@ -280,6 +300,10 @@ class CallDriver:
         return False
 
     def _say(self, state: AnswerState) -> None:
+        if state.state != "answered" and self._played:
+            # What was taken for the answer was a gateway's 200: it still rings.
+            self._played = False
+            self._session.stop()
         if state.state == "answered" and not self._played and self._plan.say is not None:
             self._played = True
             self._session.play(self._plan.say)
@@ -297,6 +321,9 @@ class CallDriver:
         now = time.monotonic()
         self._ending = True
         self._facts.note(self._facts.ms(now), "hang_up", why=why)
+        if self._facts.interrupted and self._facts.first_provisional_ms is None:
+            # Nothing came back, so nothing may be cancelled yet; whoever interrupts does not wait for Timer B.
+            self._patience = now + INTERRUPT_PATIENCE_S
         self._call.hang_up(now)
         self._agent.flush()
 
@@ -305,10 +332,13 @@ class CallDriver:
         self._facts.ended_by = "us" if by == "us" else "them" if by == "them" else "network"
 
     def _finish(self, at: float, by: str) -> None:
-        """The call is over on the wire. A BYE of ours ended it when it left, not when it was answered."""
-        if not (self._facts.connected_ms is not None and self._facts.ended_by == "us"):
-            answered_cancel = self._facts.ended_by == "us" and by != "us"
-            self._end_at(at, "us" if answered_cancel else by)
+        """The call is over on the wire.
+
+        A BYE of ours ended it when it left, not when it was answered; so did a CANCEL that nobody answered.
+        """
+        ended_by_us = self._facts.ended_by == "us"
+        if not (ended_by_us and (self._facts.connected_ms is not None or by == "network")):
+            self._end_at(at, "us" if ended_by_us else by)
         self._over = True
 
     async def _write_journal(self) -> None:
@@ -328,7 +358,7 @@ class CallDriver:
         self._wake.set()
 
 
-def _remote(agreed: Negotiated, final: bool) -> RemoteMedia:
+def _remote(agreed: Negotiated, dialog: str, final: bool) -> RemoteMedia:
     return RemoteMedia(
         host=agreed.remote.host,
         port=agreed.remote.port,
@@ -337,4 +367,5 @@ def _remote(agreed: Negotiated, final: bool) -> RemoteMedia:
         ptime_ms=round(agreed.ptime_ms),
         telephone_event_pt=agreed.telephone_event,
         final=final,
+        dialog=dialog,
     )

@@ -20,14 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sip.assembly import CallIdentity, assemble, early_outcome
+from sip.assembly import CallIdentity, assemble
 from sip.call_log import CallLog, OnUpdate, now_iso
 from sip.core import (
     Address,
     Credentials,
-    Datagram,
-    Ended,
-    Event,
     Invite,
     LocalProtocolError,
     build_offer,
@@ -39,15 +36,14 @@ from sip.guard import refuse_emergency
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.progress import Limits, LineListener
 from sip.record import CallRecord
+from sip.recovery import RecoveryDesk
 from sip.system_clock import clock_synchronised
-from sip.transport import BindError, ClockSource, ResolutionError, SipAgent
+from sip.transport import BindError, ResolutionError, SipAgent
 
 log = logging.getLogger(__name__)
 
 USER_AGENT = "DutyRing"
 DEFAULT_PORT = 5060
-RECOVERY_S = 33.0
-"""64*T1 and a little: by then every transaction of a recovery has ended."""
 
 
 class TargetError(ValueError):
@@ -105,11 +101,16 @@ class Phone:
 
     def __init__(self, trunk: Trunk | None = None) -> None:
         self._trunk = trunk or Trunk()
-        self._agents: dict[str, SipAgent] = {}
+        self._agents: dict[Address, SipAgent] = {}
+        self._recoveries = RecoveryDesk(USER_AGENT, self._trunk.credentials)
         self._engine: MediaEngine
 
     async def __aenter__(self) -> Phone:
-        self._engine = await MediaEngine.start()
+        """Start the media engine. Raises `MediaError` where it cannot be had."""
+        try:
+            self._engine = await MediaEngine.start()
+        except OSError as error:
+            raise MediaError(f"the media engine could not be started: {error.strerror or error}") from error
         return self
 
     async def __aexit__(
@@ -143,14 +144,14 @@ class Phone:
         where = parse_target(target)
         refuse_emergency(target)
         facts = CallLog(on_update)
-        identity = CallIdentity(target, "", clock_synchronised())
         try:
             destination = await _resolve(where)
             agent = self._agent_towards(destination)
             return await self._place(where, destination, agent, script, facts, journal, stop)
+        except LocalProtocolError as error:
+            raise TargetError(f"{target!r}: {error}") from error
         except (ResolutionError, BindError, MediaError) as error:
-            facts.fail(str(error), ours=True)
-            return _never_left(identity, facts)
+            return failed_record(target, str(error))
 
     async def recover(self, snapshot: dict[str, Any]) -> None:
         """End what a killed process left behind: CANCEL or BYE, from the same port where it is free.
@@ -158,16 +159,7 @@ class Phone:
         Returns when the far side has confirmed, at the latest after 33 s. Raises `LocalProtocolError` for what
         is no snapshot, `BindError` where no socket can be had.
         """
-        agent = _agent_like(snapshot)
-        ended = asyncio.Event()
-        try:
-            agent.recover(snapshot, _Until(ended))
-            async with asyncio.timeout(RECOVERY_S):
-                await ended.wait()
-        except TimeoutError:
-            log.warning("the far side of %s did not confirm its end", snapshot.get("call_id"))
-        finally:
-            agent.close()
+        await self._recoveries.recover(snapshot)
 
     async def _place(
         self,
@@ -193,49 +185,26 @@ class Phone:
             offer=build_offer(Address(*session.local), secrets.randbits(31)),
             credentials=self._trunk.credentials,
         )
-        call = agent.prepare_call(invite, driver)
-        identity = CallIdentity(where.uri, call.call_id, clock_synchronised())
         report = MediaReport()
         try:
+            call = agent.prepare_call(invite, driver)
             await driver.run(call)
         finally:
             report = await session.close(facts.ended_ms or 0.0)
         if report.lost and not facts.media_lost:
             facts.media_lost = True
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
+        identity = CallIdentity(where.uri, call.call_id, clock_synchronised())
         return assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
 
     def _agent_towards(self, destination: Address) -> SipAgent:
-        bind = self._trunk.bind or Address(_local_host(destination), 0)
-        agent = self._agents.get(bind.host)
-        if agent is None:
-            agent = self._agents[bind.host] = SipAgent.open(bind, user_agent=USER_AGENT)
-        return agent
-
-
-class _Until:
-    """The handler of a recovery: waits for its end."""
-
-    def __init__(self, ended: asyncio.Event) -> None:
-        self._ended = ended
-
-    def on_event(self, event: Event, clock: ClockSource) -> None:
-        if isinstance(event, Ended):
-            self._ended.set()
-
-    def on_sent(self, datagram: Datagram, at: float) -> None:
-        """Nothing is kept of a recovery's messages."""
-
-
-def _agent_like(snapshot: dict[str, Any]) -> SipAgent:
-    """An agent on the address of the killed process, so that late responses find it; else on a free port."""
-    old = uri_address(str(snapshot.get("contact", "")).strip("<>"))
-    if old is None:
-        raise LocalProtocolError("not a snapshot of a call: it names no local address")
-    try:
-        return SipAgent.open(old, user_agent=USER_AGENT)
-    except BindError:
-        return SipAgent.open(Address(old.host, 0), user_agent=USER_AGENT)
+        """The agent on the local address of this route; an unspecified one would not do in Contact and SDP."""
+        bind = self._trunk.bind or Address("", 0)
+        if bind.host in ("", "0.0.0.0", "::"):
+            bind = Address(_local_host(destination), bind.port)
+        if bind not in self._agents:
+            self._agents[bind] = SipAgent.open(bind, user_agent=USER_AGENT)
+        return self._agents[bind]
 
 
 async def _resolve(target: Target) -> Address:
@@ -247,6 +216,8 @@ async def _resolve(target: Target) -> Address:
         found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
     except OSError as error:
         raise ResolutionError(f"{target.host} has no address: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise ResolutionError(f"{target.host} is no host name: {error}") from error
     return Address(*found[0][4][:2])
 
 
@@ -266,14 +237,15 @@ def _own_uri(local: Address) -> str:
     return f"sip:dutyring@{host}"
 
 
-def _never_left(identity: CallIdentity, facts: CallLog) -> CallRecord:
+def failed_record(target: str, reason: str) -> CallRecord:
+    """The record of a call that never left, because our own side could not carry it."""
     return CallRecord(
-        target=identity.target,
-        call_id=identity.call_id,
+        target=target,
+        call_id="",
         started_at=now_iso(),
-        clock_synchronised=identity.clock_synchronised,
-        outcome=early_outcome(facts).outcome,
+        clock_synchronised=clock_synchronised(),
+        outcome="network_failure",
         ended_by="us",
-        errors=tuple(facts.errors),
+        errors=(reason,),
         our_failure=True,
     )

@@ -18,8 +18,8 @@ from rich.console import Console
 import recordings
 from sip.core import Address, Credentials
 from sip.guard import NeverDialledError, refuse_emergency
-from sip.media import SoundFileError, load_prompt
-from sip.phone import Phone, Script, TargetError, Trunk, parse_target
+from sip.media import MediaError, SoundFileError, load_prompt
+from sip.phone import Phone, Script, TargetError, Trunk, failed_record, parse_target
 from sip.record import CallRecord, TimelineEntry
 
 if TYPE_CHECKING:
@@ -67,9 +67,12 @@ async def _place(target: str, trunk: Trunk, script: Script, show: _Progress) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Phone(trunk) as phone:
-        with show:
-            return await phone.call(target, script, on_update=show.update, stop=stop)
+    try:
+        async with Phone(trunk) as phone:
+            with show:
+                return await phone.call(target, script, on_update=show.update, stop=stop)
+    except MediaError as error:
+        return failed_record(target, str(error))
 
 
 def _trunk(arguments: CallArguments) -> Trunk:
@@ -210,7 +213,7 @@ class _Progress:
         """Show one step of the call."""
         if self._status is None:
             return
-        self._console.print(_line(entry.to_dict()), highlight=False)
+        self._console.print(_line(entry.to_dict()), highlight=False, markup=False)
         self._status.update(_state(entry.to_dict()))
 
     def result(self, record: CallRecord) -> None:
@@ -218,9 +221,9 @@ class _Progress:
         console = Console(file=sys.stdout, highlight=False)
         if not self._live:
             for entry in record.timeline:
-                console.print(_line(entry.to_dict()))
+                console.print(_line(entry.to_dict()), markup=False)
         for name, value in _summary(record):
-            console.print(f"{name:<16} {value}")
+            console.print(f"{name:<16} {value}", markup=False)
         for error in record.errors:
             console.print(f"error            {error}", markup=False)
 
@@ -229,7 +232,9 @@ def _line(entry: dict[str, Any]) -> str:
     what = entry["event"]
     subject = entry.get("method") or " ".join(str(entry[k]) for k in ("status", "reason") if entry.get(k))
     sdp = " with SDP" if entry.get("sdp") else ""
-    return f"{entry['t_ms'] / 1000:9.3f} s  {what:<9} {subject}{sdp}".rstrip()
+    line = f"{entry['t_ms'] / 1000:9.3f} s  {what:<9} {subject}{sdp}".rstrip()
+    # What the far side wrote must not steer the terminal.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def _state(entry: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from .outgoing import OutgoingCall
 from .recovery import Recovery
 from .sdp import parse_sdp
 from .transactions import ServerTransaction, State, Step, invite_key, server_key
-from .types import Address, Datagram, Invite, Timers
+from .types import Address, Credentials, Datagram, Invite, Timers
 from .wire import ServerKey, Wire
 
 
@@ -86,7 +86,7 @@ class Endpoint:
         self._callers[call.call_id] = call
         return call
 
-    def recover(self, snapshot: dict[str, Any], now: float) -> str:
+    def recover(self, snapshot: dict[str, Any], now: float, credentials: Credentials | None = None) -> str:
         """End a call that another process left behind, from its `snapshot()`; returns its Call-ID.
 
         `Ended` follows when the far side has confirmed or 64*T1 have passed. Raises `LocalProtocolError` for
@@ -94,7 +94,7 @@ class Endpoint:
         """
         if isinstance(snapshot, dict) and snapshot.get("call_id") in self._callers:
             raise LocalProtocolError("this call is alive here")
-        recovery = Recovery(self, snapshot, now)
+        recovery = Recovery(self, snapshot, now, credentials)
         self._callers[recovery.call_id] = recovery
         return recovery.call_id
 

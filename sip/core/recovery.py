@@ -15,7 +15,7 @@ from .dialog import Dialog
 from .errors import LocalProtocolError
 from .framing import Response
 from .timers import Timer
-from .types import Address
+from .types import Address, Credentials
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 class Recovery(Caller):
     """The rest of an outgoing call of another process; ends with one `Ended` by us."""
 
-    def __init__(self, endpoint: Endpoint, snapshot: dict[str, Any], now: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        snapshot: dict[str, Any],
+        now: float,
+        credentials: Credentials | None = None,
+    ) -> None:
         try:
             request, destination = _request(snapshot)
             dialogs = [
@@ -33,7 +39,7 @@ class Recovery(Caller):
             tag, contact = str(snapshot["local_tag"]), str(snapshot["contact"])
         except (KeyError, TypeError, ValueError) as error:
             raise LocalProtocolError(f"not a snapshot of a call: {error!r}") from error
-        super().__init__(endpoint, request, tag, destination, contact, None)
+        super().__init__(endpoint, request, tag, destination, contact, credentials)
         self._running = 0
         self._limit: Timer | None = None
         if snapshot.get("state") == "Ended":

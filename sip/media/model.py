@@ -56,6 +56,8 @@ class RemoteMedia:
     telephone_event_pt: int | None = None
     final: bool = False
     """True from the dialog that was answered: from then on only its stream is heard."""
+    dialog: str = ""
+    """The To-tag of the dialog that this description came from."""
     receive: Mapping[int, PayloadFormat] = field(default_factory=dict)
     """Payload types that we announced, beside the static ones, `payload_type` and `telephone_event_pt`."""
 

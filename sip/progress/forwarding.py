@@ -67,8 +67,17 @@ def normalise_user(user: str) -> str:
         plain = re.sub(r"[\-.() ]", "", plain)
         plain = re.sub(r"^(?:\+86|0086)", "", plain)
         plain = plain.lstrip("+")
-        plain = re.sub(r"^0(?=1[3-9]\d{9}$)", "", plain)
+        plain = re.sub(r"^0(?=[1-9]\d{7,}$)", "", plain)
     return plain
+
+
+def same_number(first: str, second: str) -> bool:
+    """Whether two users are one number: equal, or the local form of a national one (7 digits at least)."""
+    one, other = normalise_user(first), normalise_user(second)
+    if one == other:
+        return True
+    shorter, longer = sorted((one, other), key=len)
+    return shorter.isdigit() and longer.isdigit() and len(shorter) >= 7 and longer.endswith(shorter)
 
 
 def user_of(value: str) -> str | None:
@@ -144,7 +153,7 @@ def _findings(wanted: str, sign: RoutingSign) -> list[_Finding]:
 def _redirects(wanted: str, sign: RoutingSign) -> list[_Finding]:
     for contact in sign.contacts:
         user = user_of(contact)
-        if user and normalise_user(user) != wanted:
+        if user and not same_number(user, wanted):
             detail = f"{sign.status} with Contact {contact.strip()}"
             return [_Finding(Evidence("redirect", "definitive", sign.t_ms, detail), user, "unknown")]
     return []
@@ -156,7 +165,7 @@ def _histories(wanted: str, sign: RoutingSign) -> list[_Finding]:
         return []
     last = entries[-1]
     user = user_of(last)
-    if user is None or normalise_user(user) == wanted:
+    if user is None or same_number(user, wanted):
         return []
     # The cause may stand in the new target's URI (RFC 4458) or in the Reason escaped into the old entry (RFC 7044).
     causes = [
@@ -177,6 +186,6 @@ def _diversions(wanted: str, sign: RoutingSign) -> list[_Finding]:
     reason = _DIVERSION_REASON.search(entries[0])
     condition: Condition = DIVERSION_REASONS.get(reason[1].lower(), "unknown") if reason else "unknown"
     # In a response the header may name the diverting line (RFC 5806) or, from many gateways, the new one.
-    others = [user for entry in entries if (user := user_of(entry)) and normalise_user(user) != wanted]
+    others = [user for entry in entries if (user := user_of(entry)) and not same_number(user, wanted)]
     evidence = Evidence("diversion", "definitive", sign.t_ms, f"Diversion: {entries[0].strip()}")
     return [_Finding(evidence, others[0] if others else None, condition)]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from sip.core import Address, Datagram, Endpoint, Event, IncomingInvite, Invite, OutgoingCall
+from sip.core import Address, Credentials, Datagram, Endpoint, Event, IncomingInvite, Invite, OutgoingCall
 from sip.kernel_time import ClockSource
 
 from .udp import UdpTransport
@@ -81,9 +81,11 @@ class SipAgent:
         self._handlers[call.call_id] = handler
         return call
 
-    def recover(self, snapshot: dict[str, Any], handler: CallHandler) -> None:
+    def recover(
+        self, snapshot: dict[str, Any], handler: CallHandler, credentials: Credentials | None = None
+    ) -> None:
         """End a call of a killed process (see `Endpoint.recover`); `handler` is told of its `Ended`."""
-        call_id = self.endpoint.recover(snapshot, time.monotonic())
+        call_id = self.endpoint.recover(snapshot, time.monotonic(), credentials)
         self._handlers[call_id] = handler
         self.flush()
 
@@ -131,6 +133,9 @@ class SipAgent:
             handler = self._guarded(self._on_incoming, event)
             if handler is not None:
                 self._handlers[event.call_id] = handler
+        if isinstance(event, IncomingInvite):
+            if event.call_id not in self._handlers and not event.call.over:
+                event.call.reject(480, time.monotonic())
             return
         known = self._handlers.get(event.call_id) if event.call_id else None
         if known is not None:

@@ -91,8 +91,11 @@ class UdpTransport:
     def _send(self, data: bytes, destination: Address) -> None:
         try:
             self._sock.sendto(data, (destination.host, destination.port))
-        except ConnectionRefusedError:
-            # The error belongs to an earlier datagram (its queue entry names which): this one has not been sent.
+        except BlockingIOError:
+            raise
+        except OSError:
+            # It may belong to an earlier datagram, to somebody else (the queue entry names whom): this one has
+            # not been sent yet. An error of its own comes back at the second try.
             self._sock.sendto(data, (destination.host, destination.port))
 
     def close(self) -> None:

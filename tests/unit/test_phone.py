@@ -12,12 +12,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sip.core import Address
+from sip.core import Address, Credentials
 from sip.guard import NeverDialledError
 from sip.media import load_prompt
 from sip.phone import Phone, Script, TargetError, Trunk, parse_target
 from sip.record import TimelineEntry
-from sip.simulator import Answer, Behaviour, Expectation, HangUp, Never, Provisional, Simulator, Wait
+from sip.simulator import (
+    DIGEST_PASSWORD,
+    DIGEST_USER,
+    Answer,
+    Behaviour,
+    Expectation,
+    HangUp,
+    Never,
+    Play,
+    Provisional,
+    Quiet,
+    Reject,
+    Say,
+    Simulator,
+    Wait,
+)
 
 pytestmark = [pytest.mark.timeout(90)]
 
@@ -258,3 +273,131 @@ def test_a_prompt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"not a sound")
     with pytest.raises(SoundFileError, match=r"prompt\.wav"):
         load_prompt(broken)
+
+
+TONE_THEN_480 = Behaviour(
+    "350",
+    "tone-then-480",
+    "忙音两拍后 480",
+    (Provisional(183, sdp=True), Play("busy", loop=True), Wait(1.5), Reject(480)),
+    Expectation("busy"),
+)
+LATE_GATEWAY = Behaviour(
+    "250",
+    "late-gateway",
+    "200 之后带内回铃，再有人接听",
+    (
+        Provisional(180),
+        Wait(0.2),
+        Answer(),
+        Play("ringback", loop=True),
+        Wait(4.0),
+        Quiet(),
+        Wait(0.3),
+        Say("officer_03"),
+        Wait(20),
+        HangUp(),
+    ),
+    Expectation("answered"),
+)
+
+
+async def test_a_tone_that_ends_with_the_call_still_says_what_it_was(phone: Phone) -> None:
+    async with Simulator(scenario={"350": TONE_THEN_480}) as far_end:
+        record = await phone.call(f"sip:350@{far_end.local}", Script())
+    assert (record.outcome, record.sip_status, record.line_state) == ("busy", 480, "busy")
+
+
+async def test_the_prompt_waits_for_the_answer_behind_a_gateway(phone: Phone) -> None:
+    prompt = np.full(8000, 3000, np.int16)
+    async with Simulator(scenario={"250": LATE_GATEWAY}) as far_end:
+        record = await phone.call(f"sip:250@{far_end.local}", Script(max_talk_s=3.0, say=prompt))
+    assert record.answer_source == "in_band"
+    assert record.answered_ms is not None
+    answered = [entry for entry in record.timeline if entry.event == "answered"]
+    assert [entry.t_ms for entry in answered] == [record.answered_ms]
+    started = [entry.t_ms for entry in record.timeline if entry.event == "prompt"]
+    assert started[-1] >= record.answered_ms
+    assert record.ended_ms >= record.answered_ms + 3_000
+
+
+async def test_two_calls_of_a_killed_process_are_both_ended(far_end: Simulator) -> None:
+    snapshots: dict[str, dict[str, Any]] = {}
+
+    async def journal(snapshot: dict[str, Any]) -> None:
+        snapshots[snapshot["call_id"]] = json.loads(json.dumps(snapshot))
+
+    async with Phone() as first:
+        tasks = [
+            asyncio.create_task(first.call(f"sip:180@{far_end.local}", Script(), journal=journal))
+            for _ in range(2)
+        ]
+        async with asyncio.timeout(10):
+            while len(snapshots) < 2 or not all(s["dialogs"] for s in snapshots.values()):
+                await asyncio.sleep(0.02)
+        for agent in first._agents.values():
+            agent.close()
+        async with Phone() as second:
+            await asyncio.gather(*(second.recover(snapshot) for snapshot in snapshots.values()))
+        async with asyncio.timeout(5):
+            while far_end.live_calls:
+                await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_the_ledger_learns_of_the_invite_that_met_a_challenge(far_end: Simulator) -> None:
+    snapshots: list[dict[str, Any]] = []
+
+    async def journal(snapshot: dict[str, Any]) -> None:
+        snapshots.append(json.loads(json.dumps(snapshot)))
+
+    credentials = Credentials(DIGEST_USER, DIGEST_PASSWORD)
+    async with Phone(Trunk(credentials=credentials)) as phone:
+        record = await phone.call(f"sip:98@{far_end.local}", Script(max_talk_s=0.2), journal=journal)
+    assert record.outcome == "answered"
+    first, second = snapshots[:2]
+    assert (first["cseq"], second["cseq"]) == (1, 2)
+    assert first["branch"] != second["branch"]
+    assert second["dialogs"] == []
+
+
+async def test_a_watcher_that_fails_harms_no_call(phone: Phone, far_end: Simulator) -> None:
+    def watch(_: TimelineEntry) -> None:
+        raise RuntimeError("broken display")
+
+    record = await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.3), on_update=watch)
+    assert (record.outcome, record.errors) == ("answered", ())
+
+
+async def test_an_interrupt_before_any_response_does_not_wait_for_timer_b(phone: Phone) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, stop.set)
+        async with asyncio.timeout(10):
+            record = await phone.call(f"sip:1@127.0.0.1:{silent.getsockname()[1]}", Script(), stop=stop)
+    assert (record.outcome, record.ended_by, record.our_failure) == ("cancelled", "us", False)
+
+
+async def test_an_unspecified_bind_address_is_never_written_on_the_wire(far_end: Simulator) -> None:
+    async with Phone(Trunk(bind=Address("0.0.0.0", 0))) as phone:
+        record = await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.2))
+    assert record.outcome == "answered"
+    assert record.call_id.endswith("@127.0.0.1")
+
+
+async def test_a_host_that_is_no_name_is_named(phone: Phone) -> None:
+    record = await phone.call(f"sip:1@{'x' * 70}.example", Script())
+    assert record.our_failure
+    assert "xxx" in record.errors[0]
+
+
+async def test_incoming_calls_are_refused_at_once(phone: Phone, far_end: Simulator) -> None:
+    """Nobody takes calls on the phone's port: a caller must hear so, not wait."""
+    await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.1))
+    ours = next(iter(phone._agents.values())).local
+    async with Phone() as caller:
+        record = await caller.call(f"sip:anybody@{ours}", Script())
+    assert (record.sip_status, record.outcome) == (480, "unreachable")

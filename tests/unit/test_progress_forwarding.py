@@ -96,7 +96,10 @@ def test_the_same_sign_twice_is_one_piece_of_evidence() -> None:
         ("+8613900001111", "13900001111"),
         ("008613900001111", "13900001111"),
         ("013900001111", "13900001111"),
-        ("0517-321 2345", "05173212345"),
+        ("0517-321 2345", "5173212345"),
+        ("+8605173212345", "5173212345"),
+        ("3212345", "3212345"),
+        ("0086 517 321 2345", "5173212345"),
         ("62", "62"),
         ("Duty.Office", "duty.office"),
         ("8012;phone-context=x", "8012"),
@@ -104,6 +107,20 @@ def test_the_same_sign_twice_is_one_piece_of_evidence() -> None:
 )
 def test_users_are_normalised(user: str, plain: str) -> None:
     assert normalise_user(user) == plain
+
+
+@pytest.mark.parametrize("same", ["+865173212345", "05173212345", "5173212345", "3212345", "0086-517-3212345"])
+def test_the_dialled_number_in_another_notation_is_no_other_number(same: str) -> None:
+    contacts = (f"<sip:{same}@gw.example>",)
+    history = ("<sip:05173212345@a>;index=1", f"<sip:{same}@b;cause=302>;index=1.1")
+    assert not detect_forwarding(DIALLED, [sign(302, contacts=contacts)]).evidence
+    assert not detect_forwarding(DIALLED, [sign(180, history_info=history)]).evidence
+
+
+@pytest.mark.parametrize("other", ["345", "8012", "05173212346", "13900001111", "2345"])
+def test_another_number_is_another_number(other: str) -> None:
+    history = ("<sip:05173212345@a>;index=1", f"<sip:{other}@b;cause=302>;index=1.1")
+    assert detect_forwarding(DIALLED, [sign(180, history_info=history)]).grade == "definitive"
 
 
 def test_users_and_classes() -> None:
