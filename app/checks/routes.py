@@ -7,10 +7,10 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
-from app.accounts import service as audit
 from app.checks import cursor, repository
+from app.checks.listening import AuditedFile, Reading
 from app.checks.models import Attempt, Recording
 from app.checks.repository import ListFilter
 from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut
@@ -18,6 +18,8 @@ from app.database import Database
 from app.settings import Settings
 
 MOST_ROWS = 200
+MOST_RANGE = 80
+"""Characters kept of a Range header."""
 MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
 router = APIRouter()
 
@@ -29,6 +31,7 @@ def state_of(request: Request) -> tuple[Database, Settings]:
 
 State = Annotated[tuple[Database, Settings], Depends(state_of)]
 Key = Annotated[int, Query(ge=1, lt=2**63)]
+View = Annotated[str, Query(max_length=40)]
 
 
 @router.get("/api/v1/checks")
@@ -81,26 +84,37 @@ def _detail(attempt: Attempt) -> AttemptDetail:
 
 
 @router.get("/recordings/{recording_id}")
-async def sound(request: Request, state: State, recording_id: int, download: bool = False) -> Response:
-    """A recording's sound, whole or a range of it. Every read leaves an audit line before its first byte."""
+@router.head("/recordings/{recording_id}", include_in_schema=False)
+async def sound(
+    request: Request, state: State, recording_id: int, download: bool = False, view: View = ""
+) -> Response:
+    """A recording's sound, whole or a range of it.
+
+    What is heard leaves an audit line before its first byte; the ranges that the player of one page view
+    (`view`) asks for are one listening.
+    """
     database, settings = state
-    async with database.unit_of_work() as session:
+    async with database.reading() as session:
         recording = await repository.recording(session, recording_id) if 0 < recording_id < 2**63 else None
-        path = None if recording is None else _file(settings, recording)
-        if recording is None or path is None:
-            raise HTTPException(404, "no such recording")
-        wanted = request.headers.get("range", "")
-        action = "download" if download else "play"
-        await audit.record(session, action, f"recording:{recording.id}", wanted)
-    name = f"check-recording-{recording.attempt_id}{path.suffix}"
+    path = None if recording is None else _file(settings, recording)
+    if recording is None or path is None:
+        raise HTTPException(404, "no such recording")
     kind = "attachment" if download else "inline"
-    return FileResponse(
+    return AuditedFile(
         path,
         media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
         headers={
             "ETag": f'"{recording.sha256}"',
-            "Content-Disposition": f"{kind}; filename=\"{name}\"; filename*=UTF-8''{quote(_title(recording, path))}",
+            "Content-Disposition": f'{kind}; filename="check-recording-{recording.attempt_id}{path.suffix}"; '
+            f"filename*=UTF-8''{quote(_title(recording, path))}",
         },
+        database=database,
+        reading=Reading(
+            f"recording:{recording.id}",
+            "download" if download else "play",
+            "" if download else view,
+            request.headers.get("range", "")[:MOST_RANGE],
+        ),
     )
 
 

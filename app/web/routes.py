@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -18,6 +19,8 @@ from app.web import views
 from app.web.pages import render
 
 PAGE_ROWS = 50
+READ = ["GET", "HEAD"]
+TICKED = ("1", "on", "true", "yes")
 router = APIRouter(include_in_schema=False)
 
 
@@ -29,13 +32,13 @@ def state_of(request: Request) -> tuple[Database, Settings]:
 State = Annotated[tuple[Database, Settings], Depends(state_of)]
 
 
-@router.get("/")
+@router.api_route("/", methods=READ)
 async def first_page() -> Response:
     """The list is the first page."""
     return RedirectResponse("/checks")
 
 
-@router.get("/checks")
+@router.api_route("/checks", methods=READ)
 async def list_page(
     state: State,
     unit: str = "",
@@ -47,7 +50,7 @@ async def list_page(
     return await _list(state, "checks.html", unit, verdict, review, after)
 
 
-@router.get("/checks/rows")
+@router.api_route("/checks/rows", methods=READ)
 async def list_rows(
     state: State,
     unit: str = "",
@@ -66,7 +69,7 @@ async def _list(
     narrowed = ListFilter(
         unit_id=int(unit) if unit.isascii() and unit.isdecimal() and len(unit) < 18 else None,
         verdict_code=verdict if verdict in CODES else None,
-        needs_review=True if review else None,
+        needs_review=True if review.lower() in TICKED else None,
     )
     try:
         place = cursor.unpack(after) if after else None
@@ -86,7 +89,11 @@ async def _list(
         waiting=waiting,
         units=units,
         codes=CODES,
-        chosen={"unit": narrowed.unit_id, "verdict": narrowed.verdict_code, "review": bool(review)},
+        chosen={
+            "unit": narrowed.unit_id,
+            "verdict": narrowed.verdict_code,
+            "review": bool(narrowed.needs_review),
+        },
         first=not after,
         query=_query(narrowed),
     )
@@ -101,13 +108,13 @@ def _query(narrowed: ListFilter) -> str:
     return "&".join(f"{name}={value}" for name, value in parts.items() if value is not None)
 
 
-@router.get("/checks/{check_id}")
+@router.api_route("/checks/{check_id}", methods=READ)
 async def check_page(state: State, check_id: int) -> Response:
     """一次抽查: one check with its attempts."""
     database, settings = state
     rules = service.rules_of(settings)
     async with database.reading() as session:
-        check = await repository.check(session, check_id) if check_id < 2**63 else None
+        check = await repository.check(session, check_id) if 0 < check_id < 2**63 else None
         if check is None or not check.attempts:
             # A check that is still to come is shown to nobody.
             raise HTTPException(404, "no such check")
@@ -120,4 +127,11 @@ async def check_page(state: State, check_id: int) -> Response:
         views.attempt_view(attempt, settings.zone, rules, reads.get(attempt.id, 0))
         for attempt in check.attempts
     ]
-    return render("check.html", check=check, unit=views.title_of(check), attempts=attempts, rules=rules)
+    return render(
+        "check.html",
+        check=check,
+        unit=views.title_of(check),
+        attempts=attempts,
+        rules=rules,
+        view=secrets.token_urlsafe(9),
+    )

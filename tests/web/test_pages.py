@@ -124,6 +124,9 @@ async def test_filters(client: httpx.AsyncClient, filled: None) -> None:
     assert review.count('id="check-') == 4
     nothing = (await client.get("/checks", params={"unit": "2", "verdict": "crbt"})).text
     assert "没有符合条件的记录" in nothing
+    unticked = (await client.get("/checks", params={"review": "0"})).text
+    assert unticked.count('id="check-') == len(NAMES)
+    assert " checked" not in unticked
     for odd in ({"verdict": "nonsense"}, {"unit": "9" * 40}, {"unit": "x"}, {"unit": "²"}):
         assert (await client.get("/checks", params=odd)).status_code == 200
 
@@ -280,6 +283,45 @@ async def test_every_read_of_a_recording_is_audited(
     assert "此前已被读取 2 次" in (await client.get("/checks/1")).text
 
 
+async def test_looking_at_a_page_is_no_listening(
+    client: httpx.AsyncClient, filled: None, database: Database
+) -> None:
+    page = (await client.get("/checks/1")).text
+    assert 'preload="none"' in page
+    recording = await recording_of(database)
+    address = f"/recordings/{recording.id}"
+    assert (await client.head(address)).status_code == 200
+    assert (await client.get(address, headers={"Range": "bytes=99999999-"})).status_code == 416
+    assert (await client.get(address, headers={"Range": "bytes=z"})).status_code == 400
+    assert await audit_lines(database) == []
+
+
+async def test_one_page_view_is_one_listening(
+    client: httpx.AsyncClient, filled: None, database: Database
+) -> None:
+    addresses = []
+    for _ in range(2):
+        page = (await client.get("/checks/1")).text
+        source = re.search(r'src="(/recordings/\d+\?view=[\w-]+)"', page)
+        assert source
+        addresses.append(source[1])
+    for address in addresses:
+        for wanted in (
+            "bytes=0-",
+            "bytes=100-199",
+            "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 400, 2)),
+        ):
+            answer = await client.get(address, headers={"Range": wanted})
+            assert answer.status_code in (200, 206)
+    first, second = await audit_lines(database)
+    assert first[1] == second[1] == "play"
+    assert first[3].endswith("bytes=0-")
+    assert first[3] != second[3]
+    many = "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 4000, 2))
+    await client.get(addresses[0].split("?")[0], headers={"Range": many})
+    assert len((await audit_lines(database))[-1][3]) <= 100
+
+
 async def test_a_recording_outside_its_folder_is_not_served(
     client: httpx.AsyncClient, filled: None, database: Database, settings: Settings
 ) -> None:
@@ -301,6 +343,8 @@ async def test_a_recording_outside_its_folder_is_not_served(
         ("/nowhere", 404),
         ("/checks/999", 404),
         ("/checks/99999999999999999999", 404),
+        ("/checks/-99999999999999999999999", 404),
+        ("/checks/0", 404),
         ("/checks/abc", 422),
         ("/checks?after=rubbish", 400),
         ("/recordings/0", 404),
@@ -363,6 +407,15 @@ async def test_pages_hold_no_inline_script_or_style_and_no_foreign_address(
 
 async def test_other_hosts_are_refused(client: httpx.AsyncClient) -> None:
     assert (await client.get("/checks", headers={"Host": "evil.example"})).status_code == 400
+
+
+@pytest.mark.parametrize("address", ["/checks", "/checks/rows", "/checks/1", "/recordings/1"])
+async def test_what_can_be_read_can_be_asked_for_its_head(
+    client: httpx.AsyncClient, filled: None, address: str
+) -> None:
+    asked, read = await client.head(address), await client.get(address)
+    assert asked.status_code == read.status_code == 200
+    assert asked.headers["content-type"] == read.headers["content-type"]
 
 
 async def test_nothing_can_be_posted(client: httpx.AsyncClient) -> None:
