@@ -30,7 +30,7 @@ _MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ce
 _MUSIC_MS = 800.0
 """Shorter music is no 彩铃."""
 _TOGETHER_MS = 1_000.0
-"""180 and first burst further apart than this: the later one counts, in favour of the unit."""
+"""180 and first ringback burst further apart than this: the later one counts, in favour of the unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,23 @@ def find_answer(signals: Signals, heard: Heard) -> Answer:
 
 
 def ring_start(signals: Signals, heard: Heard, answered_ms: float | None) -> float | None:
-    """Return the ring start: the earlier of 180 and sound, the later where they are more than 1 s apart."""
+    """Return the ring start: the earlier of the first 180 and the first ringback burst or 彩铃 onset.
+
+    Where ringback is what is heard first and it lies more than 1 s from the 180, the later of the two counts.
+    """
     until_ms = signals.ended_ms if answered_ms is None else answered_ms
     signalled_ms = signals.first_180_ms
     if signalled_ms is not None and signalled_ms > until_ms:
         signalled_ms = None
-    onsets = [burst.start_ms for burst in heard.bursts]
-    onsets += [s.start_ms for s in heard.segments if _is_color_ring(s, until_ms)]
-    sound_ms = min((onset for onset in onsets if onset < until_ms), default=None)
-    if signalled_ms is None or sound_ms is None:
-        return sound_ms if signalled_ms is None else signalled_ms
-    if abs(signalled_ms - sound_ms) > _TOGETHER_MS:
-        return max(signalled_ms, sound_ms)
-    return min(signalled_ms, sound_ms)
+    burst_ms = min((b.start_ms for b in heard.bursts if b.start_ms < until_ms), default=None)
+    tunes = (s.start_ms for s in heard.segments if s.start_ms < until_ms and _is_color_ring(s, until_ms))
+    tune_ms = next(tunes, None)
+    starts = [at_ms for at_ms in (signalled_ms, burst_ms, tune_ms) if at_ms is not None]
+    ringback_first = burst_ms is not None and (tune_ms is None or burst_ms < tune_ms)
+    if signalled_ms is None or burst_ms is None or not ringback_first:
+        return min(starts, default=None)
+    apart = abs(signalled_ms - burst_ms) > _TOGETHER_MS
+    return max(signalled_ms, burst_ms) if apart else min(signalled_ms, burst_ms)
 
 
 def answer_state(signals: Signals, heard: Heard) -> AnswerState:

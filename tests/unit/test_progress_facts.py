@@ -149,6 +149,35 @@ def test_color_ring_counts_no_rings_and_its_onset_is_ring_start() -> None:
     assert facts.three_ring == "within"
 
 
+@pytest.mark.parametrize(
+    ("signalled_ms", "music_s", "used_ms"),
+    [(0.0, 2.0, 0.0), (5_000.0, 2.0, 2_000.0), (1_600.0, 2.0, 1_600.0), (None, 2.0, 2_000.0)],
+)
+def test_180_and_color_ring_use_the_earlier(
+    signalled_ms: float | None, music_s: float, used_ms: float
+) -> None:
+    heard = line(silence(music_s), chords(7.0, seed=1), silence(0.5), voice(3.0))
+    facts = ring_facts(Signals(signalled_ms, 9_000.0, 12_500.0), heard)
+    assert facts.ring_started_ms == pytest.approx(used_ms, abs=60.0)
+    assert facts.early_media.kind == "crbt"
+
+
+@pytest.mark.parametrize(
+    ("sound", "signalled_ms", "used_ms"),
+    [
+        ((silence(3.0), rings(3.0), chords(8.0, seed=1)), 0.0, 3_000.0),
+        ((silence(1.0), chords(8.0, seed=1), silence(1.0), rings(4.0)), 4_000.0, 1_000.0),
+    ],
+    ids=["ringback first", "color ring first"],
+)
+def test_what_is_heard_first_is_compared_with_the_180(
+    sound: tuple[np.ndarray, ...], signalled_ms: float, used_ms: float
+) -> None:
+    facts = ring_facts(Signals(signalled_ms, 13_900.0, 15_000.0), line(*sound))
+    assert facts.rings.count == 1
+    assert facts.ring_started_ms == pytest.approx(used_ms, abs=80.0)
+
+
 def test_a_voice_while_it_rings_is_color_ring_only_if_someone_answers() -> None:
     heard = line(silence(0.5), voice(5.0), silence(0.5))
     answered = ring_facts(Signals(200.0, 6_000.0, 9_000.0), heard)
