@@ -74,13 +74,14 @@ class Simulator:
     async def start(self) -> None:
         """Bind and start the media engine. Raises `sip.transport.BindError` or `sip.media.MediaError`."""
         capacity = SPARE_SESSIONS + len(self._load_lines)
-        agent = SipAgent.open(self._listen, user_agent="DutyRing simulator", on_incoming=self._incoming)
+        # A tune computed in the middle of a call would delay the answers of all other calls.
+        await asyncio.to_thread(load_sounds)
+        engine = await MediaEngine.start(writer=False, bank=None, capacity=capacity)
         try:
-            # A tune computed in the middle of a call would delay the answers of all other calls.
-            await asyncio.to_thread(load_sounds)
-            engine = await MediaEngine.start(writer=False, bank=None, capacity=capacity)
+            # The socket comes last: whoever can reach it is answered.
+            agent = SipAgent.open(self._listen, user_agent="DutyRing simulator", on_incoming=self._incoming)
         except BaseException:
-            agent.close()
+            await engine.close()
             raise
         self._site = Site(agent, engine, self._speed)
 
