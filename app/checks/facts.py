@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sip.record import GRADES, AnsweredBy, EarlyMediaKind, Grade, LineState, Outcome, SegmentKind
+from app.checks.wording import TONES
+from sip.record import GRADES, AnsweredBy, EarlyMediaKind, EndedBy, Grade, LineState, Outcome, SegmentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class Facts:
     later_sounds: tuple[Sound, ...] = ()
     line_state: LineState | None = None
     sip_status: int | None = None
+    ended_by: EndedBy | None = None
     forwarding_grade: Grade = "none"
+    forwarding_target: str | None = None
     signs: tuple[Sign, ...] = ()
     errors: tuple[str, ...] = ()
     our_failure: bool = False
@@ -70,12 +73,37 @@ class Facts:
             later_sounds=_sounds(later.get("segments")),
             line_state=record.get("line_state"),
             sip_status=record.get("sip_status"),
+            ended_by=record.get("ended_by"),
             forwarding_grade=forwarding.get("grade") or "none",
+            forwarding_target=forwarding.get("target"),
             signs=tuple(_sign(item) for item in forwarding.get("evidence") or ()),
             errors=tuple(record.get("errors") or ()),
             our_failure=bool(record.get("our_failure")),
             interrupted=bool(record.get("interrupted")),
         )
+
+    @property
+    def failure_tone(self) -> Sound | None:
+        """The tone that told us to give up (忙音, 拥塞音, 空号音); None when none was heard after the ringing."""
+        sounds = (*self.early_sounds, *self.later_sounds)
+        rang_ms = max((sound.start_ms for sound in sounds if sound.kind == "ringback"), default=0.0)
+        return next((s for s in sounds if s.kind in TONES and s.start_ms >= rang_ms), None)
+
+    @property
+    def rung_ms(self) -> float | None:
+        """How long an unanswered call rang: to our CANCEL, or to the tone that followed the ringing."""
+        if self.ring_started_ms is None or self.outcome == "answered":
+            return None
+        tone = self.failure_tone
+        end_ms = self.ended_ms if tone is None else min(tone.start_ms, self.ended_ms)
+        return max(end_ms - self.ring_started_ms, 0.0)
+
+    @property
+    def least_ring_ms(self) -> float | None:
+        """Least milliseconds that an answered call rang: what is doubtful counts in favour of the unit."""
+        if self.ring_to_answer_ms is None or self.ring_to_answer_min_ms is None:
+            return self.ring_to_answer_ms
+        return min(self.ring_to_answer_ms, self.ring_to_answer_min_ms)
 
 
 def stronger(first: Grade, second: Grade) -> bool:

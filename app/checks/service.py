@@ -213,7 +213,7 @@ def _conclude(session: AsyncSession, attempt: Attempt, state: str, verdict: Verd
     attempt.verdict_code = verdict.code
     attempt.needs_review = verdict.needs_review
     attempt.check.state = "done"
-    _note(session, attempt, state, attempt.error or "")
+    _note(session, attempt, state, verdict.findings[0].detail if attempt.error and verdict.findings else "")
     session.add(
         StoredVerdict(
             attempt_id=attempt.id,

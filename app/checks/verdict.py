@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.checks import wording
 from app.checks.facts import Facts, Sign, stronger
 from app.checks.rules import (
     AT_POST,
@@ -45,7 +46,7 @@ class Finding:
     clauses: tuple[Clause, ...]
     grade: Grade
     t_ms: float | None
-    """Its moment in the call; None when it has none."""
+    """Its moment in the call, where its sound can be heard; None when there is nothing to hear."""
     detail: str
 
 
@@ -90,9 +91,10 @@ def judge_interrupted(rules: Rules, detail: str) -> Verdict:
     return _verdict("interrupted", (Finding("interrupted", (), "none", None, detail),), rules, ())
 
 
-def judge_failed(rules: Rules, detail: str) -> Verdict:
+def judge_failed(rules: Rules, error: str) -> Verdict:
     """The verdict of an attempt that our side could not carry out."""
-    return _verdict("our_side", (Finding("our_side", (), "none", None, detail),), rules, ())
+    found = Finding("our_side", (), "none", None, wording.our_errors([error]))
+    return _verdict("our_side", (found,), rules, ())
 
 
 def _verdict(code: Code, findings: tuple[Finding, ...], rules: Rules, exempted: tuple[str, ...]) -> Verdict:
@@ -140,13 +142,11 @@ def _findings(facts: Facts, rules: Rules, exemptions: Exemptions, exempted: list
 
 def _redirected(facts: Facts, exemptions: Exemptions) -> Iterator[Finding]:
     """A 3xx without proof of a foreign target, or on a line that may forward: we do not follow it."""
-    answer = f"被叫返回 {facts.sip_status or '3xx'} 改号应答"
+    answer = f"被叫返回改号应答 {facts.sip_status or '3xx'}"
     if exemptions.forwarding:
-        yield Finding("line_check", (), "none", facts.ended_ms, answer + "，本线路准予转移，未跟随拨打")
+        yield Finding("line_check", (), "none", None, answer + "，本线路准予转移，未跟随拨打")
     elif not any(_forwarding(facts)):
-        yield Finding(
-            "forwarding_review", (NO_FORWARDING,), "weak", facts.ended_ms, answer + "，未见转移目标"
-        )
+        yield Finding("forwarding_review", (NO_FORWARDING,), "weak", None, answer + "，未见转移目标")
 
 
 def _exempting(findings: Iterator[Finding], reason: str | None, exempted: list[str]) -> Iterator[Finding]:
@@ -160,17 +160,34 @@ def _exempting(findings: Iterator[Finding], reason: str | None, exempted: list[s
 
 def _our_side(facts: Facts) -> Finding | None:
     if facts.outcome == "cancelled":
-        return Finding("cancelled", (), "none", facts.ended_ms, "操作者中止了本次呼叫")
+        return Finding("cancelled", (), "none", None, "操作者中止了本次呼叫")
     if facts.interrupted:
-        return Finding("interrupted", (), "none", facts.ended_ms, "；".join(facts.errors) or "本机程序中断")
+        return Finding("interrupted", (), "none", None, wording.our_errors(facts.errors) or "本机程序中断")
     if facts.our_failure or facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
-        reason = "；".join(facts.errors) or _status(facts) or f"提示音：{facts.line_state or '未核实'}"
-        return Finding("our_side", (), "none", facts.ended_ms, reason)
+        reason = wording.our_errors(facts.errors) or _proof(facts) or "呼叫未得到网络应答"
+        return Finding("our_side", (), "none", _sound_ms(facts), reason)
     return None
 
 
-def _status(facts: Facts) -> str:
-    return f"信令应答 {facts.sip_status}" if facts.sip_status is not None else ""
+def _proof(facts: Facts) -> str:
+    """What decided an unanswered call: the tone or announcement that was heard, else the network's answer."""
+    tone = facts.failure_tone
+    if facts.line_state is not None:
+        return (
+            f"听到{wording.TONES[tone.kind]}" if tone else f"提示音：{wording.line_state(facts.line_state)}"
+        )
+    if facts.sip_status is None or (facts.sip_status == 487 and facts.ended_by == "us"):
+        # That 487 answers our own CANCEL: it says nothing of the line.
+        return f"听到{wording.TONES[tone.kind]}" if tone else ""
+    return wording.status(facts.sip_status)
+
+
+def _sound_ms(facts: Facts) -> float | None:
+    """Where an unanswered call can be heard: its tone, an announcement, else the ringing."""
+    if facts.failure_tone is not None:
+        return facts.failure_tone.start_ms
+    words = (s.start_ms for s in facts.early_sounds if s.kind in ("announcement", "speech"))
+    return next(words, facts.ring_started_ms)
 
 
 def _forwarding(facts: Facts) -> Iterator[Finding]:
@@ -182,13 +199,12 @@ def _forwarding(facts: Facts) -> Iterator[Finding]:
         return
     best = _best_sign(facts)
     proven = stronger(facts.forwarding_grade, "near_proof")
-    detail = best.detail or best.kind if best else "转移迹象"
     yield Finding(
         "forwarded" if proven else "forwarding_review",
         (NO_FORWARDING,),
         facts.forwarding_grade,
         best.t_ms if best else None,
-        detail,
+        wording.forwarding_sign(best.kind if best else "", facts.forwarding_target),
     )
 
 
@@ -261,32 +277,32 @@ def _no_answer(facts: Facts, rules: Rules) -> Finding:
     long_enough = rung_s is not None and rung_s >= rules.least_ring_s
     rung = "响铃时长未核实" if rung_s is None else f"响铃 {rung_s:.1f} 秒"
     detail = f"{rung}无人接听，仅一次拨打" + ("" if long_enough else f"，不足 {rules.least_ring_s:.0f} 秒")
-    return Finding(
-        "no_answer", (THREE_RINGS, AT_POST), "strong" if long_enough else "weak", facts.ended_ms, detail
-    )
+    grade: Grade = "strong" if long_enough else "weak"
+    return Finding("no_answer", (THREE_RINGS, AT_POST), grade, facts.ring_started_ms, detail)
 
 
 def _busy(facts: Facts, _: Rules) -> Finding:
-    return Finding("busy", (), "none", facts.ended_ms, "线路占线，" + (_status(facts) or "听到忙音"))
+    return Finding("busy", (), "none", _sound_ms(facts), _because("线路占线", _proof(facts)))
 
 
 def _rejected(facts: Facts, _: Rules) -> Finding:
-    return Finding("rejected", (THREE_RINGS,), "medium", facts.ended_ms, "来电被拒接，" + _status(facts))
-
-
-def _unobtainable(facts: Facts, _: Rules) -> Finding:
     return Finding(
-        "number_check", (DIRECTORY,), "none", facts.ended_ms, _why(facts) + "，号码可能有误或已停用"
+        "rejected", (THREE_RINGS,), "medium", _sound_ms(facts), _because("来电被拒接", _proof(facts))
     )
 
 
+def _unobtainable(facts: Facts, _: Rules) -> Finding:
+    detail = _because(_proof(facts), "号码可能有误或已停用")
+    return Finding("number_check", (DIRECTORY,), "none", _sound_ms(facts), detail)
+
+
 def _unreachable(facts: Facts, _: Rules) -> Finding:
-    return Finding("line_check", (REACHABLE,), "none", facts.ended_ms, _why(facts) + "，线路不通，未见振铃")
+    detail = _because(_proof(facts), "线路不通，未见振铃")
+    return Finding("line_check", (REACHABLE,), "none", _sound_ms(facts), detail)
 
 
-def _why(facts: Facts) -> str:
-    parts = [_status(facts), f"提示音：{facts.line_state}" if facts.line_state else ""]
-    return "，".join(part for part in parts if part) or "听到空号音或提示音"
+def _because(*parts: str) -> str:
+    return "，".join(part for part in parts if part)
 
 
 _UNANSWERED: dict[str, Callable[[Facts, Rules], Finding]] = {

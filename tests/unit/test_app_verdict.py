@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,66 @@ def test_a_redirect_with_an_exempted_colour_ring_is_looked_at_not_lawful() -> No
     verdict = judge(facts, RULES, Exemptions(crbt="号码迁移期间"))
     assert (verdict.code, verdict.lawful, verdict.needs_review) == ("forwarding_review", None, True)
     assert verdict.exempted == ("号码迁移期间",)
+
+
+def tone(kind: Any, start_s: float, end_s: float) -> Sound:
+    return Sound(kind, start_s * 1000, end_s * 1000, 0.99)
+
+
+def test_a_tone_is_the_evidence_and_the_487_to_our_own_cancel_is_not() -> None:
+    def finding(outcome: Any, sound: Any, state: Any) -> tuple[float | None, str]:
+        facts = failed(
+            outcome, line_state=state, early_sounds=(sound,), sip_status=487, ended_by="us", ended_ms=2_500.0
+        )
+        (found,) = judge(facts, RULES, NONE).findings
+        return found.t_ms, found.detail
+
+    assert finding("busy", tone("busy", 0.6, 2.5), "busy") == (600.0, "线路占线，听到忙音")
+    assert finding("unobtainable", tone("unobtainable", 0.7, 2.5), "unobtainable") == (
+        700.0,
+        "听到空号音，号码可能有误或已停用",
+    )
+    assert finding("network_failure", tone("congestion", 0.8, 2.5), "network_busy") == (800.0, "听到拥塞音")
+    assert finding("unreachable", tone("speech", 0.3, 2.5), "powered_off") == (
+        300.0,
+        "提示音：关机，线路不通，未见振铃",
+    )
+
+
+def test_an_answer_of_the_network_is_named_and_has_no_sound() -> None:
+    (found,) = judge(failed("busy", sip_status=486, ended_by="them"), RULES, NONE).findings
+    assert (found.t_ms, found.detail) == (None, "线路占线，信令应答 486（用户忙）")
+    rang = failed("rejected", sip_status=603, ended_by="them", ring_started_ms=200.0)
+    (found,) = judge(rang, RULES, NONE).findings
+    assert (found.t_ms, found.detail) == (200.0, "来电被拒接，信令应答 603（用户拒接）")
+    (found,) = judge(failed("no_answer", ring_started_ms=200.0), RULES, NONE).findings
+    assert found.t_ms == 200.0
+    (found,) = judge(failed("unreachable", sip_status=487, ended_by="them"), RULES, NONE).findings
+    assert found.detail.startswith("信令应答 487")
+
+
+ERRORS = [
+    "no response to the INVITE within 32 s (Timer B)",
+    "the network refused the INVITE: Connection refused",
+    "the far side wants credentials that it accepts (401 Unauthorized)",
+    "pbx.invalid has no address: Name or service not known",
+    "no route to 192.0.2.1: Network is unreachable",
+    "TrunkError: 62 is a plain number: set DUTYRING_DEFAULT_TRUNK and DUTYRING_TRUNKS",
+    "KeyError: 'x'",
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_details_are_chinese_whatever_failed(error: str) -> None:
+    facts = failed("network_failure", our_failure=True, errors=(error, error))
+    for verdict in (judge(facts, RULES, NONE), judge_failed(RULES, error)):
+        (found,) = verdict.findings
+        assert found.detail
+        assert not re.search(r"[A-Za-z_]{4,}", found.detail)
+        assert "；" not in found.detail
+    signs = [forwarded("definitive", kind, forwarding_target="13900000000") for kind in ("sip_181", "new")]
+    for verdict in (judge(facts, RULES, NONE) for facts in signs):
+        assert verdict.findings[0].detail.endswith("转至 13900000000")
 
 
 def test_our_side_is_never_a_finding() -> None:
