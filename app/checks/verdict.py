@@ -273,10 +273,16 @@ def _speed(facts: Facts, rules: Rules) -> Iterator[Finding]:
 
 
 def _no_answer(facts: Facts, rules: Rules) -> Finding:
-    rung_s = None if facts.ring_started_ms is None else (facts.ended_ms - facts.ring_started_ms) / 1000
-    long_enough = rung_s is not None and rung_s >= rules.least_ring_s
-    rung = "响铃时长未核实" if rung_s is None else f"响铃 {rung_s:.1f} 秒"
-    detail = f"{rung}无人接听，仅一次拨打" + ("" if long_enough else f"，不足 {rules.least_ring_s:.0f} 秒")
+    rung_ms, least_s = facts.rung_ms, rules.least_ring_s
+    long_enough = rung_ms is not None and rung_ms >= least_s * 1000
+    rung = "响铃时长未核实" if rung_ms is None else f"响铃 {wording.seconds(rung_ms, least_s)} 秒"
+    tone = facts.failure_tone
+    detail = _because(
+        f"{rung}无人接听",
+        f"后转{wording.TONES[tone.kind]}" if tone else "",
+        "仅一次拨打",
+        "" if long_enough else f"不足 {least_s:g} 秒",
+    )
     grade: Grade = "strong" if long_enough else "weak"
     return Finding("no_answer", (THREE_RINGS, AT_POST), grade, facts.ring_started_ms, detail)
 

@@ -145,6 +145,30 @@ def test_short_ringing_is_no_sure_no_answer() -> None:
     assert "仅一次拨打" in long.detail
 
 
+def test_the_busy_tone_after_the_ringing_is_no_ringing() -> None:
+    def rang(seconds: float) -> tuple[str, str]:
+        end_ms = 200.0 + seconds * 1000
+        sounds = (Sound("ringback", 200.0, end_ms, 0.99), Sound("busy", end_ms, end_ms + 2000.0, 0.97))
+        facts = failed("no_answer", ring_started_ms=200.0, ended_ms=end_ms + 2000.0, early_sounds=sounds)
+        (found,) = judge(facts, RULES, NONE).findings
+        return found.grade, found.detail
+
+    assert rang(30.0) == ("strong", "响铃 30.0 秒无人接听，后转忙音，仅一次拨打")
+    assert rang(29.0) == ("weak", "响铃 29.0 秒无人接听，后转忙音，仅一次拨打，不足 30 秒")
+    assert rang(29.98) == ("weak", "响铃 29.98 秒无人接听，后转忙音，仅一次拨打，不足 30 秒")
+
+
+def test_a_tone_before_the_last_ringback_ends_no_ringing() -> None:
+    sounds = (
+        Sound("ringback", 200.0, 10_000.0, 0.99),
+        Sound("busy", 10_100.0, 10_500.0, 0.85),
+        Sound("ringback", 10_600.0, 50_200.0, 0.99),
+    )
+    facts = failed("no_answer", ring_started_ms=200.0, ended_ms=50_200.0, early_sounds=sounds)
+    assert facts.rung_ms == 50_000.0
+    assert "忙音" not in judge(facts, RULES, NONE).findings[0].detail
+
+
 @pytest.mark.parametrize(
     ("facts", "exemptions"),
     [
