@@ -112,14 +112,13 @@ def _headline(findings: tuple[Finding, ...]) -> Code | None:
 
 def _timely(facts: Facts, rules: Rules) -> Code:
     """Name a call that nothing speaks against."""
-    seconds = _ring_bound_ms(facts) / 1000
-    return "within" if seconds <= rules.within_s else "borderline"
+    return "within" if _ring_bound_ms(facts) <= rules.within_s * 1000 else "borderline"
 
 
 def _ring_bound_ms(facts: Facts) -> float:
-    """Most milliseconds that it can have rung: measured, or all the time up to the answer."""
-    if facts.ring_to_answer_ms is not None:
-        return facts.ring_to_answer_ms
+    """The milliseconds it is judged by: the least that it can have rung, else all the time up to the answer."""
+    if facts.least_ring_ms is not None:
+        return facts.least_ring_ms
     return facts.answered_ms if facts.answered_ms is not None else float("inf")
 
 
@@ -256,20 +255,29 @@ def _answerer(facts: Facts) -> Iterator[Finding]:
 
 
 def _speed(facts: Facts, rules: Rules) -> Iterator[Finding]:
-    """Three rings in seconds. Only beyond one whole ring period after the limit is a finding proposed."""
+    """Three rings in seconds, by the least end of the answer's window.
+
+    Only beyond one whole ring period after the limit is a finding proposed.
+    """
     clauses = (THREE_RINGS, THREE_RINGS_JINHU)
-    bound_ms = _ring_bound_ms(facts)
-    if bound_ms <= rules.limit_s * 1000:
+    least_ms = _ring_bound_ms(facts)
+    if least_ms <= rules.limit_s * 1000:
         return
     if facts.ring_to_answer_ms is None:
         yield Finding("unmeasured", clauses, "none", facts.answered_ms, "未见振铃起点，响铃时长未核实")
         return
-    least_ms = bound_ms if facts.ring_to_answer_min_ms is None else facts.ring_to_answer_min_ms
-    detail = f"响铃 {least_ms / 1000:.1f} 秒接听，限 {rules.limit_s:.0f} 秒"
+    detail = f"响铃 {_window(least_ms, facts.ring_to_answer_ms, rules)} 秒接听，折算限 {rules.limit_s:g} 秒"
     if least_ms > rules.finding_s * 1000:
         yield Finding("overtime", clauses, "definitive", facts.answered_ms, detail)
     else:
         yield Finding("slow_review", clauses, "medium", facts.answered_ms, detail)
+
+
+def _window(least_ms: float, most_ms: float, rules: Rules) -> str:
+    """Write the ringing in seconds, as a span where the moment of the answer is one."""
+    limits_s = (rules.limit_s, rules.finding_s)
+    least, most = (wording.seconds(ms, *limits_s) for ms in (least_ms, most_ms))
+    return least if least == most else f"{least}–{most}"
 
 
 def _no_answer(facts: Facts, rules: Rules) -> Finding:

@@ -57,6 +57,8 @@ TABLE = [
     (answered(15.001), "slow_review", None, True),
     (answered(20.0), "slow_review", None, True),
     (answered(20.001), "overtime", False, True),
+    (answered(15.7, least=11.8), "borderline", True, False),
+    (answered(15.7, least=10.8), "within", True, False),
     (answered(23.0, least=19.9), "slow_review", None, True),
     (answered(23.0, least=20.1), "overtime", False, True),
     (Facts("answered", "human", answered_ms=900.0, ended_ms=5000.0), "within", True, False),
@@ -136,6 +138,19 @@ def test_several_findings_stand_together_and_the_gravest_names_the_verdict() -> 
     assert [clause.article for clause in overtime.clauses] == ["第十条", "第八条"]
     assert "响铃3声之内接听" in overtime.clauses[0].words
     assert "30.0 秒" in overtime.detail
+
+
+def test_the_window_of_the_answer_is_told_and_no_rounding_meets_a_limit() -> None:
+    def told(facts: Facts) -> str:
+        (found,) = judge(facts, RULES, NONE).findings
+        return found.detail
+
+    assert told(answered(19.7, least=15.8)) == "响铃 15.8–19.7 秒接听，折算限 15 秒"
+    assert told(answered(25.0)) == "响铃 25.0 秒接听，折算限 15 秒"
+    assert told(answered(15.04)) == "响铃 15.04 秒接听，折算限 15 秒"
+    assert told(answered(15.004)) == "响铃 15.004 秒接听，折算限 15 秒"
+    assert told(answered(20.0)) == "响铃 20.0 秒接听，折算限 15 秒"
+    assert told(answered(20.01)) == "响铃 20.01 秒接听，折算限 15 秒"
 
 
 def test_short_ringing_is_no_sure_no_answer() -> None:
