@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DATABASE_FILE = "dutyring.sqlite3"
+RING_PERIOD_S = 5.0
+"""National ringing cadence, 1 s on, 4 s off (GB 3380-82): bell and ringback need not be in phase."""
 
 
 class TrunkSettings(BaseModel):
@@ -104,12 +106,12 @@ class Settings(BaseSettings):
     three_ring_limit_s: float = Field(
         default=15.0,
         gt=0,
-        description="Seconds before a fourth ring; up to here the answer is lawful (临界).",
+        description="Seconds before a fourth ring; up to here the answer is lawful (临界). At least the one above.",
     )
     overtime_finding_s: float = Field(
         default=20.0,
         gt=0,
-        description="Seconds beyond which 超时接听 is proposed: the limit and one 5 s period.",
+        description="Seconds beyond which 超时接听 is proposed: at least the limit and one 5 s period.",
     )
     no_answer_least_ring_s: float = Field(
         default=30.0,
@@ -125,6 +127,21 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value} (a name such as Asia/Shanghai)") from error
         return value
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        within_s, limit_s = self.three_ring_within_s, self.three_ring_limit_s
+        if within_s > limit_s:
+            raise ValueError(
+                f"DUTYRING_THREE_RING_WITHIN_S is {within_s:g}; it takes at most "
+                f"DUTYRING_THREE_RING_LIMIT_S, which is {limit_s:g}"
+            )
+        if self.overtime_finding_s < limit_s + RING_PERIOD_S:
+            raise ValueError(
+                f"DUTYRING_OVERTIME_FINDING_S is {self.overtime_finding_s:g}; it takes at least "
+                f"{limit_s + RING_PERIOD_S:g}, one ring period more than DUTYRING_THREE_RING_LIMIT_S"
+            )
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-RULE_SET_VERSION = "three-ring/1"
+RULE_SET = "three-ring/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,18 @@ HEADLINE: tuple[Code, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that an answer was judged by, seconds from ring start."""
+
+    within_s: float
+    limit_s: float
+    finding_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """One version of the rules. Seconds are of ringing, from ring start."""
 
-    version: str = RULE_SET_VERSION
     within_s: float = 11.0
     limit_s: float = 15.0
     finding_s: float = 20.0
@@ -134,6 +142,17 @@ class Rules:
     crbt_least_s: float = 2.0
     """Least music for 彩铃 to be proposed; less asks for an ear."""
     crbt_confidence: float = 0.8
+
+    @property
+    def version(self) -> str:
+        """Name the rule set with its limits: verdicts under other limits are verdicts of other rules."""
+        limits = (self.within_s, self.limit_s, self.finding_s, self.least_ring_s)
+        return f"{RULE_SET}:{'/'.join(f'{limit:g}' for limit in limits)}"
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of an answer, as a verdict keeps them."""
+        return Limits(self.within_s, self.limit_s, self.finding_s)
 
 
 @dataclass(frozen=True, slots=True)

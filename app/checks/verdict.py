@@ -27,6 +27,7 @@ from app.checks.rules import (
     Clause,
     Code,
     Exemptions,
+    Limits,
     Rules,
 )
 from sip.record import Grade
@@ -62,6 +63,8 @@ class Verdict:
     needs_review: bool
     findings: tuple[Finding, ...]
     rule_set: str
+    limits: Limits
+    """What pages draw, whatever the settings say by then."""
     exempted: tuple[str, ...] = ()
     """Reasons of the exemptions that were applied."""
 
@@ -102,7 +105,9 @@ def _verdict(code: Code, findings: tuple[Finding, ...], rules: Rules, exempted: 
     grade: Grade = next((item.grade for item in findings if item.code == code), "none")
     lawful = True if code in ("within", "borderline") else False if code in PROPOSED else None
     review = code not in QUIET or any(item.code not in QUIET for item in findings)
-    return Verdict(code, info.zh, info.en, lawful, grade, review, findings, rules.version, exempted)
+    return Verdict(
+        code, info.zh, info.en, lawful, grade, review, findings, rules.version, rules.limits, exempted
+    )
 
 
 def _headline(findings: tuple[Finding, ...]) -> Code | None:

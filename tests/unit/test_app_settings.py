@@ -62,6 +62,20 @@ def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
         Settings(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"three_ring_within_s": 16.0}, "DUTYRING_THREE_RING_WITHIN_S is 16"),
+        ({"three_ring_limit_s": 16.0}, "DUTYRING_OVERTIME_FINDING_S is 20; it takes at least 21"),
+        ({"overtime_finding_s": 19.9}, "DUTYRING_OVERTIME_FINDING_S is 19.9"),
+    ],
+)
+def test_limits_must_stand_in_order(wrong: dict[str, float], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        Settings(**wrong)
+    assert Settings(three_ring_within_s=15, three_ring_limit_s=15).overtime_finding_s == 20
+
+
 def test_secrets_are_masked_in_logs(capsys: pytest.CaptureFixture[str]) -> None:
     import structlog
 

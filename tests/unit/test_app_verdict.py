@@ -293,6 +293,16 @@ def test_limits_come_from_the_rules() -> None:
     assert judge(answered(7.5), strict, NONE).code == "overtime"
 
 
+def test_a_verdict_keeps_its_limits_and_other_limits_are_another_version() -> None:
+    content = json.loads(json.dumps(judge(answered(3), RULES, NONE).to_dict()))
+    assert content["limits"] == {"within_s": 11.0, "limit_s": 15.0, "finding_s": 20.0}
+    assert content["rule_set"] == RULES.version == "three-ring/1:11/15/20/30"
+    changed = [Rules(within_s=10), Rules(limit_s=14.5), Rules(finding_s=21), Rules(least_ring_s=25)]
+    assert len({rules.version for rules in (RULES, *changed)}) == 5
+    assert judge_failed(changed[1], "no route").limits.limit_s == 14.5
+    assert RULES.version in (DOCS / "verdicts.md").read_text(encoding="utf-8")
+
+
 def test_reads_the_json_of_a_call_record() -> None:
     record = CallRecord(
         target="sip:1@127.0.0.1", call_id="c", started_at="2026-11-22T20:27:13.482+08:00",
