@@ -154,7 +154,20 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(EXIT_ARGUMENT)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except ValueError as error:
+        reason = _wrong_setting(error)
+        if reason is None:
+            raise
+        print(f"dutyring: {reason}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_ARGUMENT)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _wrong_setting(error: ValueError) -> str | None:
+    """Name a setting that cannot be used; None for any other error."""
+    from app.settings import problem
+
+    return problem(error)
 
 
 def _one_line(error: TyperException) -> str:

@@ -29,7 +29,7 @@ from app.checks.dispatcher import Dispatcher
 from app.checks.ports import CallPlacer
 from app.database import Database, upgrade
 from app.logs import configure
-from app.settings import Settings, get_settings
+from app.settings import Settings, get_settings, problem
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,8 @@ TICK_S = 1.0
 """How often the clock releases due checks."""
 EXIT_TAKEN = 4
 """Another phone process runs on the same data."""
+EXIT_ARGUMENT = 2
+"""A setting is wrong."""
 _ADVISORY_KEY = 0x_D017_0001
 """Key of the PostgreSQL advisory lock of the one phone process."""
 
@@ -154,7 +156,14 @@ async def stdin_closed() -> None:
 
 def main(make_placer: PlacerFactory | None = None) -> int:
     """Run the process; return its exit status."""
-    settings = get_settings()
+    try:
+        settings = get_settings()
+    except ValueError as error:
+        reason = problem(error)
+        if reason is None:
+            raise
+        print(f"dutyring: {reason}", file=sys.stderr)  # noqa: T201
+        return EXIT_ARGUMENT
     configure(settings)
     if make_placer is None:
         from app.checks.placer import PhonePlacer

@@ -7,13 +7,22 @@ test holds that.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DATABASE_FILE = "dutyring.sqlite3"
 RING_PERIOD_S = 5.0
@@ -22,6 +31,8 @@ RING_PERIOD_S = 5.0
 
 class TrunkSettings(BaseModel):
     """One line of ours to the telephone network (中继)."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     host: str = Field(description="Address or name of the carrier's or exchange's SIP server.")
     port: int = Field(default=5060, ge=1, le=65535, description="Its port.")
@@ -34,7 +45,12 @@ class Settings(BaseSettings):
     """The settings of the service; every one has a default that works on one machine."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DUTYRING_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="DUTYRING_",
+        env_file=".env",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(
@@ -182,5 +198,36 @@ def _revealed(trunk: TrunkSettings) -> dict[str, object]:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the settings of this process, read once."""
+    """Return the settings of this process, read once. Raises what `problem` puts into words."""
     return Settings()
+
+
+def problem(error: Exception) -> str | None:
+    """Say in one line which setting is wrong and what it takes, never what was given: it may be a password.
+
+    None for an error that is not about settings.
+    """
+    if isinstance(error, ValidationError) and error.title == Settings.__name__:
+        return "; ".join(_problems(error))
+    if isinstance(error, SettingsError):
+        # Its text is: error parsing value for field "trunks" from source "EnvSettingsSource".
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), None)
+        if name is not None:
+            return f"DUTYRING_{name.upper()} cannot be read as JSON; it takes: {_description(name)}"
+    return None
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for item in error.errors(include_input=False, include_url=False):
+        reason = item["msg"].removeprefix("Value error, ")
+        if not item["loc"]:
+            yield reason
+            continue
+        name, *members = (str(part) for part in item["loc"])
+        place = f"DUTYRING_{name.upper()}" + (f" ({'.'.join(members)})" if members else "")
+        yield f"{place}: {reason}; it takes: {_description(name, *members[1:2])}"
+
+
+def _description(name: str, member: str = "") -> str:
+    inner = TrunkSettings.model_fields.get(member)
+    return ((inner or Settings.model_fields[name]).description or "").rstrip(".")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from app.logs import configure, mask_secrets
-from app.settings import Settings, TrunkSettings
+from app.settings import Settings, TrunkSettings, problem
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
 
@@ -74,6 +77,43 @@ def test_limits_must_stand_in_order(wrong: dict[str, float], named: str) -> None
     with pytest.raises(ValidationError, match=named):
         Settings(**wrong)
     assert Settings(three_ring_within_s=15, three_ring_limit_s=15).overtime_finding_s == 20
+
+
+SECRET = "HUNTER2" + "SECRET"
+WRONG_TRUNKS = [
+    (json.dumps({"main": {"user": "duty", "password": SECRET}}), "DUTYRING_TRUNKS (main.host)"),
+    (json.dumps({"main": {"host": "pbx", "password": [SECRET]}}), "DUTYRING_TRUNKS (main.password)"),
+    (json.dumps({"main": SECRET}), "DUTYRING_TRUNKS (main)"),
+    (f'{{"main": {SECRET}', "DUTYRING_TRUNKS cannot be read as JSON"),
+]
+
+
+@pytest.mark.parametrize("module", ["app.cli", "app.phone_process"])
+@pytest.mark.parametrize(("trunks", "named"), WRONG_TRUNKS)
+def test_a_wrong_setting_is_one_line_without_its_secret(
+    module: str, trunks: str, named: str, tmp_path: Path
+) -> None:
+    given = {"DUTYRING_TRUNKS": trunks, "DUTYRING_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *(["db", "current"] if module == "app.cli" else [])],
+        env=os.environ | given,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"dutyring: {named}")
+    assert done.stderr.count("\n") == 1
+    assert "it takes: " in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+
+
+def test_no_error_shows_what_was_given() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(trunks={"main": {"password": SECRET}})  # type: ignore[dict-item]
+    assert SECRET not in str(caught.value)
+    assert problem(ValueError("other")) is None
 
 
 def test_secrets_are_masked_in_logs(capsys: pytest.CaptureFixture[str]) -> None:
