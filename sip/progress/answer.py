@@ -3,12 +3,17 @@
 A gateway answers with a 200 at once and lets the exchange's ringback go on in band. The sign of it is a whole
 ringback burst that begins after the 200 before anything else is heard. In a normal call ringback just stops at
 the 200; what the network still had under way is a fraction of a burst, not a new one.
+
+A line that rang before its 200 goes on ringing in step, so the new burst comes within one period. A 200 out of
+nothing tells less: the gateway may still be dialling, and its first burst may be 15 s away. While the call lasts,
+such a 200 is in doubt until something is heard that a person or a machine made, for 6 s at the most; and no
+call counts as answered while a burst runs that may yet turn out to be ringback.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sip.progress.facts import AnswerState, Signals
 from sip.progress.heard import Heard
@@ -17,15 +22,20 @@ from sip.record import AnswerSource, Burst, Segment
 
 _WHOLE_BURST_MS = 400.0
 """A shorter burst after the 200 is what was still under way."""
-_LATEST_BURST_MS = 6_000.0
-"""In-band ringback begins within one pause (4.8 s at the longest) of the 200, and some delay."""
+_NEXT_BURST_MS = 6_000.0
+"""On a line that rang before the 200, ringback goes on within one pause (4.8 s at the longest) and some delay."""
+_FIRST_BURST_MS = 15_000.0
+"""After a 200 out of nothing a gateway first dials, and the exchange takes its time to ring."""
 _MISTAKEN_MS = 1_000.0
 """A shorter sound with more ringback behind it was a crackle, not an answer."""
 _PERIOD_MS = 6_000.0
 _SHORTEST_NOISE_MS = 300.0
 _FAILURE_WITHIN_MS = 5_000.0
-_DOUBT_MS = 1_200.0
-"""So long after a 200 without any ringing before it, in-band ringback may still be about to begin."""
+_DOUBT_MS = 6_000.0
+"""So long a 200 out of nothing with no sound yet may be a gateway's. `--max-talk` runs from the answer, so a
+late decision costs a longer call and nothing else."""
+_SHORTEST_SIGN_MS = 300.0
+"""So much sound from the other end settles the doubt."""
 _MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ced", "fax_cng"})
 _MUSIC_MS = 800.0
 """Shorter music is no 彩铃."""
@@ -49,10 +59,11 @@ def find_answer(signals: Signals, heard: Heard) -> Answer:
     connected_ms = signals.connected_ms
     if connected_ms is None or signals.outcome_answered is False:
         return Answer()
-    ringing = _in_band_ringing(connected_ms, heard)
+    rang = _rang_before(signals, heard, connected_ms)
+    ringing = _in_band_ringing(connected_ms, heard, rang)
     if ringing is not None:
         return _in_band_answer(ringing, heard)
-    if _only_failure(signals, heard, connected_ms):
+    if not rang and _only_failure(heard, connected_ms):
         return Answer()
     return Answer(connected_ms, "signalling", (connected_ms, connected_ms))
 
@@ -80,23 +91,49 @@ def ring_start(signals: Signals, heard: Heard, answered_ms: float | None) -> flo
 def answer_state(signals: Signals, heard: Heard) -> AnswerState:
     """Return where the call stands; call it every few hundred milliseconds with `ended_ms` = now.
 
-    The state may be taken back: a call counts as answered by its 200 until in-band ringback shows otherwise,
-    so clocks must always run by the latest state.
+    A 200 after ringing is the answer at once. A 200 out of nothing, with no sound after it, becomes one when it
+    is 6 s old, and at once when 0.3 s of voice, music, fax or noise is heard. The state may be taken back: a
+    call counts as answered by its 200 until in-band ringback shows otherwise, so clocks must always run by
+    the latest state.
     """
     answer = find_answer(signals, heard)
     started_ms = ring_start(signals, heard, answer.answered_ms)
-    if answer.answered_ms is not None and not _doubtful(answer, signals, heard, started_ms):
+    if answer.answered_ms is not None and not _doubtful(answer, signals, heard):
         return AnswerState("answered", started_ms, answer.answered_ms, answer.source)
     return AnswerState("waiting" if started_ms is None else "ringing", started_ms)
 
 
-def _doubtful(answer: Answer, signals: Signals, heard: Heard, started_ms: float | None) -> bool:
-    """A 200 out of nothing may be a gateway's: wait a moment for ringback or for a voice."""
-    connected_ms = signals.connected_ms or 0.0
-    young = signals.ended_ms - connected_ms < _DOUBT_MS
-    if answer.source != "signalling" or started_ms is not None or not young:
+def _doubtful(answer: Answer, signals: Signals, heard: Heard) -> bool:
+    """Tell whether the 200 may be a gateway's: wait for ringback to be named, or for a voice."""
+    connected_ms = signals.connected_ms
+    if connected_ms is None or answer.source != "signalling" or _outcome_tones(heard, connected_ms):
         return False
-    return not any(s.kind in ("speech", "music") and s.end_ms > connected_ms for s in heard.segments)
+    rang = _rang_before(signals, heard, connected_ms)
+    if heard.unnamed is not None:
+        # A shorter one may be the rest of the ringing before the 200.
+        shortest_ms = _WHOLE_BURST_MS if rang else 0.0
+        guess = replace(heard, bursts=(*heard.bursts, heard.unnamed))
+        if _in_band_ringing(connected_ms, guess, rang, shortest_ms) is not None:
+            return True
+    if rang or signals.ended_ms - connected_ms >= _DOUBT_MS:
+        return False
+    return not any(
+        (s.kind in _MADE_BY_SOMEONE or s.kind == "noise")
+        and s.end_ms - max(s.start_ms, connected_ms) >= _SHORTEST_SIGN_MS
+        for s in heard.segments
+    )
+
+
+def _outcome_tones(heard: Heard, connected_ms: float) -> list[float]:
+    """Return the onsets of the recognised tones after the 200 that say an outcome."""
+    return [
+        t.start_ms for t in heard.recognised if t.kind in TONE_OUTCOMES and t.start_ms >= connected_ms - 100.0
+    ]
+
+
+def _rang_before(signals: Signals, heard: Heard, connected_ms: float) -> bool:
+    """Tell whether the line rang before its 200; otherwise that came out of nothing."""
+    return ring_start(signals, heard, connected_ms) is not None
 
 
 def _is_color_ring(segment: Segment, until_ms: float) -> bool:
@@ -104,11 +141,17 @@ def _is_color_ring(segment: Segment, until_ms: float) -> bool:
     return segment.kind == "music" and lasting_ms >= _MUSIC_MS
 
 
-def _in_band_ringing(connected_ms: float, heard: Heard) -> list[Burst] | None:
-    """Return the bursts from the first whole one after the 200 on, None where ringback stopped with the 200."""
+def _in_band_ringing(
+    connected_ms: float, heard: Heard, rang: bool, shortest_ms: float = _WHOLE_BURST_MS
+) -> list[Burst] | None:
+    """Return the bursts from the first whole one after the 200 on, None where ringback stopped with the 200.
+
+    `rang`: the line was ringing before the 200.
+    """
     later = [b for b in heard.bursts if b.start_ms >= connected_ms]
-    at = next((i for i, b in enumerate(later) if b.end_ms - b.start_ms >= _WHOLE_BURST_MS), None)
-    if at is None or later[at].start_ms - connected_ms > _LATEST_BURST_MS:
+    at = next((i for i, b in enumerate(later) if b.end_ms - b.start_ms >= shortest_ms), None)
+    within_ms = _NEXT_BURST_MS if rang else _FIRST_BURST_MS
+    if at is None or later[at].start_ms - connected_ms > within_ms:
         return None
     first_ms = later[at].start_ms
     spoken = (s for s in _other_sounds(heard, connected_ms) if s.start_ms < first_ms)
@@ -153,16 +196,12 @@ def _mistaken(sound: Segment, bursts: Iterable[Burst]) -> bool:
     return short and any(0.0 <= burst.start_ms - sound.end_ms < _PERIOD_MS for burst in bursts)
 
 
-def _only_failure(signals: Signals, heard: Heard, connected_ms: float) -> bool:
+def _only_failure(heard: Heard, connected_ms: float) -> bool:
     """A 200 out of nothing with a failure tone as the first sound is a gateway passing on the exchange's no.
 
     Only a tone that says an outcome does that: dial tone and howler take no answer away.
     """
-    tones = [
-        t.start_ms for t in heard.recognised if t.kind in TONE_OUTCOMES and t.start_ms >= connected_ms - 100.0
-    ]
+    tones = _outcome_tones(heard, connected_ms)
     if not tones or min(tones) - connected_ms > _FAILURE_WITHIN_MS:
-        return False
-    if signals.first_180_ms is not None or any(b.start_ms < connected_ms for b in heard.bursts):
         return False
     return not any(sound.start_ms < min(tones) for sound in _other_sounds(heard, connected_ms))

@@ -33,6 +33,8 @@ class Heard:
     """Start of the first column that held sound of a packet; None: no packet came at all."""
     present: tuple[tuple[float, float], ...] = ()
     """The stretches (start_ms, end_ms) in which packets came; a loss of up to 0.4 s does not part them."""
+    unnamed: Burst | None = None
+    """The latest burst of the exchange tone while nobody can tell yet what it will be."""
 
 
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:

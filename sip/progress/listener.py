@@ -19,6 +19,8 @@ _LAG = 7
 look-ahead."""
 _YOUNG_MS = 2_000.0
 """So long after its end a burst's meaning still depends on what follows it."""
+_NAMELESS_MS = 1_300.0
+"""So long after its end a burst may stay without a name: the pause after it has to be longer than congestion's."""
 _LOSS_MS = 400.0
 _TRAIN_MS = 6_000.0
 """After so much quiet no earlier burst changes the meaning of a later one."""
@@ -38,6 +40,8 @@ class LineListener:
         """Listen with this tone plan; by default the one of mainland China."""
         self._plan = plan or default_plan()
         self._tones = ToneTracker(self._plan)
+        ringback = self._plan.cadence("ringback")
+        self._longest_ring_ms = self._plan.longest(ringback.on_ms) if ringback else 0.0
         self._regions = SoundRegions(self._plan)
         self._origin_ms: float | None = None
         self._count = 0
@@ -89,6 +93,7 @@ class LineListener:
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
+            unnamed=self._unnamed(bursts),
             present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
         )
         return self._last
@@ -107,6 +112,16 @@ class LineListener:
             for burst in self._tones.bursts:
                 burst.open = False
         return self.heard()
+
+    def _unnamed(self, bursts: list[Labelled]) -> Burst | None:
+        """Return the last burst if it has no name yet but may still become a ring."""
+        if not bursts or self._end_ms is not None:
+            return None
+        burst, label = bursts[-1]
+        young = burst.open or self._now_ms() - burst.end_ms < _NAMELESS_MS
+        if label is not None or not young or burst.on_ms > self._longest_ring_ms:
+            return None
+        return _ring(burst, self._now_ms())
 
     def _now_ms(self) -> float:
         if self._end_ms is not None:

@@ -343,9 +343,94 @@ def test_a_normal_answer_is_known_at_once_and_stays() -> None:
 
 
 def test_a_200_out_of_nothing_waits_a_moment_for_ringback() -> None:
-    seen = states(silence(4.0), Signals(None, 200.0))
-    assert {state for now, state, _ in seen if now < 1_400.0} == {"waiting"}
-    assert {state for now, state, _ in seen if now >= 1_400.0} == {"answered"}
+    seen = states(silence(8.0), Signals(None, 200.0))
+    assert {state for now, state, _ in seen if now < 6_200.0} == {"waiting"}
+    assert {(state, at) for now, state, at in seen if now >= 6_200.0} == {("answered", 200.0)}
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_a_200_out_of_nothing_is_answered_in_the_end_when_nothing_comes(came: bool) -> None:
+    heard = line(silence(7.0)) if came else Heard(until_ms=7_000.0)
+    assert answer_state(Signals(None, 0.0, 5_900.0), heard).state == "waiting"
+    state = answer_state(Signals(None, 0.0, 6_000.0), heard)
+    assert (state.state, state.answered_ms, state.source) == ("answered", 0.0, "signalling")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [voice(3.0), chords(3.0), sine(3.0, 2100.0), white_noise(3.0, -30.0)],
+    ids=["speech", "music", "fax", "noise"],
+)
+def test_a_sound_of_theirs_settles_the_doubt_at_once(sound: np.ndarray) -> None:
+    seen = states(np.concatenate((silence(2.0), sound)), Signals(None, 200.0))
+    assert {state for now, state, _ in seen if now <= 2_200.0} == {"waiting"}
+    assert {(state, at) for now, state, at in seen if now >= 2_800.0} == {("answered", 200.0)}
+
+
+def test_a_click_settles_nothing() -> None:
+    click = white_noise(0.15, -25.0)
+    seen = states(np.concatenate((silence(1.0), click, silence(3.0))), Signals(None, 200.0))
+    assert {state for _, state, _ in seen} == {"waiting"}
+
+
+@pytest.mark.parametrize("first_s", [0.1, 0.4, 3.0, 5.9, 9.0, 14.5])
+@pytest.mark.parametrize("on_s", [0.81, 1.0, 1.19])
+def test_no_burst_of_a_gateway_is_taken_for_a_call_answered(first_s: float, on_s: float) -> None:
+    ringing = cadence((on_s, 4.0), 12.0)[0]
+    seen = states(np.concatenate((silence(first_s), ringing)), Signals(None, 0.0))
+    begun = [state for now, state, _ in seen if now >= first_s * 1000.0 + 300.0]
+    assert set(begun) == {"waiting", "ringing"}
+    assert begun[-1] == "ringing"
+    heard = line(silence(first_s), ringing, silence(0.2), voice(4.0))
+    facts = ring_facts(Signals(None, 0.0, heard.until_ms), heard)
+    assert facts.answer_source == "in_band"
+    assert facts.ring_started_ms == pytest.approx(first_s * 1000.0, abs=10.0)
+    assert facts.rings.count == 3
+
+
+def test_a_burst_longer_than_15_s_after_the_200_is_no_gateway_s() -> None:
+    heard = line(silence(16.0), rings(8.0), voice(3.0))
+    facts = ring_facts(Signals(None, 0.0, heard.until_ms), heard)
+    assert (facts.answer_source, facts.answered_ms) == ("signalling", 0.0)
+
+
+def test_ringing_after_a_voice_out_of_nothing_is_after_the_answer() -> None:
+    heard = line(silence(1.0), voice(3.0), silence(4.0), rings(7.0))
+    facts = ring_facts(Signals(None, 0.0, heard.until_ms), heard)
+    assert (facts.answer_source, facts.ring_started_ms) == ("signalling", None)
+
+
+@pytest.mark.parametrize(("first_s", "source"), [(4.5, "in_band"), (8.0, "signalling")])
+def test_a_line_that_rang_before_its_200_rings_on_within_a_period(first_s: float, source: str) -> None:
+    heard = line(silence(first_s), rings(7.0), voice(3.0))
+    facts = ring_facts(Signals(0.0, 100.0, heard.until_ms), heard)
+    assert facts.answer_source == source
+
+
+def test_after_ringing_a_200_is_answered_until_a_new_burst_begins() -> None:
+    seen = states(np.concatenate((silence(2.0), rings(7.0))), Signals(0.0, 200.0))
+    assert {state for now, state, _ in seen if 200.0 <= now <= 2_300.0} == {"answered"}
+    assert {state for now, state, _ in seen if now >= 2_700.0} == {"ringing"}
+
+
+def test_what_was_under_way_at_the_200_takes_nothing_back() -> None:
+    # The rest of a burst comes 0.2 s late.
+    sound = np.concatenate((rings(5.0), sine(0.3), silence(6.0)))
+    seen = states(sound, Signals(0.0, 4_900.0))
+    assert {(state, at) for now, state, at in seen if now >= 5_000.0} == {("answered", 4_900.0)}
+
+
+def test_dial_tone_after_a_200_is_in_no_doubt_for_long() -> None:
+    rang = states(sine(8.0), Signals(0.0, 0.0))
+    assert {state for now, state, _ in rang if now >= 1_600.0} == {"answered"}
+    unrung = states(sine(8.0), Signals(None, 0.0))
+    assert {state for now, state, _ in unrung if now >= 6_000.0} == {"answered"}
+
+
+def test_a_busy_tone_after_the_answer_leaves_it_answered() -> None:
+    seen = states(np.concatenate((silence(5.5), cadence(BUSY, 5.0)[0])), Signals(None, 0.0))
+    known = [state for now, state, _ in seen if now >= 7_200.0]
+    assert set(known) == {"answered"}
 
 
 # --- who answered ------------------------------------------------------------------------------------------
