@@ -57,7 +57,8 @@ class RemoteMedia:
     final: bool = False
     """True from the dialog that was answered: from then on only its stream is heard."""
     dialog: str = ""
-    """The To-tag of the dialog that this description came from."""
+    """The To-tag of the dialog whose SDP this is: all addresses that the answered dialog named stay its own.
+    Without a tag every address counts as a dialog of its own."""
     receive: Mapping[int, PayloadFormat] = field(default_factory=dict)
     """Payload types that we announced, beside the static ones, `payload_type` and `telephone_event_pt`."""
 

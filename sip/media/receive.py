@@ -1,162 +1,65 @@
-"""Received RTP of one call: which stream is heard, where its packets lie on the time line, and its counts.
+"""Received RTP of one call: which stream is heard, and what its packets count as.
 
-A stream (one source address and SSRC) is anchored by the arrival of its first packet; its later packets lie
-where their timestamps say. It is anchored anew when timestamps and arrivals do not belong together any more.
-Of several streams the newest is heard; after the final SDP answer only those of the answered dialog.
+Of several streams (one source address and SSRC each) the newest is heard; after the final SDP answer only those
+of the answered dialog. A packet that may be a stray one (a first one of another stream while the present one
+is alive, or one whose number was used already) is put aside, and used after all once the next ones follow it.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import dataclass
 from typing import Final
 
 from sip.media.dtmf import DigitReceiver
 from sip.media.model import DEFAULT_FORMATS, SAMPLE_RATE_HZ, Address, PayloadFormat, RemoteMedia
 from sip.media.rtp import HEADER, HEADER_BYTES, Packet, is_rtcp, parse
+from sip.media.stream import Stream
 from sip.media.timeline import TimeLine
 from sip.record import DtmfDigit, MediaStatistics
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE_HZ // 1000
-_AHEAD: Final = 200 * _SAMPLES_PER_MS
-"""A packet that would lie further in the future than this had its timestamp jump."""
-_BEHIND: Final = 300 * _SAMPLES_PER_MS
-"""A packet that would lie further in the past than this belongs to a sender whose timestamps stood still."""
-_DRIFT: Final = 40 * _SAMPLES_PER_MS
-"""The time line follows arrivals once the quickest packets of a window are off by this much."""
-_STEP: Final = 80 * _SAMPLES_PER_MS
-"""Smaller drifts are closed sample by sample, larger ones at once."""
-_SLEW: Final = 2
-"""Samples per packet while closing a drift: 1.25 % of a 20 ms packet."""
-_WINDOW_PACKETS: Final = 25
-_FAR: Final = 1 << 40
-_MAX_DROPOUT: Final = 3000
-_MAX_MISORDER: Final = 100
-"""RFC 3550 appendix A.1."""
-_SEEN_MASK: Final = (1 << (_MAX_MISORDER + 1)) - 1
 _RETURN_S: Final = 0.2
-"""An older stream is heard again once the newer one has been quiet for so long."""
+"""Any stream of the call may be heard once the present one has been quiet for so long."""
+_PAUSE_S: Final = 0.06
+"""A newer stream is heard at once when the present one has been quiet for so long: three packets of 20 ms."""
+_STRIDE: Final = 3
+"""Duplicates follow each other when their numbers rise by no more than this; other packets only by one."""
+_REPEATS: Final = 3
+"""So many duplicates behind each other are a sound sent anew under its old numbers (as recorded RTP is)."""
+_REPEATS_S: Final = 0.015
+"""They come at the pace of sound; a network that delivers a burst twice does so at once."""
+_DOUBTS: Final = 10
+_STREAMS: Final = 32
+"""Streams remembered per call."""
 
 
-class Stream:
-    """One source's packets: sequence accounting (RFC 3550 appendix A.1), jitter (A.8) and its anchor."""
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A packet put aside."""
 
-    def __init__(self, source: Address, ssrc: int) -> None:
-        self.source = source
-        self.ssrc = ssrc
-        self.last_s = 0.0
-        self.jitter = 0.0
-        """In samples."""
-        self._newest = -1
-        self._expected = 0
-        self._arrived = 0
-        self._seen = 0
-        self._restart_at = -1
-        self._timestamp: int | None = None
-        self._position = 0
-        self._arrival = 0
-        self._window = 0
-        self._quickest = _FAR
-        self._slew = 0
+    stream: Stream
+    packet: Packet
+    kind: PayloadFormat
+    since_s: float
+    duplicate: bool
+    arrived: int
+    """What its stream had used by then."""
 
-    @property
-    def lost(self) -> int:
-        """Packets that never came."""
-        return max(0, self._expected - self._arrived)
+    def follows(self, other: _Doubt) -> bool:
+        """Tell whether nothing of the same stream was used between the two."""
+        if self.stream is not other.stream or self.arrived != other.arrived:
+            return False
+        rise = (self.packet.sequence - other.packet.sequence) & 0xFFFF
+        stride = _STRIDE if self.duplicate and other.duplicate else 1
+        return 0 < rise <= stride and self.since_s - other.since_s < _RETURN_S
 
-    def sequence(self, number: int) -> str:
-        """Take a sequence number: `new`, `reordered`, `duplicate`, or `stray` (outside of every window)."""
-        ahead = (number - self._newest) & 0xFFFF
-        if self._newest < 0 or number == self._restart_at:
-            return self._restart(number)
-        if 0 < ahead < _MAX_DROPOUT:
-            self._newest = number
-            self._seen = (self._seen << ahead | 1) & _SEEN_MASK
-            self._expected += ahead
-            self._arrived += 1
-            return "new"
-        behind = (self._newest - number) & 0xFFFF
-        if behind > _MAX_MISORDER:
-            self._restart_at = (number + 1) & 0xFFFF
-            return "stray"
-        if self._seen >> behind & 1:
-            return "duplicate"
-        self._seen |= 1 << behind
-        self._arrived += 1
-        self._expected = max(self._expected, self._arrived)
-        return "reordered"
 
-    def _restart(self, number: int) -> str:
-        self._newest, self._restart_at, self._seen = number, -1, 1
-        self._expected += 1
-        self._arrived += 1
-        self._timestamp = None
-        return "new"
-
-    def place(self, packet: Packet, arrival: int, *, in_order: bool) -> tuple[int, bytes]:
-        """Return (position, payload) on the time line for a packet that arrived at position `arrival`."""
-        if self._timestamp is None:
-            self._anchor(packet.timestamp, arrival)
-            return arrival, packet.payload
-        step = (packet.timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        position = self._position + step
-        offset = arrival - position
-        if not in_order:
-            return position, packet.payload
-        if offset > _BEHIND or offset < -_AHEAD or (packet.marker and offset > _DRIFT):
-            self._anchor(packet.timestamp, arrival)
-            return arrival, packet.payload
-        self.jitter += (abs(arrival - self._arrival - step) - self.jitter) / 16
-        self._arrival, self._timestamp, self._position = arrival, packet.timestamp, position
-        return self._follow(offset, packet.payload)
-
-    def _anchor(self, timestamp: int, arrival: int) -> None:
-        self._timestamp, self._position = timestamp, arrival
-        self._arrival = arrival
-        self._window, self._quickest = 0, _FAR
-        self._slew = 0
-
-    def steady(self, sequence: int, timestamp: int, length: int, arrival: int) -> int | None:
-        """Take the packet that follows the last one in every respect: the short way of `sequence` and `place`.
-
-        Returns its position, or None, with nothing changed, when it has to go the long way.
-        """
-        step = timestamp - (self._timestamp or 0)
-        position = self._position + step
-        offset = arrival - position
-        if sequence != self._newest + 1 or step != length or not -_AHEAD <= offset <= _BEHIND:
-            return None
-        if self._slew or self._window == _WINDOW_PACKETS - 1 or self._timestamp is None:
-            return None
-        self._newest = sequence
-        self._seen = (self._seen << 1 | 1) & _SEEN_MASK
-        self._expected += 1
-        self._arrived += 1
-        self.jitter += (abs(arrival - self._arrival - step) - self.jitter) / 16
-        self._arrival, self._timestamp, self._position = arrival, timestamp, position
-        self._window += 1
-        if offset < self._quickest:
-            self._quickest = offset
-        return position
-
-    def _follow(self, offset: int, payload: bytes) -> tuple[int, bytes]:
-        """Correct the anchor by what a window of packets shows; a hole is filled with the sample beside it."""
-        self._window += 1
-        self._quickest = min(self._quickest, offset)
-        if self._window == _WINDOW_PACKETS:
-            quickest = self._quickest
-            self._window, self._quickest = 0, _FAR
-            if abs(quickest) > _STEP:
-                self._position += quickest
-                self._slew = 0
-            elif abs(quickest) > _DRIFT and not self._slew:
-                self._slew = quickest
-        if not self._slew:
-            return self._position, payload
-        step = max(-_SLEW, min(_SLEW, self._slew))
-        self._slew -= step
-        self._position += step
-        if step > 0:
-            return self._position - step, payload[:1] * step + payload
-        return self._position, payload
+def _borne_out(doubts: list[_Doubt]) -> bool:
+    """Tell a beginning from strays and duplicates (RFC 3550 appendix A.1 wants two in sequence)."""
+    if not all(doubt.duplicate for doubt in doubts):
+        return len(doubts) > 1
+    return len(doubts) >= _REPEATS and doubts[-1].since_s - doubts[0].since_s >= _REPEATS_S
 
 
 class Receiver:
@@ -168,10 +71,18 @@ class Receiver:
         self.malformed = 0
         self._formats: dict[int, PayloadFormat] = dict(DEFAULT_FORMATS)
         self._streams: dict[tuple[Address, int], Stream] = {}
+        """Those that have been heard, the latest last."""
+        self._began = 0
+        self._lost_before = 0
+        """Losses of streams that are forgotten."""
         self._current: Stream | None = None
+        self._doubts: list[_Doubt] = []
+        self._named: dict[Address, set[str | Address]] = {}
+        """The dialogs whose SDP named an address."""
+        self._answered: str | Address | None = None
         self._final: Address | None = None
-        self._pinned: Address | None = None
-        self._others: set[Address] = set()
+        self._settled = False
+        """Whether the current stream's source is the answered dialog's."""
         self._digits = DigitReceiver()
         self._received = self._duplicated = self._reordered = self._ignored = 0
         self._heard = False
@@ -180,16 +91,29 @@ class Receiver:
 
     def connect(self, remote: RemoteMedia) -> None:
         """Learn what an SDP answer says about the stream to come."""
-        address = (remote.host, remote.port)
-        self._formats = remote.formats()
+        address = (str(ipaddress.ip_address(remote.host)), remote.port)
+        dialog = remote.dialog or address
+        self._named.setdefault(address, set()).add(dialog)
         self._steady = None
+        if remote.final or self._final is None:
+            self._formats = remote.formats()
         if not remote.final:
-            self._others.add(address)
             return
-        self._others.discard(address)
-        self._final = address
-        known = self._current.source if self._current else None
-        self._pinned = known if known == address else None
+        if self._final is not None:
+            self._named[self._final].add(dialog)
+        self._answered, self._final = dialog, address
+        current = self._current
+        if current is not None and self._is_anothers(current.source):
+            self._current = current = None
+        alone = all(dialogs == {dialog} for dialogs in self._named.values())
+        self._settled = current is not None and (alone or current.source in self._named)
+
+    def _is_anothers(self, source: Address) -> bool:
+        """Tell whether a source was named by other dialogs than the answered one alone."""
+        if self._final is None:
+            return False
+        dialogs = self._named.get(source)
+        return dialogs is not None and self._answered not in dialogs
 
     def packet(self, data: bytes, source: Address, at: float, t0: float) -> list[DtmfDigit]:
         """Take one datagram with its monotonic time of arrival; return the digits that ended with it."""
@@ -202,18 +126,68 @@ class Receiver:
                 self._ignored += 1
             return []
         kind = self._formats.get(packet.payload_type)
-        stream = self._admit(source, packet.ssrc, at - t0) if kind else None
-        if stream is None or kind is None:
+        if kind is None:
             self._ignore(packet, source)
             return []
-        order = stream.sequence(packet.sequence)
-        if order in ("duplicate", "stray"):
-            self._duplicated += order == "duplicate"
-            self._ignored += order == "stray"
+        return self._consider(self._stream(source, packet.ssrc), packet, kind, at - t0)
+
+    def _consider(
+        self, stream: Stream, packet: Packet, kind: PayloadFormat, since_s: float
+    ) -> list[DtmfDigit]:
+        """Use a packet, ignore it, or put it aside."""
+        if stream is self._current:
+            return self._take(stream, packet, kind, since_s)
+        verdict = self._verdict(stream, since_s)
+        if verdict == "ignored":
+            self._ignored += 1
             return []
+        return self._doubt(stream, packet, kind, since_s, sure=verdict == "heard")
+
+    def _take(self, stream: Stream, packet: Packet, kind: PayloadFormat, since_s: float) -> list[DtmfDigit]:
+        """Use a packet of the stream that is heard, unless its number is used already."""
+        stream.last_s = since_s
+        arrival = round(since_s * SAMPLE_RATE_HZ)
+        fits = kind == "telephone-event" or stream.fits(packet.timestamp, arrival)
+        order = stream.sequence(packet.sequence, fits=fits)
+        if order in ("duplicate", "stray"):
+            return self._doubt(stream, packet, kind, since_s, duplicate=order == "duplicate")
         self._received += 1
         self._reordered += order == "reordered"
-        return self._use(stream, packet, kind, at - t0, in_order=order == "new")
+        return self._use(stream, packet, kind, since_s, in_order=order == "new")
+
+    def _doubt(
+        self,
+        stream: Stream,
+        packet: Packet,
+        kind: PayloadFormat,
+        since_s: float,
+        *,
+        duplicate: bool = False,
+        sure: bool = False,
+    ) -> list[DtmfDigit]:
+        """Put a packet aside; use it and those before it when they are the beginning of something."""
+        doubt = _Doubt(stream, packet, kind, since_s, duplicate, stream.arrived)
+        if not self._doubts or not doubt.follows(self._doubts[-1]):
+            self._doubts = []
+        self._doubts.append(doubt)
+        self._count_doubt(doubt, 1)
+        if not sure and not _borne_out(self._doubts):
+            del self._doubts[:-_DOUBTS]
+            return []
+        doubts, self._doubts = self._doubts, []
+        self._hear(stream)
+        stream.restart(doubts[0].packet.sequence)
+        ended: list[DtmfDigit] = []
+        for doubt in doubts:
+            self._count_doubt(doubt, -1)
+            ended += self._take(stream, doubt.packet, doubt.kind, doubt.since_s)
+        return ended
+
+    def _count_doubt(self, doubt: _Doubt, change: int) -> None:
+        if doubt.duplicate:
+            self._duplicated += change
+        else:
+            self._ignored += change
 
     def _take_steady(self, stream: Stream, data: bytes, source: Address, since_s: float) -> bool:
         """Take the next packet of the stream that is heard; nearly all packets go this way."""
@@ -238,27 +212,53 @@ class Receiver:
         if current and current.source == source and current.ssrc == packet.ssrc:
             current.sequence(packet.sequence)
 
-    def _admit(self, source: Address, ssrc: int, since_s: float) -> Stream | None:
+    def _stream(self, source: Address, ssrc: int) -> Stream:
         current = self._current
-        if current and current.ssrc == ssrc and current.source == source and self._final is None:
-            current.last_s = since_s
+        if current and current.ssrc == ssrc and current.source == source:
             return current
-        if self._final is not None and not self._belongs(source):
-            return None
-        stream = self._streams.get((source, ssrc))
-        if stream is None:
-            stream = self._streams[source, ssrc] = Stream(source, ssrc)
-        elif stream is not current and current and since_s - current.last_s < _RETURN_S:
-            return None
-        stream.last_s = since_s
-        self._current = stream
-        return stream
+        known = self._streams.get((source, ssrc))
+        if known is not None:
+            return known
+        if self._doubts:
+            doubtful = self._doubts[-1].stream
+            if doubtful.ssrc == ssrc and doubtful.source == source:
+                return doubtful
+        self._began += 1
+        return Stream(source, ssrc, self._began)
 
-    def _belongs(self, source: Address) -> bool:
-        """Tell whether a source is the answered dialog's: its SDP's, else the first that is nobody else's."""
-        if source == self._final or (self._pinned is None and source not in self._others):
-            self._pinned = source
-        return source == self._pinned
+    def _verdict(self, stream: Stream, since_s: float) -> str:
+        """Tell what a packet of a stream that is not heard is worth: `heard`, `doubtful` or `ignored`.
+
+        The newer of two streams is heard; after the answer a second source only when the first has become
+        quiet, or when it is the one that the answer names: nobody else can take over a call that is heard.
+        """
+        current = self._current
+        if self._is_anothers(stream.source):
+            return "ignored"
+        if current is None or (stream.confirmed and not current.confirmed):
+            return "heard"
+        quiet_s = since_s - current.last_s
+        if quiet_s >= _RETURN_S:
+            return "heard"
+        if self._settled and stream.source != current.source:
+            rightful = stream.source == self._final
+        else:
+            rightful = stream.began > current.began
+        if not rightful:
+            return "ignored"
+        return "heard" if quiet_s >= _PAUSE_S else "doubtful"
+
+    def _hear(self, stream: Stream) -> None:
+        """Make a stream the current one."""
+        if stream is self._current:
+            return
+        self._current, self._steady = stream, None
+        self._settled = self._final is not None
+        key = (stream.source, stream.ssrc)
+        self._streams.pop(key, None)
+        self._streams[key] = stream
+        if len(self._streams) > _STREAMS:
+            self._lost_before += self._streams.pop(next(iter(self._streams))).lost
 
     def _use(
         self, stream: Stream, packet: Packet, kind: PayloadFormat, since_s: float, *, in_order: bool
@@ -287,12 +287,12 @@ class Receiver:
 
     def statistics(self) -> MediaStatistics:
         """Return the counts of the received side."""
-        current = self._current
+        latest = next(reversed(self._streams.values()), None)
         return MediaStatistics(
             codec=self.line.codec if self._heard else None,
             received=self._received,
-            lost=sum(stream.lost for stream in self._streams.values()),
-            jitter_ms=current.jitter / _SAMPLES_PER_MS if current else None,
+            lost=self._lost_before + sum(stream.lost for stream in self._streams.values()),
+            jitter_ms=latest.jitter / _SAMPLES_PER_MS if latest else None,
             first_packet_ms=self.first_packet_ms,
             duplicated=self._duplicated,
             reordered=self._reordered,
