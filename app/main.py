@@ -65,13 +65,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def healthz(request: Request) -> JSONResponse:
-    """Whether the service works: 200, or 503 when the database does not answer."""
+    """Whether the service works: 200, or 503 when the database does not answer or the phone does not come up."""
     keeper: PhoneKeeper | None = request.app.state.keeper
-    phone = "off" if keeper is None else "ready" if keeper.ready.is_set() else "starting"
+    told: dict[str, str | int | None] = {"database": "ok", "phone": "off"}
+    if keeper is not None:
+        told |= {
+            "phone": keeper.state,
+            "phone_starts": keeper.starts,
+            "phone_last_status": keeper.last_status,
+        }
     try:
         async with request.app.state.database.reading() as session:
             await session.execute(text("SELECT 1"))
     except SQLAlchemyError:
         log.exception("database does not answer")
-        return JSONResponse({"status": "failed", "database": "failed", "phone": phone}, status_code=503)
-    return JSONResponse({"status": "ok", "database": "ok", "phone": phone})
+        told["database"] = "failed"
+    failed = told["database"] == "failed" or told["phone"] == "failing"
+    return JSONResponse({"status": "failed" if failed else "ok"} | told, status_code=503 if failed else 200)

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import structlog
 
@@ -19,6 +20,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 HEALTHY_S = 30.0
 """A process that lived this long starts again without having to wait."""
+MOST_FAILURES = 3
+"""So many processes in a row that died soon are no accident: somebody has to look."""
 END_PATIENCE_S = 10.0
 """How long a process may take to end its calls once its pipe is closed."""
 
@@ -32,6 +35,10 @@ class PhoneKeeper:
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
+        self.failures = 0
+        """Processes in a row that ended before they were healthy."""
+        self.last_status: int | None = None
+        """Exit status of the last process that ended by itself; negative: the signal that ended it."""
         self.ready = asyncio.Event()
         """Set while the process is looking for due checks."""
 
@@ -40,6 +47,18 @@ class PhoneKeeper:
         """Process id of the phone process, None between two of them."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the phone does not come up: no calls are placed, and trying again has not helped."""
+        return self.failures >= MOST_FAILURES and not self.ready.is_set()
+
+    @property
+    def state(self) -> Literal["ready", "starting", "failing"]:
+        """`ready` to call, `starting`, or `failing`."""
+        if self.ready.is_set():
+            return "ready"
+        return "failing" if self.failing else "starting"
 
     def start(self) -> None:
         """Begin keeping it."""
@@ -59,8 +78,10 @@ class PhoneKeeper:
         while True:
             began = time.monotonic()
             status = await self._run_once()
+            self.last_status = status
+            self.failures += 1
             if time.monotonic() - began >= HEALTHY_S:
-                pause_s = FIRST_PAUSE_S
+                pause_s, self.failures = FIRST_PAUSE_S, 0
             log.error("phone process ended, starting it again", status=status, pause_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -36,6 +36,10 @@ def serve(host: str | None = None, port: int | None = None) -> int:
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
     configure(settings)
+    reason = _unplayable(settings)
+    if reason is not None:
+        print(f"dutyring serve: {reason}", file=sys.stderr)  # noqa: T201
+        return EXIT_OUR_FAILURE
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
@@ -48,6 +52,19 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         print(f"pages at {address}/", flush=True)  # noqa: T201
         asyncio.run(_until_signal(settings, listener))
     return 0
+
+
+def _unplayable(settings: Settings) -> str | None:
+    """Say why the prompt cannot be played, before a phone process fails over it again and again."""
+    if settings.say is None:
+        return None
+    from sip.media import MediaError, load_prompt
+
+    try:
+        load_prompt(settings.say)
+    except MediaError as error:
+        return f"DUTYRING_SAY: {error}"
+    return None
 
 
 def listen(host: str, port: int) -> socket.socket:
