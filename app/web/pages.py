@@ -13,9 +13,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from app.checks import wording
 from app.web.security import HEADERS
 
 FOLDER = Path(__file__).parent
+
+
+def _our_error(text: str) -> str:
+    """Say in Chinese what went wrong on our side; what is Chinese already stays."""
+    return text if any("\u4e00" <= sign <= "\u9fff" for sign in text) else wording.our_errors([text])
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -23,6 +31,9 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.globals["LINE_STATE"] = wording.LINE_STATES
+_environment.filters["our_error"] = _our_error
+_environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 
 def render(name: str, status_code: int = 200, **values: Any) -> HTMLResponse:

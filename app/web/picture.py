@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.checks.rules import Rules
+from app.web.labels import LEFT, RIGHT, WIDTH, Label, Mark, lay_out
 
-WIDTH = 1000.0
-LEFT, RIGHT = 64.0, 16.0
 LEAST_SPAN_MS = 5_000.0
 RING_ON_MS, RING_PERIOD_MS = 1_000.0, 5_000.0
 """National cadence: 1 s on, 4 s off (GB 3380-82)."""
@@ -21,7 +20,10 @@ _TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _MOST_TICKS = 20
 _LEAST_WIDTH = 1.5
 _CHARACTER = 12.0
-"""Width of one Chinese character of a label."""
+"""Width of one Chinese character of a label in a bar."""
+_HEARD = frozenset({"noise", "silence"})
+"""Sounds that alone are not worth a picture."""
+CHART_HEIGHT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment."""
-
-    x: float
-    kind: str
-    at_s: float
-    anchor: str
-    """`start` or `end`: on which side of the line its label stands."""
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """All that is drawn."""
 
@@ -58,14 +49,25 @@ class Picture:
     sounds: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     limits: tuple[Mark, ...]
+    labels: tuple[Label, ...]
+    """The words over limits, answer and end, laid out so that none covers another or another's line."""
     window: Bar | None
     """Where the answer lies somewhere in; None when it is one moment."""
     lawful: Bar | None
     """From ring start to the limit."""
     ticks: tuple[Mark, ...]
+    top: float
+    """Upper edge of the chart, below the labels."""
+    crossed_s: float | None
+    """Seconds from our CANCEL to an answer that crossed it; None when none did."""
     width: float = WIDTH
     left: float = LEFT
     right: float = WIDTH - RIGHT
+
+    @property
+    def bottom(self) -> float:
+        """Lower edge of the chart."""
+        return self.top + CHART_HEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +84,82 @@ class _Scale:
         return Bar(x, width, kind, start_ms / 1000, end_ms / 1000, width >= 4 * _CHARACTER)
 
     def mark(self, kind: str, t_ms: float) -> Mark:
-        x = self.x(t_ms)
-        return Mark(x, kind, t_ms / 1000, "end" if x > WIDTH * 0.85 else "start")
+        return Mark(self.x(t_ms), kind, t_ms / 1000)
+
+
+def worth_drawing(facts: Mapping[str, Any]) -> bool:
+    """Whether a call has a shape: it rang, was answered, or something was heard."""
+    early = (facts.get("early_media") or {}).get("segments") or []
+    shaped = (facts.get("ring_started_ms"), facts.get("answered_ms"))
+    return any(t is not None for t in shaped) or any(s["kind"] not in _HEARD for s in early)
 
 
 def draw(facts: Mapping[str, Any], rules: Rules) -> Picture:
-    """Lay out one call from its stored facts."""
+    """Lay out one call from its stored facts, with the limits of the rules that judged it."""
     ring_start: float | None = facts.get("ring_started_ms")
-    limits_s = () if ring_start is None else (rules.within_s, rules.limit_s)
-    limits_ms = [(ring_start or 0.0) + limit_s * 1000 for limit_s in limits_s]
+    limits = _limits(ring_start, rules)
     ended = facts.get("ended_ms") or 0.0
-    shown = [limit for limit in limits_ms if limit <= max(ended, LEAST_SPAN_MS) * 1.6]
-    scale = _Scale(max([ended, LEAST_SPAN_MS, *shown]) * 1.03)
+    shown = [(kind, t_ms) for kind, t_ms in limits if t_ms <= max(ended, LEAST_SPAN_MS) * 1.6]
+    scale = _Scale(max([ended, LEAST_SPAN_MS, *(t_ms for _, t_ms in shown)]) * 1.03)
     rings, assumed = _rings(facts, scale)
+    marks = _marks(facts, scale)
+    limit_marks = tuple(scale.mark(kind, t_ms) for kind, t_ms in shown)
+    labels, top = lay_out([(mark, _text(mark, facts, rules)) for mark in (*marks, *limit_marks)])
+    lawful_end = dict(limits).get("limit")
     return Picture(
         rings=rings,
         assumed=assumed,
         sounds=_sounds(facts, scale),
-        marks=_marks(facts, scale),
-        limits=tuple(
-            scale.mark(f"{limit_s:g}", limit)
-            for limit_s, limit in zip(limits_s, limits_ms, strict=True)
-            if limit in shown
-        ),
+        marks=marks,
+        limits=limit_marks,
+        labels=labels,
         window=_window(facts, scale),
-        lawful=scale.bar("lawful", ring_start, limits_ms[-1]) if ring_start is not None else None,
+        lawful=None
+        if ring_start is None or lawful_end is None
+        else scale.bar("lawful", ring_start, lawful_end),
         ticks=_ticks(scale),
+        top=top,
+        crossed_s=_crossed_s(facts),
     )
+
+
+def _limits(ring_start: float | None, rules: Rules) -> list[tuple[str, float]]:
+    if ring_start is None:
+        return []
+    seconds = (("within", rules.within_s), ("limit", rules.limit_s), ("finding", rules.finding_s))
+    return [(kind, ring_start + limit_s * 1000) for kind, limit_s in seconds]
+
+
+def _text(mark: Mark, facts: Mapping[str, Any], rules: Rules) -> str:
+    match mark.kind:
+        case "within":
+            return f"三声止 {rules.within_s:g} 秒"
+        case "limit":
+            return f"折算限 {rules.limit_s:g} 秒"
+        case "finding":
+            return f"拟认定线 {rules.finding_s:g} 秒"
+        case "answer":
+            rang_ms = facts.get("ring_to_answer_ms")
+            return "接听" if rang_ms is None else f"接听，响铃 {rang_ms / 1000:.1f} 秒"
+        case "end":
+            return "结束"
+    return ""
+
+
+def _crossed_s(facts: Mapping[str, Any]) -> float | None:
+    """How long after our CANCEL the answer came, when it came all the same."""
+    answered = facts.get("answered_ms")
+    cancelled = next(
+        (
+            entry["t_ms"]
+            for entry in facts.get("timeline") or []
+            if entry.get("event") == "sent" and entry.get("method") == "CANCEL"
+        ),
+        None,
+    )
+    if answered is None or cancelled is None or answered < cancelled:
+        return None
+    return float(answered - cancelled) / 1000
 
 
 def _rings(facts: Mapping[str, Any], scale: _Scale) -> tuple[tuple[Bar, ...], bool]:

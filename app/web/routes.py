@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service as audit
 from app.checks import cursor, repository, service
-from app.checks.repository import ListFilter
+from app.checks.models import SpotCheck
+from app.checks.repository import Cursor, ListFilter
 from app.checks.rules import CODES
 from app.database import Database
 from app.directory import repository as directory
 from app.settings import Settings
+from app.web import repository as page_queries
 from app.web import views
 from app.web.pages import render
 
 PAGE_ROWS = 50
+MOST_UNPLACED = 20
+FAILURES_OF = timedelta(hours=24)
+"""How far back failures of our own line are counted."""
 READ = ["GET", "HEAD"]
 TICKED = ("1", "on", "true", "yes")
 router = APIRouter(include_in_schema=False)
@@ -38,65 +47,79 @@ async def first_page() -> Response:
     return RedirectResponse("/checks")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the list was asked for, as it stands in the address."""
+
+    unit: str = ""
+    verdict: str = ""
+    review: str = ""
+    after: str = ""
+
+
 @router.api_route("/checks", methods=READ)
-async def list_page(
-    state: State,
-    unit: str = "",
-    verdict: str = "",
-    review: str = "",
-    after: str = "",
-) -> Response:
+async def list_page(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     """抽查记录: attempts, newest first."""
-    return await _list(state, "checks.html", unit, verdict, review, after)
+    return await _list(request, "checks.html", asked)
 
 
 @router.api_route("/checks/rows", methods=READ)
-async def list_rows(
-    state: State,
-    unit: str = "",
-    verdict: str = "",
-    review: str = "",
-    after: str = "",
-) -> Response:
+async def list_rows(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     """The list's table alone, for pages that keep up with calls under way."""
-    return await _list(state, "_rows.html", unit, verdict, review, after)
+    return await _list(request, "_rows.html", asked)
 
 
-async def _list(
-    state: tuple[Database, Settings], template: str, unit: str, verdict: str, review: str, after: str
-) -> Response:
-    database, settings = state
-    narrowed = ListFilter(
-        unit_id=int(unit) if unit.isascii() and unit.isdecimal() and len(unit) < 18 else None,
-        verdict_code=verdict if verdict in CODES else None,
-        needs_review=True if review.lower() in TICKED else None,
-    )
-    try:
-        place = cursor.unpack(after) if after else None
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from error
+async def _list(request: Request, template: str, asked: Asked) -> Response:
+    database, settings = state_of(request)
+    narrowed, place = _narrowed(asked)
+    now = datetime.now(UTC)
     async with database.reading() as session:
         found = await repository.page(session, narrowed, place, PAGE_ROWS + 1)
-        live = await repository.live_count(session)
-        waiting = await repository.open_checks(session)
-        units = await directory.units(session)
-    shown = found[:PAGE_ROWS]
+        shown = found[:PAGE_ROWS]
+        values: dict[str, Any] = {
+            "live": await repository.live_count(session),
+            "waiting": await repository.open_checks(session),
+            "units": await directory.units(session),
+            "failures": await page_queries.own_failures(session, now - FAILURES_OF),
+        }
+        rang = await page_queries.rang_ms(session, shown)
+        unplaced = await _unplaced(session, narrowed, now) if place is None else []
+    rules = service.rules_of(settings)
     return render(
         template,
-        rows=[views.row(attempt, settings.zone) for attempt in shown],
+        rows=[views.row(attempt, settings.zone, rules, rang.get(attempt.id)) for attempt in shown],
+        unplaced=[views.unplaced(check, settings.zone) for check in unplaced],
+        stopped=views.stopped(getattr(request.app.state, "keeper", None)),
         next_place=cursor.pack(shown[-1]) if len(found) > PAGE_ROWS else "",
-        live=live,
-        waiting=waiting,
-        units=units,
         codes=CODES,
         chosen={
             "unit": narrowed.unit_id,
             "verdict": narrowed.verdict_code,
             "review": bool(narrowed.needs_review),
         },
-        first=not after,
+        first=place is None,
         query=_query(narrowed),
+        **values,
     )
+
+
+def _narrowed(asked: Asked) -> tuple[ListFilter, Cursor | None]:
+    unit, verdict = asked.unit, asked.verdict
+    narrowed = ListFilter(
+        unit_id=int(unit) if unit.isascii() and unit.isdecimal() and len(unit) < 18 else None,
+        verdict_code=verdict if verdict in CODES else None,
+        needs_review=True if asked.review.lower() in TICKED else None,
+    )
+    try:
+        return narrowed, cursor.unpack(asked.after) if asked.after else None
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _unplaced(session: AsyncSession, narrowed: ListFilter, now: datetime) -> Sequence[SpotCheck]:
+    if narrowed.verdict_code or narrowed.needs_review:
+        return []
+    return await page_queries.unplaced(session, now, narrowed.unit_id, MOST_UNPLACED)
 
 
 def _query(narrowed: ListFilter) -> str:
@@ -111,6 +134,16 @@ def _query(narrowed: ListFilter) -> str:
 @router.api_route("/checks/{check_id}", methods=READ)
 async def check_page(state: State, check_id: int) -> Response:
     """一次抽查: one check with its attempts."""
+    return await _check(state, "check.html", check_id)
+
+
+@router.api_route("/checks/{check_id}/body", methods=READ)
+async def check_body(state: State, check_id: int) -> Response:
+    """The attempts alone, for the page of a call under way."""
+    return await _check(state, "_check.html", check_id)
+
+
+async def _check(state: tuple[Database, Settings], template: str, check_id: int) -> Response:
     database, settings = state
     rules = service.rules_of(settings)
     async with database.reading() as session:
@@ -128,10 +161,10 @@ async def check_page(state: State, check_id: int) -> Response:
         for attempt in check.attempts
     ]
     return render(
-        "check.html",
+        template,
         check=check,
         unit=views.title_of(check),
         attempts=attempts,
-        rules=rules,
+        live=any(attempt.row.live for attempt in attempts),
         view=secrets.token_urlsafe(9),
     )

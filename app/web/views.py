@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.checks import wording
+from app.checks.facts import Facts
 from app.checks.models import LIVE_STATES, Attempt, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
-from app.web.picture import Picture, draw
+from app.web.picture import Picture, draw, worth_drawing
+
+STARTS_TO_WARN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,10 @@ class RowView:
     outcome: str | None
     answered_by: str | None
     ring_s: float | None
-    least_ring_s: float | None
+    ring_text: str
+    """Seconds of ringing to the answer, a span where its moment is one."""
+    rang_s: float | None
+    """How long it rang when nobody answered."""
     rings: int | None
     code: str | None
     title: str | None
@@ -45,6 +52,8 @@ class AttemptView:
     """Empty when there are none: the attempt is under way, was interrupted or failed."""
     verdict: Mapping[str, Any] | None
     next_step: str
+    limits: Rules
+    """The limits that it was judged by."""
     picture: Picture | None
     recording: Recording | None
     recording_reads: int
@@ -54,8 +63,40 @@ class AttemptView:
     error: str | None
 
 
-def row(attempt: Attempt, zone: ZoneInfo) -> RowView:
-    """Make one row."""
+@dataclass(frozen=True, slots=True)
+class UnplacedView:
+    """A check that was never dialled."""
+
+    at: str
+    unit: str
+    line: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedView:
+    """A phone process that does not get ready."""
+
+    starts: int
+    status: int | None
+
+
+def unplaced(check: SpotCheck, zone: ZoneInfo) -> UnplacedView:
+    """Make one row of the checks that were never dialled."""
+    at = clock_time(check.due_at, zone)
+    return UnplacedView(at, check.line.unit.name, check.line.number, check.state, check.reason)
+
+
+def stopped(keeper: Any) -> StoppedView | None:
+    """What to warn of when the phone process was started again and still is not ready."""
+    if keeper is None or keeper.ready.is_set() or keeper.starts < STARTS_TO_WARN:
+        return None
+    return StoppedView(keeper.starts, getattr(keeper, "last_status", None))
+
+
+def row(attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None = None) -> RowView:
+    """Make one row; `rang_ms` is how long an unanswered call rang."""
     info = CODES.get(attempt.verdict_code) if attempt.verdict_code else None  # type: ignore[call-overload]
     return RowView(
         check_id=attempt.check_id,
@@ -69,7 +110,8 @@ def row(attempt: Attempt, zone: ZoneInfo) -> RowView:
         outcome=attempt.outcome,
         answered_by=attempt.answered_by,
         ring_s=_seconds(attempt.ring_to_answer_ms),
-        least_ring_s=_seconds(attempt.ring_to_answer_min_ms),
+        ring_text=_ring_text(attempt, rules),
+        rang_s=_seconds(rang_ms),
         rings=attempt.rings,
         code=attempt.verdict_code,
         title=info.zh if info else None,
@@ -83,18 +125,28 @@ def attempt_view(attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads
     facts = attempt.facts.content if attempt.facts else {}
     verdict = attempt.verdicts[-1].content if attempt.verdicts else None
     info = CODES.get(verdict["code"]) if verdict else None
+    limits = limits_of(verdict, rules)
+    rang_ms = Facts.from_json(facts).rung_ms if facts else None
     return AttemptView(
-        row=row(attempt, zone),
+        row=row(attempt, zone, limits, rang_ms),
         facts=facts,
         verdict=verdict,
         next_step=info.next_zh if info else "",
-        picture=draw(facts, rules) if facts else None,
+        limits=limits,
+        picture=draw(facts, limits) if worth_drawing(facts) else None,
         recording=attempt.recording,
         recording_reads=recording_reads,
         events=tuple((clock_time(e.at, zone, ms=True), e.state, e.detail) for e in attempt.events),
         target=attempt.target,
         error=attempt.error,
     )
+
+
+def limits_of(verdict: Mapping[str, Any] | None, rules: Rules) -> Rules:
+    """The limits that a verdict was made with; those of the settings where it names none."""
+    known = (verdict or {}).get("limits") or {}
+    limits = {name: float(known[name]) for name in ("within_s", "limit_s", "finding_s") if name in known}
+    return replace(rules, **limits)
 
 
 def clock_time(at: datetime, zone: ZoneInfo, *, ms: bool = False) -> str:
@@ -108,14 +160,26 @@ def title_of(check: SpotCheck) -> str:
     return check.attempts[0].unit.name if check.attempts else ""
 
 
+def _ring_text(attempt: Attempt, rules: Rules) -> str:
+    most_ms, least_ms = attempt.ring_to_answer_ms, attempt.ring_to_answer_min_ms
+    if most_ms is None:
+        return ""
+    limits_s = (rules.within_s, rules.limit_s, rules.finding_s)
+    most = wording.seconds(most_ms, *limits_s)
+    least = most if least_ms is None else wording.seconds(min(least_ms, most_ms), *limits_s)
+    return most if least == most else f"{least}–{most}"
+
+
 def _seconds(ms: float | None) -> float | None:
     return None if ms is None else ms / 1000
 
 
 def _tone(attempt: Attempt) -> str:
-    """How a verdict is set off: red only for what needs a person."""
+    """How a verdict is set off: red only for what needs a person, of the unit or of our own line."""
     if attempt.verdict_code is None:
         return "open"
     if attempt.needs_review:
         return "person"
+    if attempt.verdict_code == "our_side":
+        return "ours"
     return "good" if attempt.verdict_code in ("within", "borderline") else "quiet"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.checks.rules import Rules
-from app.web.picture import LEFT, RIGHT, WIDTH, draw
+from app.web.labels import LEFT, RIGHT, WIDTH, Mark, lay_out
+from app.web.picture import draw, worth_drawing
 from tests.web.fake import answered, unanswered
 
 RULES = Rules()
@@ -21,8 +22,15 @@ def test_moments_stand_in_their_order() -> None:
     assert (start.kind, answer.kind, end.kind) == ("ring_start", "answer", "end")
     assert start.x < answer.x < end.x
     limits = picture.limits
-    assert [limit.kind for limit in limits] == ["11", "15"]
-    assert start.x < limits[0].x < limits[1].x < answer.x
+    assert [limit.kind for limit in limits] == ["within", "limit", "finding"]
+    assert start.x < limits[0].x < limits[1].x < limits[2].x < answer.x
+    assert {label.text for label in picture.labels} == {
+        "三声止 11 秒",
+        "折算限 15 秒",
+        "拟认定线 20 秒",
+        "接听，响铃 24.0 秒",
+        "结束",
+    }
     assert [bar.start_s for bar in picture.rings] == [0.2, 5.2, 10.2, 15.2, 20.2]
     assert not picture.assumed
 
@@ -63,6 +71,47 @@ def test_a_short_call_without_ringing() -> None:
     assert picture.limits == ()
     assert picture.lawful is None
     assert [mark.kind for mark in picture.marks] == ["end"]
+
+
+def test_an_answer_at_the_very_end_has_words_of_its_own() -> None:
+    facts = answered("x", 45_000.0, ended_ms=45_201.0).to_dict()
+    labels = {label.mark.kind: label for label in draw(facts, RULES).labels}
+    answer, end = labels["answer"], labels["end"]
+    assert answer.anchor == "end"
+    assert answer.row != end.row or answer.right <= end.left
+    assert draw(facts, RULES).crossed_s is None
+    facts["timeline"].insert(1, {"t_ms": 45_198.0, "event": "sent", "method": "CANCEL"})
+    assert draw(facts, RULES).crossed_s == pytest.approx(0.002)
+
+
+def test_a_call_without_shape_has_no_picture() -> None:
+    refused = unanswered("x", "busy", ring_started_ms=None, ended_ms=50.0).to_dict()
+    refused["early_media"] = {"kind": "none", "segments": []}
+    assert not worth_drawing(refused)
+    refused["early_media"]["segments"] = [{"kind": "silence", "start_ms": 0.0, "end_ms": 40.0}]
+    assert not worth_drawing(refused)
+    refused["early_media"]["segments"] += [{"kind": "busy", "start_ms": 40.0, "end_ms": 50.0}]
+    assert worth_drawing(refused)
+    assert worth_drawing(answered("x").to_dict())
+
+
+marks = st.lists(
+    st.tuples(
+        st.floats(LEFT, WIDTH - RIGHT), st.sampled_from(["三声止 11 秒", "接听，响铃 45.0 秒", "结束"])
+    ),
+    max_size=6,
+)
+
+
+@given(marks)
+def test_no_words_cover_other_words(found: list[tuple[float, str]]) -> None:
+    labels, top = lay_out([(Mark(x, "end", 0.0), text) for x, text in found])
+    assert len(labels) == len(found)
+    for label in labels:
+        assert 0 <= label.left < label.right <= WIDTH
+        assert 0 < label.y < top
+    for one, other in combinations(labels, 2):
+        assert one.row != other.row or one.right <= other.left or other.right <= one.left
 
 
 moments = st.none() | st.floats(0, 600_000)

@@ -1,4 +1,4 @@
-// Keeps the first page of the list up to date while calls are under way.
+// Keeps the first page of the list, and the page of a call under way, up to date.
 "use strict";
 (() => {
   const section = document.getElementById("rows");
@@ -8,10 +8,9 @@
   const IDLE_MS = 10000;
   let shown = "";
 
-  const wait = () => {
-    const status = document.getElementById("status");
-    return status && Number(status.dataset.live) > 0 ? BUSY_MS : IDLE_MS;
-  };
+  const busy = () => Number(document.getElementById("status")?.dataset.live) > 0;
+  const wait = () => (busy() ? BUSY_MS : IDLE_MS);
+  const listening = () => [...section.querySelectorAll("audio")].some((player) => !player.paused);
 
   const show = (text) => {
     if (text === shown) return;
@@ -23,14 +22,14 @@
 
   const refresh = async () => {
     try {
-      if (!document.hidden) {
+      if (!document.hidden && !listening()) {
         const answer = await fetch(address, { headers: { Accept: "text/html" } });
         if (answer.ok) show(await answer.text());
       }
     } catch {
       // The service is away for a moment; the next round tries again.
     }
-    setTimeout(refresh, wait());
+    if (busy() || !section.dataset.ends) setTimeout(refresh, wait());
   };
   setTimeout(refresh, wait());
 })();
