@@ -82,8 +82,12 @@ class Analyst:
         row = np.array([call.row])
         while self._next[call.row] < int(end_s * _COLUMNS_PER_S):
             blocks += self._push(row)
-        self._rows = self._rows[self._rows != call.row]
+        self.forget(call)
         return [*blocks, *self._block(call.row)]
+
+    def forget(self, call: Call) -> None:
+        """Read a call's row no more."""
+        self._rows = self._rows[self._rows != call.row]
 
     def _push(self, rows: npt.NDArray[np.intp]) -> list[Message]:
         """Analyse the next column of some rows. Different rows fill their blocks in different ticks."""

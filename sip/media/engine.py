@@ -205,6 +205,32 @@ class Engine:
     # Commands of the parent
 
     def _obey(self, message: Message) -> None:
+        """Do what the parent wants; a command that goes wrong harms its own call at most."""
+        try:
+            self._follow(message)
+        except Exception as error:
+            error.add_note(f"It was command {message[:2]!r} of the media engine's parent.")
+            traceback.print_exc()
+            self._answer_failed(message, f"{type(error).__name__}: {error}")
+
+    def _answer_failed(self, message: Message, reason: str) -> None:
+        """Answer a command that went wrong where the parent waits for an answer."""
+        match message:
+            case ("open", int(number), *_) if number not in self._calls:
+                self._parent.send(("refused", number, f"the media engine failed: {reason}"))
+            case ("close", int(number), *_) if number in self._calls:
+                call = self._calls[number]
+                report = MediaReport(lost=f"the media engine failed at the end: {reason}")
+                if call.recorded and self._writer is not None:
+                    self._closing[number] = report
+                    self._writer.send(("close", number))
+                else:
+                    self._parent.send(("closed", number, report))
+                if self._analyst is not None:
+                    self._analyst.forget(call)
+                self._forget(call)
+
+    def _follow(self, message: Message) -> None:
         verb, *rest = message
         if verb == "open":
             self._open(*rest)

@@ -43,6 +43,9 @@ def bind(host: str, port_range: tuple[int, int] | None) -> socket.socket:
             if port == 0:
                 break
             continue
+        except BaseException:  # a host that cannot even be encoded
+            sock.close()
+            raise
         if sock.getsockname()[1] % 2 == 0:
             return _prepare(sock)
         sock.close()

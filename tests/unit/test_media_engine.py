@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import pytest_asyncio
 
 from sip.media import (
     CaptureFailed,
+    Codec,
     DtmfReceived,
     FirstPacket,
     HeardBlock,
@@ -512,3 +514,37 @@ async def test_a_full_disk_is_reported_and_harms_no_other_call(engine: MediaEngi
     await other.close(elapsed_ms(t0))
     assert read_capture(tmp_path / "other.part").ended
     assert others == []
+
+
+async def test_a_call_that_fails_takes_no_other_with_it(
+    engine: MediaEngine, peer: Peer, tmp_path: Path
+) -> None:
+    """A time 0 in the distant past makes positions that no capture can hold."""
+    healthy, _, t0 = await begun(engine)
+    failing = await engine.open(SessionSpec(LOOPBACK, tmp_path / "call.part", analyse=False), lambda _: None)
+    failing.begin(-1e18)
+    failing.connect(RemoteMedia(*peer.address, codec=cast(Codec, "G729")))
+    report = await asyncio.wait_for(failing.close(1e300), 5.0)
+    assert report.lost is not None
+    assert "failed" in report.lost
+    peer.send(rtp(1, 0, b"\xd5" * 160), healthy.local)
+    await asyncio.sleep(0.1)
+    assert (await healthy.close(elapsed_ms(t0))).statistics.received == 1
+    assert (await engine.health()).sessions == 0
+
+
+async def test_a_command_that_means_nothing_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    async with await MediaEngine.start(capacity=1) as engine:
+        session, _, _ = await begun(engine)
+        engine.command("drop")
+        engine.command("open", "not a number")
+        engine.command("nonsense")
+        session.stop()
+        assert (await session.close(0.0)).lost is None
+    assert "nonsense" in capfd.readouterr().err
+
+
+async def test_a_host_that_cannot_be_encoded_is_refused(engine: MediaEngine) -> None:
+    with pytest.raises(MediaError, match="failed"):
+        await engine.open(SessionSpec("ä..b"))
+    assert (await engine.health()).sessions == 0
