@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     misfire_grace_s: float = Field(
         default=300.0,
         gt=0,
-        description="A planned check later than this many seconds is missed, not dialled.",
+        description="A due check later than this many seconds is missed, not dialled.",
     )
 
     three_ring_within_s: float = Field(

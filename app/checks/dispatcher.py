@@ -63,6 +63,9 @@ class Dispatcher:
             ]
         repaired = await self._repaired(names)
         async with self._database.unit_of_work() as session:
+            withdrawn = await service.withdraw_demonstration(session, self._settings)
+            if withdrawn:
+                log.warning("checks of a demonstration were withdrawn", count=withdrawn)
             left = await repository.live_of_others(session, self.owner)
             for attempt in left:
                 recording = repaired.get(service.recording_name(attempt))
@@ -116,7 +119,10 @@ class Dispatcher:
     async def _claim(self, check_id: int) -> Attempt | None:
         try:
             async with self._database.unit_of_work() as session:
-                return await service.claim(session, check_id, self.owner)
+                attempt = await service.claim(session, check_id, self.owner, self._settings.misfire_grace_s)
+            if attempt is None:
+                log.warning("check not dialled: too late, withdrawn or paused", check=check_id)
+            return attempt
         except IntegrityError:
             # Another check of the same line is under way; this one stays due.
             return None

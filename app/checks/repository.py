@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Select, func, or_, select, tuple_, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
@@ -79,11 +79,16 @@ async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
 
 
 async def due(session: AsyncSession, limit: int) -> Sequence[int]:
-    """Keys of the checks to call now, earliest first; lines with a live attempt wait."""
+    """Keys of the checks to call now, earliest first; lines with a live attempt and paused plans wait."""
     busy_lines = select(Attempt.line_id).where(Attempt.state.in_(LIVE_STATES))
+    paused = select(Plan.id).where(Plan.running.is_(False))
     query = (
         select(SpotCheck.id)
-        .where(SpotCheck.state == "due", SpotCheck.line_id.not_in(busy_lines))
+        .where(
+            SpotCheck.state == "due",
+            SpotCheck.line_id.not_in(busy_lines),
+            or_(SpotCheck.plan_id.is_(None), SpotCheck.plan_id.not_in(paused)),
+        )
         .order_by(SpotCheck.due_at, SpotCheck.id)
         .limit(limit)
     )
@@ -122,11 +127,23 @@ async def planned_until(session: AsyncSession, now: datetime) -> bool:
     return await session.scalar(query) is not None
 
 
+async def withdraw_due(session: AsyncSession, reason: str) -> int:
+    """Withdraw the due checks whose reason begins so; return how many."""
+    return await _count(
+        session,
+        update(SpotCheck)
+        .where(SpotCheck.state == "due", SpotCheck.reason.startswith(reason, autoescape=True))
+        .values(state="withdrawn"),
+    )
+
+
 async def claimed(session: AsyncSession, check_id: int) -> SpotCheck:
-    """The check that was just taken, with its line."""
+    """The check that was just taken, with its line and plan."""
     return (
         await session.scalars(
-            select(SpotCheck).where(SpotCheck.id == check_id).options(joinedload(SpotCheck.line))
+            select(SpotCheck)
+            .where(SpotCheck.id == check_id)
+            .options(joinedload(SpotCheck.line), joinedload(SpotCheck.plan))
         )
     ).one()
 

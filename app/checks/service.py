@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,9 @@ from app.directory import repository as directory
 from app.directory.models import DutyLine
 from app.settings import Settings
 from sip.record import CallRecord, RecordingInfo
+
+DEMO_TRUNK, DEMO_REASON = "demo", "演示"
+"""Name of the demonstration's trunk, and how the reason of each of its checks begins."""
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -67,8 +71,23 @@ async def release_due(session: AsyncSession, now: datetime, grace_s: float) -> t
     return await repository.release(session, now, now - timedelta(seconds=grace_s))
 
 
-async def claim(session: AsyncSession, check_id: int, owner: str) -> Attempt | None:
-    """Take a due check and write its attempt; None when it is no longer due.
+async def withdraw_demonstration(session: AsyncSession, settings: Settings) -> int:
+    """Withdraw what a demonstration left behind, unless this is one; return how many checks.
+
+    The demo's extensions mean its simulated lines: on a real trunk they would be somebody's telephones.
+    """
+    if settings.default_trunk == DEMO_TRUNK:
+        return 0
+    return await repository.withdraw_due(session, DEMO_REASON)
+
+
+async def claim(
+    session: AsyncSession, check_id: int, owner: str, grace_s: float = math.inf
+) -> Attempt | None:
+    """Take a due check and write its attempt; None when it is not to be dialled (any more).
+
+    A check that is more than `grace_s` seconds late becomes `missed`, one of a line that is no longer called
+    `withdrawn`; one of a paused plan stays due.
 
     Raises sqlalchemy.exc.IntegrityError when the line has a live attempt, NeverDialledError when its target
     must not be dialled; then nothing of the unit of work is kept.
@@ -77,6 +96,10 @@ async def claim(session: AsyncSession, check_id: int, owner: str) -> Attempt | N
         return None
     check = await repository.claimed(session, check_id)
     now = datetime.now(UTC)
+    kept = _kept_back(check, (now - check.due_at).total_seconds() > grace_s)
+    if kept is not None:
+        check.state = kept
+        return None
     attempt = Attempt(
         check_id=check.id,
         line_id=check.line_id,
@@ -90,6 +113,15 @@ async def claim(session: AsyncSession, check_id: int, owner: str) -> Attempt | N
     await session.flush()
     _note(session, attempt, "claimed")
     return attempt
+
+
+def _kept_back(check: SpotCheck, late: bool) -> str | None:
+    """Return the state of a check that is not to be dialled now, None for one that is."""
+    if check.plan is not None and not check.plan.running:
+        return "due"
+    if not check.line.active:
+        return "withdrawn"
+    return "missed" if late else None
 
 
 async def refuse(session: AsyncSession, check_id: int) -> None:
