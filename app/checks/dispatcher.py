@@ -12,12 +12,12 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.checks import repository, service
 from app.checks.guard import NeverDialledError, TargetError
@@ -33,6 +33,8 @@ RECOVERY_PATIENCE_S = 5.0
 """How long a start waits for the far ends of a dead process before it goes on calling others."""
 HANG_UP_PATIENCE_S = 6.0
 """How long calls may take to hang up when the phone stops."""
+CONCLUDE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Between the tries to write how a call ended: facts are not lost to a database that is busy for a minute."""
 
 
 def new_owner() -> str:
@@ -50,6 +52,7 @@ class Dispatcher:
         self._settings = settings
         self._stopping = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
+        self._conclusions: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
 
     async def recover(self) -> int:
@@ -81,7 +84,13 @@ class Dispatcher:
     async def run(self) -> None:
         """Place due checks until `stop`."""
         while not self._stopping.is_set():
-            if await self.place_due() == 0:
+            started = 0
+            try:
+                started = await self.place_due()
+            except SQLAlchemyError:
+                # The calls under way need no new ones; the database may be there again at the next look.
+                log.exception("due checks could not be looked up")
+            if started == 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._settings.poll_s)
 
@@ -102,8 +111,8 @@ class Dispatcher:
 
     async def idle(self) -> None:
         """Wait until no call is under way."""
-        while self._calls:
-            await asyncio.wait(self._calls)
+        while self._calls or self._conclusions:
+            await asyncio.wait(self._calls | self._conclusions)
 
     async def stop(self) -> None:
         """Start no more calls, hang up those under way and wait for their conclusion."""
@@ -115,6 +124,7 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._conclusions, return_exceptions=True)
 
     async def _claim(self, check_id: int) -> Attempt | None:
         try:
@@ -140,13 +150,31 @@ class Dispatcher:
         order = CallOrder(attempt.target, service.recording_name(attempt))
         try:
             record = await self._placer.place(order, journal)
-            await asyncio.shield(self._finish(attempt, record))
         except asyncio.CancelledError:
-            await asyncio.shield(self._fail(attempt, "phone process was stopped during the call"))
+            self._conclude(attempt, lambda: self._fail(attempt, "phone process was stopped during the call"))
             raise
         except Exception as error:
             log.exception("call failed on our side", attempt=attempt.id)
-            await self._fail(attempt, f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            await asyncio.shield(self._conclude(attempt, lambda: self._fail(attempt, reason)))
+        else:
+            await asyncio.shield(self._conclude(attempt, lambda: self._finish(attempt, record)))
+
+    def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""
+
+        async def conclude() -> None:
+            for pause_s in (*CONCLUDE_PAUSES_S, None):
+                try:
+                    await write()
+                    return
+                except SQLAlchemyError:
+                    log.exception("attempt could not be concluded", attempt=attempt.id, again_in_s=pause_s)
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+            # The row stays live: the next start finds it and the recording. No reason is made up for it.
+
+        return self._keep(self._conclusions, conclude())
 
     async def _journal(self, attempt: Attempt, snapshot: dict[str, Any]) -> None:
         async with self._database.unit_of_work() as session:
@@ -178,7 +206,8 @@ class Dispatcher:
             row = await repository.attempt(session, attempt.id)
             row.released_at = datetime.now(UTC)
 
-    def _keep(self, tasks: set[asyncio.Task[None]], work: Any) -> None:
+    def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        return task
