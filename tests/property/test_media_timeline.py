@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sip.media.model import RemoteMedia
 from sip.media.receive import Receiver
 from sip.media.timeline import HeardMatrix, TimeLine
 from tests.unit.media_peer import rtp
@@ -88,3 +89,40 @@ def test_no_datagram_can_harm(datagrams: list[tuple[bytes, bool, int]]) -> None:
     assert counts.lost >= 0
     receiver.line.take(400 * 160)
     assert (matrix.codes[1] == 7).all()
+
+
+SOURCES = [("127.0.0.1", 4000), ("127.0.0.1", 4002), ("192.0.2.1", 4000)]
+packets = st.tuples(
+    st.sampled_from([0, 5, 20, 70, 300]),
+    st.sampled_from(SOURCES),
+    st.integers(1, 3),
+    st.one_of(st.integers(0, 8), st.integers(0, 0xFFFF)),
+    st.one_of(st.integers(0, 2000), st.integers(0, 0xFFFFFFFF)),
+    st.sampled_from([0, 8, 8, 8, 13, 99, 101]),
+)
+answers = st.builds(
+    RemoteMedia,
+    st.just("127.0.0.1"),
+    st.sampled_from([4000, 4002, 4004]),
+    dialog=st.sampled_from(["", "one", "two"]),
+    final=st.booleans(),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(packets, packets, packets, answers), max_size=80))
+def test_every_packet_is_counted_once(happenings: list[tuple | RemoteMedia]) -> None:
+    """Whatever sources, streams, numbers and answers come in any order."""
+    receiver = Receiver(TimeLine(HeardMatrix(1), 0))
+    sent = at_ms = 0
+    for happening in happenings:
+        if isinstance(happening, RemoteMedia):
+            receiver.connect(happening)
+            continue
+        wait_ms, source, ssrc, sequence, timestamp, pt = happening
+        at_ms, sent = at_ms + wait_ms, sent + 1
+        receiver.packet(rtp(sequence, timestamp, b"\x01" * 160, ssrc=ssrc, pt=pt), source, at_ms / 1000, 0.0)
+        counts = receiver.statistics()
+        assert counts.received + counts.ignored + counts.duplicated == sent
+        assert min(counts.received, counts.ignored, counts.duplicated, counts.lost) >= 0
+        assert counts.reordered <= counts.received
