@@ -34,6 +34,8 @@ _FAILURE_WITHIN_MS = 5_000.0
 _DOUBT_MS = 6_000.0
 """So long a 200 out of nothing with no sound yet may be a gateway's. `--max-talk` runs from the answer, so a
 late decision costs a longer call and nothing else."""
+_NO_SOUND_MS = 1_200.0
+"""So long it waits for the first packet after such a 200."""
 _SHORTEST_SIGN_MS = 300.0
 """So much sound from the other end settles the doubt."""
 _MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ced", "fax_cng"})
@@ -115,7 +117,11 @@ def _doubtful(answer: Answer, signals: Signals, heard: Heard) -> bool:
         guess = replace(heard, bursts=(*heard.bursts, heard.unnamed))
         if _in_band_ringing(connected_ms, guess, rang, shortest_ms) is not None:
             return True
-    if rang or signals.ended_ms - connected_ms >= _DOUBT_MS:
+    since_ms = signals.ended_ms - connected_ms
+    if rang or since_ms >= _DOUBT_MS:
+        return False
+    if since_ms >= _NO_SOUND_MS and not any(end_ms > connected_ms for _, end_ms in heard.present):
+        # Not one packet: there is no gateway's sound to wait for.
         return False
     return not any(
         (s.kind in _MADE_BY_SOMEONE or s.kind == "noise")
