@@ -109,7 +109,9 @@ def test_users_are_normalised(user: str, plain: str) -> None:
     assert normalise_user(user) == plain
 
 
-@pytest.mark.parametrize("same", ["+865173212345", "05173212345", "5173212345", "3212345", "0086-517-3212345"])
+@pytest.mark.parametrize(
+    "same", ["+865173212345", "05173212345", "5173212345", "3212345", "0086-517-3212345"]
+)
 def test_the_dialled_number_in_another_notation_is_no_other_number(same: str) -> None:
     contacts = (f"<sip:{same}@gw.example>",)
     history = ("<sip:05173212345@a>;index=1", f"<sip:{same}@b;cause=302>;index=1.1")
