@@ -151,7 +151,7 @@ class Dispatcher:
         try:
             record = await self._placer.place(order, journal)
         except asyncio.CancelledError:
-            self._conclude(attempt, lambda: self._fail(attempt, "phone process was stopped during the call"))
+            self._conclude(attempt, lambda: self._cut_off(attempt))
             raise
         except Exception as error:
             log.exception("call failed on our side", attempt=attempt.id)
@@ -182,12 +182,20 @@ class Dispatcher:
 
     async def _finish(self, attempt: Attempt, record: CallRecord) -> None:
         async with self._database.unit_of_work() as session:
-            verdict = await service.finish(session, attempt.id, record, self._settings)
+            verdict = await service.finish(
+                session, attempt.id, record, self._settings, stopped=self._stopping.is_set()
+            )
         log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=verdict.code)
 
     async def _fail(self, attempt: Attempt, reason: str) -> None:
         async with self._database.unit_of_work() as session:
             await service.fail(session, attempt.id, reason, self._settings)
+
+    async def _cut_off(self, attempt: Attempt) -> None:
+        """The call did not hang up in time: the next start tells the far end again and finds the recording."""
+        async with self._database.unit_of_work() as session:
+            row = await repository.attempt(session, attempt.id)
+            await service.interrupt(session, row, None, self._settings)
 
     async def _repaired(self, names: list[str]) -> Mapping[str, RecordingInfo]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,9 @@ from sip.record import CallRecord, RecordingInfo
 
 DEMO_TRUNK, DEMO_REASON = "demo", "演示"
 """Name of the demonstration's trunk, and how the reason of each of its checks begins."""
+
+
+STOPPED = "phone process ended during the call"
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -145,8 +149,21 @@ async def journal(session: AsyncSession, attempt_id: int, snapshot: dict[str, An
         _note(session, attempt, state)
 
 
-async def finish(session: AsyncSession, attempt_id: int, record: CallRecord, settings: Settings) -> Verdict:
-    """Store the facts of a finished call, its recording and its verdict."""
+async def finish(
+    session: AsyncSession,
+    attempt_id: int,
+    record: CallRecord,
+    settings: Settings,
+    *,
+    stopped: bool = False,
+) -> Verdict:
+    """Store the facts of a finished call, its recording and its verdict.
+
+    `stopped`: the phone process is stopping. A call that it hung up for that reason was interrupted; only what
+    an operator stopped is `cancelled`.
+    """
+    if stopped and record.outcome == "cancelled":
+        record = dataclasses.replace(record, interrupted=True, errors=(*record.errors, STOPPED))
     attempt = await repository.attempt(session, attempt_id)
     content = record.to_dict()
     started_at = datetime.fromisoformat(record.started_at)
@@ -167,7 +184,7 @@ async def finish(session: AsyncSession, attempt_id: int, record: CallRecord, set
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
     verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
     if record.interrupted:
-        # The signalling outlived the media engine and has hung up by itself: nobody is left to be told.
+        # The signalling outlived the media engine, or stopped in good order: nobody is left to be told.
         attempt.error = "; ".join(record.errors)
         attempt.released_at = datetime.now(UTC)
     _conclude(session, attempt, "interrupted" if record.interrupted else "finished", verdict)
@@ -189,7 +206,7 @@ async def interrupt(
 ) -> Verdict:
     """Conclude a live attempt of a dead process. Nothing is dialled again; the line is free for a new order."""
     last = attempt.state
-    attempt.error = "phone process ended during the call"
+    attempt.error = STOPPED
     attempt.ended_at = datetime.now(UTC)
     if recording is not None:
         _keep_recording(session, attempt, recording, repaired=True)

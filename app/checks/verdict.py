@@ -163,10 +163,11 @@ def _exempting(findings: Iterator[Finding], reason: str | None, exempted: list[s
 
 
 def _our_side(facts: Facts) -> Finding | None:
+    if facts.interrupted:
+        reason = wording.our_errors(facts.errors) or "本机程序中断"
+        return Finding("interrupted", (), "none", None, f"{reason}，本次拨测到此为止")
     if facts.outcome == "cancelled":
         return Finding("cancelled", (), "none", None, "操作者中止了本次呼叫")
-    if facts.interrupted:
-        return Finding("interrupted", (), "none", None, wording.our_errors(facts.errors) or "本机程序中断")
     if facts.our_failure or facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
         reason = wording.our_errors(facts.errors) or _proof(facts) or "呼叫未得到网络应答"
         return Finding("our_side", (), "none", _sound_ms(facts), reason)

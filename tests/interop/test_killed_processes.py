@@ -7,6 +7,7 @@ again, and the line can be called anew.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -89,13 +90,19 @@ def start(settings: Settings) -> Iterator[Callable[[], Awaitable[PhoneProcess]]]
         phone.kill()
 
 
+PARENT = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-m", "app.phone_process"], stdin=subprocess.PIPE).wait()
+"""
+"""Stands for the web process: it holds the phone process's standard input and does nothing else."""
+
+
 class PhoneProcess:
-    """The real phone process on a data folder."""
+    """The real phone process on a data folder, a child of a parent that can be killed."""
 
     def __init__(self, settings: Settings) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.phone_process"],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-c", PARENT],
             stdout=subprocess.PIPE,
             env=os.environ | settings.environment(),
         )
@@ -104,11 +111,12 @@ class PhoneProcess:
         assert self.process.stdout is not None
         line = await asyncio.to_thread(self.process.stdout.readline)
         assert line == b"ready\n"
+        (self.phone,) = psutil.Process(self.process.pid).children()
         return self
 
     def child(self, module: str) -> psutil.Process:
         """The media engine or its writer, by the module that it runs."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
+        for child in self.phone.children(recursive=True):
             if any(module in word for word in child.cmdline()):
                 return child
         raise LookupError(module)
@@ -118,12 +126,15 @@ class PhoneProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(20)
+        with contextlib.suppress(AttributeError, psutil.NoSuchProcess):
+            self.phone.kill()
 
     async def end(self) -> None:
-        assert self.process.stdin is not None
+        """End the parent as abruptly as can be; the phone ends in good order with its pipe."""
         assert self.process.stdout is not None
-        self.process.stdin.close()
+        self.process.kill()
         await asyncio.to_thread(self.process.wait, 20)
+        await asyncio.to_thread(self.phone.wait, 20)
         self.process.stdout.close()
 
 
@@ -160,7 +171,7 @@ async def recorded_s(database: Database, settings: Settings) -> float:
 
 
 @pytest.mark.parametrize("extension", ["500", "700"], ids=["answered", "ringing"])
-@pytest.mark.parametrize("victim", ["phone", "sip.media.engine", "sip.media.writer"])
+@pytest.mark.parametrize("victim", ["parent", "phone", "sip.media.engine", "sip.media.writer"])
 async def test_kill_in_mid_call(
     victim: str,
     extension: str,
@@ -174,7 +185,9 @@ async def test_kill_in_mid_call(
         phone = await start()
         await until_state(database, state)
         await asyncio.sleep(3.0)
-        target = phone.process.pid if victim == "phone" else phone.child(victim).pid
+        target = {"parent": phone.process.pid, "phone": phone.phone.pid}.get(victim) or phone.child(
+            victim
+        ).pid
         attempt = (await attempts(database))[0]
         os.kill(target, signal.SIGKILL)
         assert attempt.started_at is not None
@@ -183,6 +196,10 @@ async def test_kill_in_mid_call(
             await phone.end()
             assert far_end.live_calls == 1
             phone = await start()
+        elif victim == "parent":
+            # The phone process lives for a moment more: it hangs up, keeps the sound and ends.
+            await phone.end()
+            assert (await attempts(database))[0].verdict_code == "interrupted"
 
         await until_state(database, "interrupted")
         # The line would stay off hook for a minute by itself.
@@ -193,6 +210,7 @@ async def test_kill_in_mid_call(
         if victim != "phone":
             await phone.end()
             phone = await start()
+        assert len(await attempts(database)) == 1
         async with database.unit_of_work() as session:
             await service.order_now(session, line, "复拨")
         await until_state(database, state)

@@ -73,6 +73,7 @@ TABLE = [
     (failed("network_failure", errors=("refused",)), "our_side", None, False),
     (failed("unreachable", line_state="arrears"), "our_side", None, False),
     (failed("cancelled"), "cancelled", None, False),
+    (failed("cancelled", interrupted=True), "interrupted", None, False),
     (answered(30, our_failure=True, errors=("media engine lost",)), "our_side", None, False),
     (answered(30, our_failure=True, interrupted=True), "interrupted", None, False),
     (forwarded("definitive"), "forwarded", False, True),

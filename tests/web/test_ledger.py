@@ -289,8 +289,33 @@ async def test_stopping_concludes_the_calls_under_way(
         await asyncio.sleep(0.01)
     await dispatcher.stop()
     await running
-    assert {row.state for row in await attempts(database)} == {"finished"}
-    assert {row.verdict_code for row in await attempts(database)} == {"cancelled"}
+    async with database.reading() as session:
+        checks = [await repository.check(session, check_id) for check_id in (1, 2)]
+    for attempt in (check.attempts[0] for check in checks if check is not None):
+        assert (attempt.state, attempt.verdict_code) == ("interrupted", "interrupted")
+        assert attempt.facts is not None
+        assert attempt.facts.content["outcome"] == "cancelled"
+        assert attempt.recording is not None
+        assert not attempt.recording.repaired
+        (finding,) = attempt.verdicts[0].content["findings"]
+        assert finding["detail"] == "本机拨测程序停止，本次拨测到此为止"
+        assert attempt.released_at is not None
+    # They hung up by themselves: the next start has nobody to tell and nothing to conclude.
+    assert await Dispatcher(database, phone, settings).recover() == 0
+    assert phone.byes == []
+
+
+async def test_what_an_operator_stopped_is_cancelled(
+    database: Database, settings: Settings, phone: FakePhone
+) -> None:
+    (line,) = await add_lines(database, 1)
+    phone.records = {line.target: unanswered(line.target, "cancelled", ended_by="us")}
+    await order(database, line)
+    dispatcher = Dispatcher(database, phone, settings)
+    await dispatcher.place_due()
+    await dispatcher.idle()
+    (attempt,) = await attempts(database)
+    assert (attempt.state, attempt.verdict_code) == ("finished", "cancelled")
 
 
 async def test_a_phone_that_does_not_hang_up_is_cut_off(
@@ -303,7 +328,11 @@ async def test_a_phone_that_does_not_hang_up_is_cut_off(
     dispatcher = Dispatcher(database, phone, settings)
     await dispatcher.place_due()
     await dispatcher.stop()
-    assert {(row.state, row.verdict_code) for row in await attempts(database)} == {("failed", "our_side")}
+    cut = await attempts(database)
+    assert {(row.state, row.verdict_code) for row in cut} == {("interrupted", "interrupted")}
+    # Nobody knows whether the far ends were told: the next start tells them.
+    assert await Dispatcher(database, phone, settings).recover() == 0
+    assert {bye["call_id"] for bye in phone.byes} == {row.call_id for row in cut}
 
 
 async def test_an_attempt_is_concluded_once(database: Database, settings: Settings) -> None:

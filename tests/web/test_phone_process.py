@@ -91,7 +91,7 @@ async def test_it_ends_with_its_pipe_and_concludes_its_calls(database: Database,
     await until_states(database, "connected")
     assert end(process) == 0
     (attempt,) = await attempts(database)
-    assert (attempt.state, attempt.verdict_code) == ("finished", "cancelled")
+    assert (attempt.state, attempt.verdict_code) == ("interrupted", "interrupted")
 
 
 async def test_a_second_one_refuses(database: Database, settings: Settings) -> None:
