@@ -230,9 +230,10 @@ class _Progress:
 
 def _line(entry: dict[str, Any]) -> str:
     what = entry["event"]
-    subject = entry.get("method") or " ".join(str(entry[k]) for k in ("status", "reason") if entry.get(k))
+    told = [str(entry[k]) for k in ("method", "status", "reason", "what", "why", "source") if entry.get(k)]
+    subject = " ".join(told)
     sdp = " with SDP" if entry.get("sdp") else ""
-    line = f"{entry['t_ms'] / 1000:9.3f} s  {what:<9} {subject}{sdp}".rstrip()
+    line = f"{entry['t_ms'] / 1000:9.3f} s  {what:<12} {subject}{sdp}".rstrip()
     # What the far side wrote must not steer the terminal.
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
