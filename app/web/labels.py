@@ -55,9 +55,8 @@ def text_width(text: str, size: float) -> float:
 def lay_out(marks: Iterable[tuple[Mark, str]]) -> tuple[tuple[Label, ...], float]:
     """Place the words of marks; return them, and how much room they take above the chart."""
     placed: list[Label] = []
-    # From right to left, the answer first among equals: then words stand beside their own line.
-    order = sorted(marks, key=lambda item: (-item[0].x, item[0].kind != "answer"))
-    for mark, text in order:
+    # From right to left words stand beside their own line; the answer comes first among equals.
+    for mark, text in sorted(marks, key=lambda item: (-item[0].x, item[0].kind != "answer")):
         if text:
             placed.append(_place(mark, text, placed))
     rows = max((label.row for label in placed), default=0) + 1
@@ -77,11 +76,11 @@ def _place(mark: Mark, text: str, placed: Sequence[Label]) -> Label:
 
 def _candidates(mark: Mark, text: str, rows: int, first: int = 0) -> Iterator[Label]:
     width = text_width(text, _SIZES.get(mark.kind, _SIZE))
-    for row in range(first, rows + 1):
-        if mark.x + _GAP + width <= WIDTH:
+    if mark.x + _GAP + width <= WIDTH:
+        for row in range(first, rows + 1):
             yield Label(mark, text, row, "start", mark.x + _GAP, mark.x + _GAP + width)
-        if mark.x - _GAP - width >= 0:
-            yield Label(mark, text, row, "end", mark.x - _GAP - width, mark.x - _GAP)
+    for row in range(first, rows + 1):
+        yield Label(mark, text, row, "end", mark.x - _GAP - width, mark.x - _GAP)
 
 
 def _is_clear(label: Label, placed: Sequence[Label]) -> bool:

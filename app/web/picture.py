@@ -100,7 +100,8 @@ def draw(facts: Mapping[str, Any], rules: Rules) -> Picture:
     limits = _limits(ring_start, rules)
     ended = facts.get("ended_ms") or 0.0
     shown = [(kind, t_ms) for kind, t_ms in limits if t_ms <= max(ended, LEAST_SPAN_MS) * 1.6]
-    scale = _Scale(max([ended, LEAST_SPAN_MS, *(t_ms for _, t_ms in shown)]) * 1.03)
+    # Right of the last limit there is room for its words.
+    scale = _Scale(max([ended * 1.03, LEAST_SPAN_MS, *(t_ms * 1.13 for _, t_ms in shown)]))
     rings, assumed = _rings(facts, scale)
     marks = _marks(facts, scale)
     limit_marks = tuple(scale.mark(kind, t_ms) for kind, t_ms in shown)

@@ -84,6 +84,17 @@ def test_an_answer_at_the_very_end_has_words_of_its_own() -> None:
     assert draw(facts, RULES).crossed_s == pytest.approx(0.002)
 
 
+@pytest.mark.parametrize(
+    ("ring_ms", "ended_ms"), [(9_000.0, 19_200.0), (8_000.0, 19_800.0), (13_000.0, 20_100.0)]
+)
+def test_no_line_goes_through_words(ring_ms: float, ended_ms: float) -> None:
+    labels = draw(answered("x", ring_ms, ended_ms=ended_ms).to_dict(), RULES).labels
+    assert len(labels) == 5
+    for label in labels:
+        below = [other for other in labels if other.row < label.row]
+        assert not [other for other in below if other.left < label.mark.x < other.right]
+
+
 def test_a_call_without_shape_has_no_picture() -> None:
     refused = unanswered("x", "busy", ring_started_ms=None, ended_ms=50.0).to_dict()
     refused["early_media"] = {"kind": "none", "segments": []}
