@@ -9,14 +9,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.commands.serve import address_of, listen, service
 from app.database import Database, upgrade
-from app.demo import ForeignUnitsError, Result, fill, mismatches, place_all, result_table, results
+from app.demo import Board, ForeignUnitsError, Result, fill, mismatches, place_all, result_table, results
 from app.demo.far_end import FarEndError, far_end
 from app.logs import configure
 from app.settings import Settings, TrunkSettings, get_settings
@@ -76,7 +76,8 @@ async def _demo(settings: Settings, once: bool) -> int:
             wrong = _report(console, found)
             if not once and not stop.is_set():
                 console.print(
-                    f"Open [bold]{address}/checks[/bold] and click a check to hear it. Ctrl-C ends the demo."
+                    f"Open [bold]{address}/checks[/bold] and click a check to hear it. Ctrl-C ends the demo.",
+                    soft_wrap=True,
                 )
                 await stop.wait()
     return 1 if once and wrong else 0
@@ -115,17 +116,14 @@ def _listener(settings: Settings, console: Console) -> socket.socket:
 async def _call_all(database: Database, console: Console, stop: asyncio.Event) -> list[Result]:
     async with database.unit_of_work() as session:
         check_ids = await place_all(session)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"Calling {len(check_ids)} lines at once", total=len(check_ids))
-        found: list[Result] = []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CALLS_PATIENCE_S):
-                while not stop.is_set() and (not found or not all(result.done for result in found)):
-                    async with database.reading() as session:
-                        found = await results(session, check_ids)
-                    progress.update(task, completed=sum(result.done for result in found))
-                    await asyncio.sleep(LOOK_S)
+    found: list[Result] = []
+    with Board(console).showing() as board, contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CALLS_PATIENCE_S):
+            while not stop.is_set() and (not found or not all(result.done for result in found)):
+                async with database.reading() as session:
+                    found = await results(session, check_ids)
+                board.show(found, datetime.now(UTC))
+                await asyncio.sleep(LOOK_S)
     return found
 
 

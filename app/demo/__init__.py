@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from app.demo.board import Board, moving_table, progress, result_table
 from app.demo.county import COUNTY, UNITS, DemoUnit
-from app.demo.service import ForeignUnitsError, Result, fill, mismatches, place_all, result_table, results
+from app.demo.service import ForeignUnitsError, Result, fill, mismatches, place_all, results
 
 __all__ = [
     "COUNTY",
     "UNITS",
+    "Board",
     "DemoUnit",
     "ForeignUnitsError",
     "Result",
     "fill",
     "mismatches",
+    "moving_table",
     "place_all",
+    "progress",
     "result_table",
     "results",
 ]

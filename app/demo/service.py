@@ -1,18 +1,17 @@
-"""Fills, calls and tabulates the fictional county. Verbs never commit: the caller's unit of work does."""
+"""Fills and calls the fictional county. Verbs never commit: the caller's unit of work does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from rich.table import Table
-from rich.text import Text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks import repository, service
-from app.checks.models import LIVE_STATES, Attempt
-from app.checks.rules import CODES
-from app.demo.county import BY_CODE, COUNTY, UNITS, DemoUnit
+from app.checks.models import LIVE_STATES, Attempt, AttemptEvent
+from app.demo.county import BY_CODE, UNITS, DemoUnit
 from app.directory import repository as directory
 from app.directory import service as entries
 
@@ -27,6 +26,8 @@ class Result:
 
     unit: DemoUnit
     attempt: Attempt | None
+    ringing_since: datetime | None = None
+    """When the ledger first saw it ring."""
 
     @property
     def code(self) -> str | None:
@@ -75,46 +76,24 @@ async def results(session: AsyncSession, check_ids: Sequence[int]) -> list[Resul
     """What came of the ordered checks so far, in the county's order."""
     attempts = await repository.attempts_of(session, check_ids)
     by_code = {attempt.unit.code: attempt for attempt in attempts}
-    return [Result(unit, by_code.get(unit.code)) for unit in UNITS]
+    ringing = await _ringing_since(session, [attempt.id for attempt in attempts])
+    return [_result(unit, by_code.get(unit.code), ringing) for unit in UNITS]
+
+
+def _result(unit: DemoUnit, attempt: Attempt | None, ringing: Mapping[int, datetime]) -> Result:
+    return Result(unit, attempt, ringing.get(attempt.id) if attempt else None)
+
+
+async def _ringing_since(session: AsyncSession, attempt_ids: Sequence[int]) -> dict[int, datetime]:
+    query = (
+        select(AttemptEvent)
+        .where(AttemptEvent.attempt_id.in_(attempt_ids), AttemptEvent.state == "ringing")
+        .order_by(AttemptEvent.id.desc())
+    )
+    # The earliest comes last, and stays.
+    return {event.attempt_id: event.at for event in await session.scalars(query)}
 
 
 def mismatches(found: Sequence[Result]) -> list[Result]:
     """The lines that were not judged as their behaviour demands."""
     return [result for result in found if not result.as_expected]
-
-
-def result_table(found: Sequence[Result]) -> Table:
-    """The round as a table for the terminal."""
-    table = Table(title=f"Spot checks of the fictional county {COUNTY}", header_style="bold")
-    for name in ("unit", "line", "outcome"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("ringing", justify="right", no_wrap=True)
-    for name in ("verdict", "right"):
-        table.add_column(name, no_wrap=True)
-    for result in found:
-        table.add_row(*_cells(result))
-    return table
-
-
-def _cells(result: Result) -> tuple[str | Text | None, ...]:
-    attempt = result.attempt
-    if attempt is None:
-        return (_short(result.unit), result.unit.extension, "-", "-", "not called", Text("no", "red"))
-    rang = "-" if attempt.ring_to_answer_ms is None else f"{attempt.ring_to_answer_ms / 1000:.1f} s"
-    demanded = Text("yes", "green") if result.as_expected else Text("no", "red")
-    return (
-        _short(result.unit),
-        result.unit.extension,
-        attempt.answered_by if attempt.outcome == "answered" else attempt.outcome or attempt.state,
-        rang,
-        Text(_title(result.code), "bold red" if attempt.needs_review else ""),
-        demanded,
-    )
-
-
-def _short(unit: DemoUnit) -> str:
-    return unit.name.removeprefix(COUNTY)
-
-
-def _title(code: str | None) -> str:
-    return next((info.zh for known, info in CODES.items() if known == code), code or "-")

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from app.checks import service
 from app.checks.dispatcher import Dispatcher
+from app.checks.models import Attempt
 from app.checks.rules import CODES
 from app.commands.demo import demo_settings
 from app.commands.serve import address_of, listen
 from app.database import Database
-from app.demo import UNITS, ForeignUnitsError, fill, mismatches, place_all, result_table, results
+from app.demo import (
+    UNITS,
+    Board,
+    ForeignUnitsError,
+    Result,
+    fill,
+    mismatches,
+    moving_table,
+    place_all,
+    progress,
+    result_table,
+    results,
+)
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.settings import Settings
@@ -103,3 +120,89 @@ def test_a_taken_port_is_told(settings: Settings) -> None:
         assert address_of(first) == f"http://127.0.0.1:{port}"
         with pytest.raises(OSError, match="in use"):
             listen("127.0.0.1", port)
+
+
+def result(state: str, ringing_since: datetime | None = None, **columns: Any) -> Result:
+    return Result(UNITS[1], Attempt(state=state, **columns), ringing_since)
+
+
+def test_where_a_line_stands() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert progress(Result(UNITS[0], None), since) == "waiting"
+    assert progress(result("claimed"), since) == progress(result("dialling"), since) == "dialling"
+    for seconds, count in ((0, 1), (4.9, 1), (5.1, 2), (44, 9)):
+        assert progress(result("ringing", since), since + timedelta(seconds=seconds)) == f"ringing {count}"
+    assert progress(result("ringing", since), None) == "ringing"
+    assert progress(result("connected", since), since) == "connected"
+    answered = result("finished", since, outcome="answered", answered_by="human", verdict_code="within")
+    assert progress(answered, since) == "human, 三声内接听"
+    assert progress(result("failed", verdict_code="our_side"), since) == "failed, 我方故障"
+
+
+async def test_the_moving_table_has_a_row_for_each_line(database: Database, settings: Settings) -> None:
+    async with database.unit_of_work() as session:
+        await fill(session)
+        check_ids = await place_all(session)
+    phone = FakePhone(settings.recordings_dir, hold=asyncio.Event())
+    dispatcher = Dispatcher(database, phone, settings)
+    while await dispatcher.place_due():
+        pass
+    while phone.at_once < len(UNITS):
+        await asyncio.sleep(0.01)
+    async with database.reading() as session:
+        found = await results(session, check_ids)
+    now = datetime.now(UTC)
+    text = printed(moving_table(found, now, len(UNITS)))
+    assert text.count("connected") + text.count("ringing 1") + text.count("dialling") == len(UNITS)
+    assert "0 of 29 lines done" in text
+    phone.hold.set()
+    await dispatcher.idle()
+    async with database.reading() as session:
+        found = await results(session, check_ids)
+    assert "29 of 29 lines done" in printed(moving_table(found, now, len(UNITS)))
+    half = [found[0], *(Result(unit, None) for unit in UNITS[1:])]
+    short = printed(moving_table(half, now, 10))
+    assert short.count("waiting") == 10
+
+
+async def test_the_ledger_tells_since_when_it_rings(database: Database) -> None:
+    async with database.unit_of_work() as session:
+        await fill(session)
+        check_ids = await place_all(session)
+        attempt = await service.claim(session, check_ids[0], "test")
+        assert attempt is not None
+        await service.journal(session, attempt.id, {"state": "ringing"})
+        await service.journal(session, attempt.id, {"state": "connected"})
+    async with database.reading() as session:
+        found = await results(session, check_ids)
+    assert found[0].ringing_since is not None
+    assert found[1].ringing_since is None
+
+
+def test_elsewhere_than_on_a_terminal_each_change_is_a_line() -> None:
+    output = io.StringIO()
+    now = datetime.now(UTC)
+    with Board(Console(file=output, width=40)).showing() as board:
+        for found in ([Result(UNITS[1], None)], [result("ringing", now)], [result("ringing", now)]):
+            board.show(found, now)
+            board.show(found, now + timedelta(seconds=9))
+        board.show([result("finished", outcome="busy", verdict_code="busy")], now)
+    name = f"{UNITS[1].name} (line {UNITS[1].extension})"
+    assert output.getvalue().splitlines() == [f"{name}: ringing", f"{name}: busy, 占线"]
+
+
+def test_on_a_terminal_the_table_moves_and_goes() -> None:
+    output = io.StringIO()
+    now = datetime.now(UTC)
+    console = Console(file=output, width=100, height=40, force_terminal=True, legacy_windows=False)
+    with Board(console).showing() as board:
+        board.show([result("ringing", now)], now)
+        board.show([result("ringing", now)], now + timedelta(seconds=6))
+    assert "ringing 1" in output.getvalue()
+    assert "ringing 2" in output.getvalue()
+
+
+def printed(table: Table) -> str:
+    output = io.StringIO()
+    Console(file=output, width=100).print(table)
+    return output.getvalue()
