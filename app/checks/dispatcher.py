@@ -25,6 +25,7 @@ from app.checks.models import Attempt
 from app.checks.ports import CallOrder, CallPlacer
 from app.database import Database
 from app.settings import Settings
+from sip.core import LocalProtocolError
 from sip.record import CallRecord, RecordingInfo
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,9 @@ class Dispatcher:
         Call it once, before the first call and while no other phone process runs.
         """
         async with self._database.reading() as session:
-            names = [
-                service.recording_name(row) for row in await repository.live_of_others(session, self.owner)
-            ]
-        repaired = await self._repaired(names)
+            left = await repository.live_of_others(session, self.owner)
+            silent = await repository.unrecorded(session)
+        repaired = await self._repaired([service.recording_name(row) for row in (*left, *silent)])
         async with self._database.unit_of_work() as session:
             withdrawn = await service.withdraw_demonstration(session, self._settings)
             if withdrawn:
@@ -73,6 +73,11 @@ class Dispatcher:
             for attempt in left:
                 recording = repaired.get(service.recording_name(attempt))
                 await service.interrupt(session, attempt, recording, self._settings)
+            for attempt in silent:
+                # An earlier start could not repair it, for instance because the disk was full.
+                recording = repaired.get(service.recording_name(attempt))
+                if recording is not None:
+                    service.attach(session, attempt, recording)
         async with self._database.reading() as session:
             unreleased = await repository.unreleased(session)
         for attempt in unreleased:
@@ -206,13 +211,16 @@ class Dispatcher:
             return {}
 
     async def _release(self, attempt: Attempt) -> None:
+        """Tell the far end. What fails stays unreleased, so that the next start tries again."""
         try:
-            await self._placer.recover(attempt.snapshot or {})
+            with contextlib.suppress(LocalProtocolError):
+                # A snapshot that names no call leaves nobody to tell.
+                await self._placer.recover(attempt.snapshot or {})
+            async with self._database.unit_of_work() as session:
+                row = await repository.attempt(session, attempt.id)
+                row.released_at = datetime.now(UTC)
         except Exception:
             log.exception("far end could not be told", attempt=attempt.id)
-        async with self._database.unit_of_work() as session:
-            row = await repository.attempt(session, attempt.id)
-            row.released_at = datetime.now(UTC)
 
     def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -164,9 +164,23 @@ async def live_of_others(session: AsyncSession, owner: str) -> Sequence[Attempt]
 
 
 async def unreleased(session: AsyncSession) -> Sequence[Attempt]:
-    """Interrupted attempts whose far end still has to be told."""
+    """Attempts that went wrong on our side and whose far end still has to be told."""
     query = select(Attempt).where(
-        Attempt.state == "interrupted", Attempt.released_at.is_(None), Attempt.snapshot.is_not(None)
+        Attempt.state.in_(("interrupted", "failed")),
+        Attempt.released_at.is_(None),
+        Attempt.snapshot.is_not(None),
+    )
+    return (await session.scalars(query)).all()
+
+
+async def unrecorded(session: AsyncSession, limit: int = 1000) -> Sequence[Attempt]:
+    """The last concluded attempts that were dialled and have no recording."""
+    query = (
+        select(Attempt)
+        .outerjoin(Attempt.recording)
+        .where(Attempt.state.not_in(LIVE_STATES), Attempt.snapshot.is_not(None), Recording.id.is_(None))
+        .order_by(Attempt.id.desc())
+        .limit(limit)
     )
     return (await session.scalars(query)).all()
 

@@ -215,6 +215,11 @@ async def interrupt(
     return verdict
 
 
+def attach(session: AsyncSession, attempt: Attempt, recording: RecordingInfo) -> None:
+    """Add a recording that was found only after its attempt was concluded."""
+    _keep_recording(session, attempt, recording, repaired=True)
+
+
 def recording_name(attempt: Attempt) -> str:
     """Name of an attempt's sound file, by day, without suffix; the same before and after a crash."""
     return f"{attempt.claimed_at:%Y/%m/%d}/check-{attempt.check_id}-attempt-{attempt.id}"
