@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from alembic import command
 from alembic.config import Config
@@ -155,7 +156,8 @@ def current(settings: Settings) -> str | None:
 
 
 def _migrate(settings: Settings, step: Callable[[Config], object]) -> str | None:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_private_folder(settings.data_dir)
+    _make_private_file(settings)
     engine = create_engine(_blocking_url(settings.url))
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine)
@@ -182,6 +184,29 @@ def _blocking_url(url: str) -> str:
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`, waiting for it; it ends with the process at the latest."""
-    with path.open("w") as handle:
+    with open_private(path) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the data folder for its owner alone; one that is there keeps the rights it was given."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def open_private(path: Path) -> TextIO:
+    """Open a file for writing that its owner alone may read."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w")
+
+
+def _make_private_file(settings: Settings) -> None:
+    """Keep others from SQLite's file, which it would make as the umask says; its journals take after it."""
+    url = make_url(settings.url)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return
+    path = Path(str(url.database))
+    with contextlib.suppress(OSError):
+        # What cannot be made here SQLite will complain of itself.
+        path.touch(mode=0o600)
+        path.chmod(path.stat().st_mode & 0o660)

@@ -27,7 +27,7 @@ from sqlalchemy import text
 from app.checks import repository, service
 from app.checks.dispatcher import Dispatcher
 from app.checks.ports import CallPlacer
-from app.database import Database, upgrade
+from app.database import Database, make_private_folder, open_private, upgrade
 from app.logs import configure
 from app.settings import Settings, get_settings, problem
 
@@ -113,8 +113,8 @@ def make_clock(database: Database, settings: Settings) -> AsyncIOScheduler:
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
     """Hold the data folder's phone lock; the kernel gives it back however the process ends."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.data_dir / "phone.lock").open("w") as handle:
+    make_private_folder(settings.data_dir)
+    with open_private(settings.data_dir / "phone.lock") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
@@ -13,6 +16,7 @@ from app.accounts import service as audit
 from app.accounts.models import AuditEvent
 from app.database import Base, Database, _blocking_url, current, downgrade, upgrade
 from app.directory import service as directory
+from app.phone_process import only_one
 from app.settings import Settings
 
 
@@ -82,6 +86,38 @@ async def test_many_writers_wait_for_each_other(either: Database) -> None:
     await asyncio.gather(*(read_then_write(number) for number in range(30)))
     async with either.reading() as session:
         assert await audit.count_of(session, "recording:3") == 30
+
+
+def rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_what_is_stored_is_its_owners_alone(settings: Settings) -> None:
+    before = os.umask(0o022)
+    try:
+        upgrade(settings)
+        with only_one(settings):
+            pass
+        async with Database(settings.url) as database, database.unit_of_work() as session:
+            await audit.record(session, "play", "recording:4")
+            await session.flush()
+            found = {path.name: rights(path) for path in settings.data_dir.iterdir()}
+    finally:
+        os.umask(before)
+    assert rights(settings.data_dir) == 0o700
+    assert {"dutyring.sqlite3", "dutyring.sqlite3-wal", "phone.lock", "migrate.lock"} <= found.keys()
+    assert set(found.values()) == {0o600}
+
+
+def test_a_database_that_everybody_could_read_is_closed_and_a_given_folder_left(settings: Settings) -> None:
+    settings.data_dir.mkdir(mode=0o750)
+    settings.data_dir.chmod(0o750)
+    path = settings.data_dir / "dutyring.sqlite3"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    upgrade(settings)
+    assert rights(path) == 0o640
+    assert rights(settings.data_dir) == 0o750
 
 
 async def test_foreign_keys_hold(either: Database) -> None:
