@@ -128,12 +128,17 @@ def upgrade(revision: Annotated[str, typer.Argument(help="a revision")] = "head"
     run(revision)
 
 
-@db.command()
-def downgrade(revision: Annotated[str, typer.Argument(help="a revision, or -1 for one step back")]) -> None:
-    """Take the database down to a revision."""
+@db.command(context_settings={"ignore_unknown_options": True})
+def downgrade(
+    revision: Annotated[
+        str, typer.Argument(help="a revision, -1 for one step back, or base for nothing left")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Take the database down to a revision; what its tables lose is lost."""
     from app.commands.db import downgrade as run
 
-    run(revision)
+    raise typer.Exit(run(revision, yes))
 
 
 @db.command()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import structlog
+import typer
 import uvicorn
 
 from app.database import upgrade
@@ -33,6 +34,8 @@ class Service(uvicorn.Server):
 def serve(host: str | None = None, port: int | None = None) -> int:
     """Run the service; return the exit status. Host and port default to the settings."""
     settings = get_settings()
+    if port is not None and not 0 <= port < 65_536:
+        raise typer.BadParameter(f"{port} is no port; it takes 0 to 65535", param_hint="'--port'")
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
     configure(settings)
