@@ -160,6 +160,27 @@ async def test_the_list_keeps_up_with_calls_under_way(page: Page, address: str, 
     assert watch.complaints == []
 
 
+async def test_the_page_of_a_call_under_way_shows_its_end(
+    page: Page, address: str, settings: Settings
+) -> None:
+    database = Database(settings.url)
+    change = "UPDATE attempts SET state = :state, verdict_code = :code WHERE id = 6"
+    async with database.unit_of_work() as session:
+        await session.execute(text(change), {"state": "ringing", "code": None})
+    watch = Watch(page)
+    await page.goto(f"{address}/checks/6")
+    await page.get_by_text("本次拨测正在进行").wait_for()
+    async with database.unit_of_work() as session:
+        await session.execute(text(change), {"state": "finished", "code": "busy"})
+    await page.get_by_text("本次拨测正在进行").wait_for(state="detached", timeout=20_000)
+    await database.close()
+    assert await page.locator(".ruling .code").inner_text() == "占线"
+    asked = len(watch.requests)
+    await page.wait_for_timeout(2_500)
+    assert len(watch.requests) == asked
+    assert watch.complaints == []
+
+
 async def test_it_prints_on_paper(page: Page, address: str, tmp_path: Path) -> None:
     await page.goto(f"{address}/checks/3")
     await page.emulate_media(media="print")
