@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.checks import wording
 from app.checks.rules import Rules
 from app.web.labels import LEFT, RIGHT, WIDTH, Label, Mark, lay_out
 
@@ -94,6 +95,16 @@ def worth_drawing(facts: Mapping[str, Any]) -> bool:
     return any(t is not None for t in shaped) or any(s["kind"] not in _HEARD for s in early)
 
 
+def ring_seconds(most_ms: float | None, least_ms: float | None, rules: Rules) -> str:
+    """Write the ringing to an answer in seconds, a span where the answer's moment is one; empty if unknown."""
+    if most_ms is None:
+        return ""
+    limits_s = (rules.within_s, rules.limit_s, rules.finding_s)
+    most = wording.seconds(most_ms, *limits_s)
+    least = most if least_ms is None else wording.seconds(min(least_ms, most_ms), *limits_s)
+    return most if least == most else f"{least}–{most}"
+
+
 def draw(facts: Mapping[str, Any], rules: Rules) -> Picture:
     """Lay out one call from its stored facts, with the limits of the rules that judged it."""
     ring_start: float | None = facts.get("ring_started_ms")
@@ -140,8 +151,8 @@ def _text(mark: Mark, facts: Mapping[str, Any], rules: Rules) -> str:
         case "finding":
             return f"拟认定线 {rules.finding_s:g} 秒"
         case "answer":
-            rang_ms = facts.get("ring_to_answer_ms")
-            return "接听" if rang_ms is None else f"接听，响铃 {rang_ms / 1000:.1f} 秒"
+            rang = ring_seconds(facts.get("ring_to_answer_ms"), facts.get("ring_to_answer_min_ms"), rules)
+            return f"接听，响铃 {rang} 秒" if rang else "接听"
         case "end":
             return "结束"
     return ""

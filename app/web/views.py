@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.checks import wording
 from app.checks.facts import Facts
 from app.checks.models import LIVE_STATES, Attempt, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
-from app.web.picture import Picture, draw, worth_drawing
-
-STARTS_TO_WARN = 2
+from app.phone_keeper import PhoneKeeper
+from app.web.picture import Picture, draw, ring_seconds, worth_drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +86,11 @@ def unplaced(check: SpotCheck, zone: ZoneInfo) -> UnplacedView:
     return UnplacedView(at, check.line.unit.name, check.line.number, check.state, check.reason)
 
 
-def stopped(keeper: Any) -> StoppedView | None:
-    """What to warn of when the phone process was started again and still is not ready."""
-    if keeper is None or keeper.ready.is_set() or keeper.starts < STARTS_TO_WARN:
+def stopped(keeper: PhoneKeeper | None) -> StoppedView | None:
+    """What to warn of when the phone process does not come up, however often it is started."""
+    if keeper is None or not keeper.failing:
         return None
-    return StoppedView(keeper.starts, getattr(keeper, "last_status", None))
+    return StoppedView(keeper.starts, keeper.last_status)
 
 
 def row(attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None = None) -> RowView:
@@ -110,7 +108,7 @@ def row(attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None = 
         outcome=attempt.outcome,
         answered_by=attempt.answered_by,
         ring_s=_seconds(attempt.ring_to_answer_ms),
-        ring_text=_ring_text(attempt, rules),
+        ring_text=ring_seconds(attempt.ring_to_answer_ms, attempt.ring_to_answer_min_ms, rules),
         rang_s=_seconds(rang_ms),
         rings=attempt.rings,
         code=attempt.verdict_code,
@@ -158,16 +156,6 @@ def clock_time(at: datetime, zone: ZoneInfo, *, ms: bool = False) -> str:
 def title_of(check: SpotCheck) -> str:
     """Return the name of the unit that was checked; empty while there is no attempt."""
     return check.attempts[0].unit.name if check.attempts else ""
-
-
-def _ring_text(attempt: Attempt, rules: Rules) -> str:
-    most_ms, least_ms = attempt.ring_to_answer_ms, attempt.ring_to_answer_min_ms
-    if most_ms is None:
-        return ""
-    limits_s = (rules.within_s, rules.limit_s, rules.finding_s)
-    most = wording.seconds(most_ms, *limits_s)
-    least = most if least_ms is None else wording.seconds(min(least_ms, most_ms), *limits_s)
-    return most if least == most else f"{least}–{most}"
 
 
 def _seconds(ms: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from app.checks.dispatcher import Dispatcher
 from app.database import Database
 from app.directory import service as directory
 from app.main import create_app
+from app.phone_keeper import MOST_FAILURES, PhoneKeeper
 from app.settings import Settings
 from sip.record import CallRecord, EarlyMedia, Evidence, Forwarding, Rings, Segment, TimelineEntry
 from tests.web.fake import FakePhone, answered, unanswered
@@ -126,25 +126,16 @@ async def test_checks_that_were_never_dialled_are_listed(
     assert "未拨出的抽查" not in (await client.get("/checks?review=1")).text
 
 
-@dataclass
-class Keeper:
-    """A phone process that does not get ready."""
-
-    starts: int
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    last_status: int | None = 1
-
-
 async def test_a_phone_that_never_starts_is_a_red_line(
-    client: httpx.AsyncClient, service_app: FastAPI
+    client: httpx.AsyncClient, service_app: FastAPI, settings: Settings
 ) -> None:
     words = "拨测程序未能启动"
+    service_app.state.keeper = keeper = PhoneKeeper(settings)
     assert words not in (await client.get("/checks")).text
-    service_app.state.keeper = keeper = Keeper(1)
-    assert words not in (await client.get("/checks")).text
-    keeper.starts = 3
+    keeper.starts = keeper.failures = MOST_FAILURES
+    keeper.last_status = 1
     page = plain((await client.get("/checks/rows")).text)
-    assert f"{words}：已启动 3 次仍未就绪，上次退出码 1" in page
+    assert f"{words}：已启动 {MOST_FAILURES} 次仍未就绪，上次退出码 1" in page
     keeper.ready.set()
     assert words not in (await client.get("/checks")).text
 
