@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 import sys
@@ -53,6 +54,9 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         upgrade(settings)
         address = address_of(listener)
         print(f"pages at {address}/", flush=True)  # noqa: T201
+        if not is_loopback(settings.host):
+            warning = "the pages have no login yet: whoever reaches this address hears every recording"
+            print(f"dutyring serve: warning: {warning}", file=sys.stderr)  # noqa: T201
         asyncio.run(_until_signal(settings, listener))
     return 0
 
@@ -68,6 +72,14 @@ def _unplayable(settings: Settings) -> str | None:
     except MediaError as error:
         return f"DUTYRING_SAY: {error}"
     return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.commands.serve import is_loopback
 from app.database import upgrade
 from app.main import create_app
 from app.phone_keeper import PhoneKeeper
@@ -78,3 +79,12 @@ async def test_serve_refuses_a_prompt_that_is_not_there(settings: Settings, tmp_
     status, told = await serve(settings, DUTYRING_SAY=str(path))
     assert status == 3
     assert told == f"dutyring serve: DUTYRING_SAY: {path}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("192.0.2.7", False)],
+)
+def test_only_loopback_is_private(host: str, private: bool) -> None:
+    """Without logins, every other address is warned about when the service starts."""
+    assert is_loopback(host) is private
