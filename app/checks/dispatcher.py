@@ -220,6 +220,7 @@ class Dispatcher:
                 row = await repository.attempt(session, attempt.id)
                 row.released_at = datetime.now(UTC)
         except Exception:
+            # One far end that cannot be told must not keep the others from it; the next start tries again.
             log.exception("far end could not be told", attempt=attempt.id)
 
     def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -5,6 +5,7 @@ Their dialogs, requests within them, BYE, and 2xx that wait for an ACK.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class PendingAck:
         self._on_timeout(now)
 
 
-class Call:
+class Call(ABC):
     """The base of both kinds of call."""
 
     def __init__(
@@ -80,20 +81,20 @@ class Call:
         return self._over
 
     @property
+    @abstractmethod
     def contact(self) -> str:
         """The value of our Contact."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_bye(self, now: float) -> None:
         """The far side hung up (its BYE has been answered)."""
-        raise NotImplementedError
 
-    def on_invite_acknowledged(self, request: Request, now: float) -> None:
+    def on_invite_acknowledged(self, request: Request, now: float) -> None:  # noqa: B027 - only a called side has one
         """The ACK of the call's own INVITE arrived."""
 
+    @abstractmethod
     def on_ack_timeout(self, now: float) -> None:
         """A 2xx of ours was never acknowledged."""
-        raise NotImplementedError
 
     def _add_dialog(self, dialog: Dialog) -> None:
         self._dialogs[dialog.remote_tag] = dialog

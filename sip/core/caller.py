@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from .call import Call
@@ -44,13 +45,9 @@ class Caller(Call):
         mine = response.via.branch == self._request.branch and response.from_.tag == self.local_tag
         return mine and response.cseq.method == "INVITE" and response.cseq.number == self._request.cseq
 
+    @abstractmethod
     def on_late(self, response: Response, now: float) -> None:
         """Take a response to the INVITE that no transaction waits for any more."""
-        raise NotImplementedError
-
-    def on_ack_timeout(self, now: float) -> None:
-        """A re-INVITE of theirs was answered and never acknowledged: hang up (section 14.2)."""
-        raise NotImplementedError
 
     def _dialog_of(self, response: Response) -> Dialog:
         """Return the dialog of a response, made or brought up to date."""

@@ -13,6 +13,7 @@ those of the new state.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
@@ -152,7 +153,7 @@ _FAST = frozenset({_S.CALLING, _S.TRYING})
 """The states of a client transaction in which nothing has come back."""
 
 
-class _Transaction:
+class _Transaction(ABC):
     """Walks through a table; subclasses know how to send."""
 
     table: ClassVar[Table]
@@ -184,8 +185,9 @@ class _Transaction:
             self._do(act, now)
         return True
 
+    @abstractmethod
     def _left(self, state: State) -> None:
-        raise NotImplementedError
+        """The state has just become `state`."""
 
     def _do(self, act: Act, now: float) -> None:
         timers = self.wire.timers

@@ -54,7 +54,11 @@ _LATEST_END_MS: Final = 1000.0
 
 
 class Engine:
-    """All calls of the process."""
+    """All calls of the process.
+
+    Each call's part of a tick runs in a guard of its own: a fault in one is printed and counted (`_failed`),
+    and the other calls' packets leave in time.
+    """
 
     def __init__(self, parent: Channel, writer: Channel | None, capacity: int, bank: str | None) -> None:
         self._parent = parent
