@@ -5,6 +5,7 @@ from sip.kernel_time import ArrivalClock, ClockSource, enable_timestamps, stamp_
 from .agent import CallHandler, SipAgent
 from .errors import BindError, ResolutionError, SipTransportError
 from .udp import UdpTransport
+from .wire_message import WireMessage
 
 __all__ = [
     "ArrivalClock",
@@ -15,6 +16,7 @@ __all__ = [
     "SipAgent",
     "SipTransportError",
     "UdpTransport",
+    "WireMessage",
     "enable_timestamps",
     "stamp_of",
 ]
