@@ -6,7 +6,8 @@ from alembic import context
 
 import app.accounts.models
 import app.checks.models
-import app.directory.models  # noqa: F401 - the imports fill the metadata
+import app.directory.models
+import app.trunks.models  # noqa: F401 - the imports fill the metadata
 from app.database import Base
 from app.settings import get_settings
 

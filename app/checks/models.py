@@ -118,6 +118,55 @@ class Attempt(Base):
     recording: Mapped[Recording | None] = relationship(lazy="raise")
     verdicts: Mapped[list[StoredVerdict]] = relationship(lazy="raise", order_by="StoredVerdict.id")
     events: Mapped[list[AttemptEvent]] = relationship(lazy="raise", order_by="AttemptEvent.id")
+    targets: Mapped[list[AttemptTarget]] = relationship(lazy="raise", order_by="AttemptTarget.position")
+
+
+class AttemptTarget(Base):
+    """One INVITE of an attempt: which trunk it left by and what came of it.
+
+    The row is committed before its INVITE leaves. Two indices hold what an attempt may do: one target is open at
+    a time, and one target at most alerts the line.
+    """
+
+    __tablename__ = "attempt_targets"
+    __table_args__ = (
+        CheckConstraint("position >= 1", name="position"),
+        UniqueConstraint("attempt_id", "position"),
+        Index(
+            "uq_attempt_targets_open",
+            "attempt_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "uq_attempt_targets_alerted",
+            "attempt_id",
+            unique=True,
+            sqlite_where=text("alerted"),
+            postgresql_where=text("alerted"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="RESTRICT"))
+    position: Mapped[int]
+    """1 for the first target of its attempt."""
+    trunk: Mapped[str | None] = mapped_column(String(64))
+    """Name of the trunk; None for a SIP URI that was called directly."""
+    uri: Mapped[str] = mapped_column(String(400))
+    """What stood in the INVITE, as far as the phone wrote it down; else what was ordered."""
+    call_id: Mapped[str | None] = mapped_column(String(255))
+    started_at: Mapped[datetime]
+    alerted: Mapped[bool] = mapped_column(default=False)
+    """More than a 100 came back: no further target may be tried."""
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(40))
+    """`passed_on` where the next target was tried, else the outcome of its call, `interrupted` or `failed`."""
+    sip_status: Mapped[int | None]
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    released_at: Mapped[datetime | None]
+    """When its far end had nothing more to be told."""
 
 
 class AttemptEvent(Base):

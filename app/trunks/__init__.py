@@ -1,0 +1,1 @@
+"""Our own lines to the telephone network (中继): their records, their state, and the numbers that bound them."""
