@@ -67,6 +67,12 @@ class _Until:
 
 
 def _local_address(snapshot: dict[str, Any]) -> Address:
+    """Where the call left from; a snapshot of an earlier version names it by its Contact alone."""
+    if "local" in snapshot:
+        try:
+            return Address.stored(snapshot["local"])
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"not a snapshot of a call: {error}") from error
     old = uri_address(str(snapshot.get("contact", "")).strip("<>"))
     if old is None:
         raise LocalProtocolError("not a snapshot of a call: it names no local address")
@@ -77,4 +83,4 @@ def _agent_on(old: Address, user_agent: str) -> SipAgent:
     try:
         return SipAgent.open(old, user_agent=user_agent)
     except BindError:
-        return SipAgent.open(Address(old.host, 0), user_agent=user_agent)
+        return SipAgent.open(Address(old.host, 0, old.transport), user_agent=user_agent)

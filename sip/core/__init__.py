@@ -24,7 +24,7 @@ from .events import (
     Stray,
     TimedOut,
 )
-from .framing import Message, Request, Response, parse_message
+from .framing import Message, Request, Response, decode, parse_message
 from .incoming import IncomingCall, IncomingState
 from .outgoing import OutgoingCall, OutgoingState
 from .sdp import (
@@ -36,10 +36,22 @@ from .sdp import (
     negotiate,
     parse_sdp,
 )
-from .types import Address, Credentials, Datagram, HeaderList, Invite, Timers
-from .values import NameAddress, Via, parse_uri, uri_address
+from .types import (
+    DEFAULT_PORTS,
+    TRANSPORTS,
+    Address,
+    Credentials,
+    Datagram,
+    HeaderList,
+    Invite,
+    Timers,
+    TransportName,
+)
+from .values import NameAddress, Via, parse_uri, uri_address, uri_transport
 
 __all__ = [
+    "DEFAULT_PORTS",
+    "TRANSPORTS",
     "AckTimedOut",
     "Acknowledged",
     "Address",
@@ -78,13 +90,16 @@ __all__ = [
     "Stray",
     "TimedOut",
     "Timers",
+    "TransportName",
     "Via",
     "build_answer",
     "build_offer",
+    "decode",
     "negotiate",
     "parse_message",
     "parse_sdp",
     "parse_uri",
     "state_machines_page",
     "uri_address",
+    "uri_transport",
 ]

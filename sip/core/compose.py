@@ -146,9 +146,10 @@ def respond(
 def response_destination(request: Request, source: Address) -> Address:
     """Return where responses go.
 
-    The source itself with `rport` (RFC 3581), else its host and the port of Via.
+    The source itself with `rport` (RFC 3581) and on a connection (RFC 3261 section 18.2.2), else its host and the
+    port of Via.
     """
-    if "rport" in request.via.parameters:
+    if source.transport != "udp" or "rport" in request.via.parameters:
         return source
     return Address(source.host, request.via.port or 5060)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from .compose import MAX_FORWARDS, OutRequest, with_tag
 from .framing import Message, Request, Response
-from .types import Address, HeaderList
-from .values import split_outside, uri_address
+from .types import TRANSPORTS, Address, HeaderList, TransportName
+from .values import split_outside, uri_address, uri_transport
 from .wire import Wire
 
 __all__ = ["MAX_FORWARDS", "Dialog", "DialogKey", "next_hop"]
@@ -84,14 +85,13 @@ class Dialog:
     @classmethod
     def restored(cls, stored: dict[str, Any]) -> Dialog:
         """Return the dialog of `stored()`; raises KeyError, TypeError or ValueError if it is not one."""
-        host, port = stored["fallback"]
         dialog = cls(
             str(stored["call_id"]),
             (str(stored["local_uri"]), str(stored["local_tag"])),
             (str(stored["remote_uri"]), str(stored["remote_tag"])),
             str(stored["remote_target"]),
             tuple(str(route) for route in stored["route_set"]),
-            Address(str(host), int(port)),
+            Address.stored(stored["fallback"]),
             int(stored["local_cseq"]),
         )
         dialog.confirmed = bool(stored["confirmed"])
@@ -139,11 +139,12 @@ class Dialog:
         if cseq is None:
             self.local_cseq += 1
         uri, route, hop = self._way()
+        destination = next_hop(hop, self.fallback, wire.locals)
         branch = wire.new_branch()
         request = OutRequest(
             method=method,
             uri=uri,
-            via=wire.via(branch),
+            via=wire.via(branch, destination.transport),
             branch=branch,
             from_=with_tag(self.local_uri, self.local_tag),
             to=with_tag(self.remote_uri, self.remote_tag),
@@ -153,7 +154,7 @@ class Dialog:
             headers=headers,
             body=body,
         )
-        return request, next_hop(hop, self.fallback)
+        return request, destination
 
     def _way(self) -> tuple[str, tuple[str, ...], str]:
         """Return request-URI, Route values and next hop: loose or strict routing (section 12.2.1.1)."""
@@ -166,12 +167,19 @@ class Dialog:
         return first, others, first
 
 
-def next_hop(uri: str, fallback: Address) -> Address:
-    """Return the address a URI points at, or the fallback for host names and other address families."""
+def next_hop(uri: str, fallback: Address, ours: Container[TransportName] = TRANSPORTS) -> Address:
+    """Return the address a URI points at.
+
+    The fallback, which is where the dialog's first request went or came from, serves for host names, other
+    address families and transports that we do not have. A URI that names no transport keeps the fallback's if
+    it points at the same host: many that register over a connection leave the parameter out.
+    """
     address = uri_address(uri)
     if address is None or (":" in address.host) != (":" in fallback.host):
         return fallback
-    return address
+    if uri_transport(uri) is None and (address.host == fallback.host or "udp" not in ours):
+        address = address._replace(transport=fallback.transport)
+    return address if address.transport in ours else fallback
 
 
 def _parameter_names(uri: str) -> list[str]:

@@ -30,21 +30,23 @@ def _token() -> str:
 class Endpoint:
     """Places and takes calls.
 
-    `local` is the address that others reach us at: it stands in Via and Contact, so it must name a host, not
-    `0.0.0.0`. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
+    `local` is the address that others reach us at, `others` are those of further transports: they stand in Via
+    and Contact, so they must name a host, not `0.0.0.0`. `advertised` is the host that stands there in their place
+    behind a static NAT. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
     """
 
     def __init__(
         self,
         local: Address,
         *,
+        others: tuple[Address, ...] = (),
+        advertised: str | None = None,
         user_agent: str = "DutyRing",
         timers: Timers | None = None,
-        transport: str = "UDP",
         auto_trying: bool = True,
         token: Callable[[], str] = _token,
     ) -> None:
-        self.wire = Wire(local, transport, user_agent, timers or Timers(), token)
+        self.wire = Wire((local, *others), advertised, user_agent, timers or Timers(), token)
         self.dialogs: dict[DialogKey, tuple[Call, Dialog]] = {}
         self.verifier = Verifier(secrets.token_bytes(16))
         self._auto_trying = auto_trying

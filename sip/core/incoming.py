@@ -110,7 +110,7 @@ class IncomingCall(Call):
         """The value of our Contact."""
         uri = parse_uri(self.request.uri)
         user = self.request.uri.partition(":")[2].rpartition("@")[0] if uri is not None else ""
-        return self._wire.contact(user)
+        return self._wire.contact(user, self.source.transport)
 
     def progress(
         self,

@@ -147,7 +147,7 @@ class OutgoingCall(Caller):
 
     def __init__(self, endpoint: Endpoint, invite: Invite) -> None:
         tag = endpoint.wire.token()
-        contact = endpoint.wire.contact(_user(invite.from_uri))
+        contact = endpoint.wire.contact(_user(invite.from_uri), invite.destination.transport)
         request = _first_invite(endpoint, invite, tag, contact)
         # A bad value is refused here, before anything is written down or begun.
         request.encode()
@@ -212,6 +212,7 @@ class OutgoingCall(Caller):
             "cseq": request.cseq,
             "route": list(request.route),
             "contact": self.contact,
+            "local": list(self._wire.locals.get(self._destination.transport, self._wire.local)),
             "destination": list(self._destination),
             "dialogs": [
                 {**dialog.stored(), "acknowledged": dialog.remote_tag in self._acks}
@@ -361,7 +362,7 @@ class OutgoingCall(Caller):
         ]
         self._request = replace(
             self._request,
-            via=self._wire.via(branch),
+            via=self._wire.via(branch, self._destination.transport),
             branch=branch,
             cseq=self._request.cseq + 1,
             headers=(*self._authorised.values(), *kept),
@@ -442,7 +443,7 @@ def _first_invite(endpoint: Endpoint, invite: Invite, tag: str, contact: str) ->
     return OutRequest(
         method="INVITE",
         uri=invite.target,
-        via=wire.via(branch),
+        via=wire.via(branch, invite.destination.transport),
         branch=branch,
         from_=with_tag(f"{name}<{invite.from_uri}>", tag),
         to=f"<{invite.target}>",

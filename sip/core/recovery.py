@@ -103,7 +103,6 @@ class Recovery(Caller):
 
 
 def _request(snapshot: dict[str, Any]) -> tuple[OutRequest, Address]:
-    host, port = snapshot["destination"]
     request = OutRequest(
         method="INVITE",
         uri=str(snapshot["request_uri"]),
@@ -115,4 +114,4 @@ def _request(snapshot: dict[str, Any]) -> tuple[OutRequest, Address]:
         cseq=int(snapshot["cseq"]),
         route=tuple(str(value) for value in snapshot["route"]),
     )
-    return request, Address(str(host), int(port))
+    return request, Address.stored(snapshot["destination"])

@@ -21,7 +21,7 @@ from typing import ClassVar
 from .compose import OutRequest, respond, response_destination
 from .framing import Request, Response
 from .timers import Timer
-from .types import Address, Datagram, HeaderList
+from .types import Address, Datagram, HeaderList, Timers
 from .wire import MAGIC_COOKIE, ServerKey, Wire
 
 
@@ -158,13 +158,15 @@ class _Transaction(ABC):
 
     table: ClassVar[Table]
 
-    def __init__(self, wire: Wire, table: Table, state: State, now: float) -> None:
+    def __init__(self, wire: Wire, table: Table, state: State, now: float, timers: Timers) -> None:
         self.wire = wire
+        self.timers = timers
+        """Those of the transport that carries the transaction."""
         self.table_used = table
         self.state = state
         self.began = now
         self._timers: list[Timer] = []
-        self._interval = wire.timers.t1
+        self._interval = timers.t1
 
     @property
     def over(self) -> bool:
@@ -190,7 +192,7 @@ class _Transaction(ABC):
         """The state has just become `state`."""
 
     def _do(self, act: Act, now: float) -> None:
-        timers = self.wire.timers
+        timers = self.timers
         if act in _WAITS:
             name, step = _WAITS[act]
             self._start(now + float(getattr(timers, name)), step)
@@ -201,7 +203,7 @@ class _Transaction(ABC):
 
     def _start_repeat(self, act: Act, now: float) -> None:
         """Timers A, E and G: double each time, E and G up to T2; not at all on a reliable transport."""
-        timers = self.wire.timers
+        timers = self.timers
         if timers.reliable:
             return
         if act is Act.START_E_SLOW:
@@ -261,7 +263,11 @@ class ClientTransaction(_Transaction):
     ) -> None:
         invite = request.method == "INVITE"
         super().__init__(
-            wire, INVITE_CLIENT if invite else NON_INVITE_CLIENT, _S.CALLING if invite else _S.TRYING, now
+            wire,
+            INVITE_CLIENT if invite else NON_INVITE_CLIENT,
+            _S.CALLING if invite else _S.TRYING,
+            now,
+            wire.timers_of(destination.transport),
         )
         self.request = request
         self.destination = destination
@@ -336,6 +342,7 @@ class ServerTransaction(_Transaction):
             INVITE_SERVER if invite else NON_INVITE_SERVER,
             _S.PROCEEDING if invite else _S.TRYING,
             now,
+            wire.timers_of(source.transport),
         )
         self.request = request
         self.source = source

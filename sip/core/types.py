@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 HeaderList = tuple[tuple[str, str], ...]
 """Further header fields as (name, value) pairs, in the order in which they are sent."""
 
 
+TransportName = Literal["udp", "tcp", "tls"]
+TRANSPORTS: tuple[TransportName, ...] = ("udp", "tcp", "tls")
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+"""RFC 3261 section 19.1.2."""
+
+
 class Address(NamedTuple):
-    """A UDP address. `host` is an IPv4 or IPv6 literal without brackets."""
+    """A transport address. `host` is an IPv4 or IPv6 literal without brackets."""
 
     host: str
     port: int
+    transport: TransportName = "udp"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def stored(cls, value: Any) -> Address:
+        """Return the address of a list that JSON kept, [host, port] or [host, port, transport].
+
+        Raises TypeError or ValueError if it is not one.
+        """
+        host, port, *rest = value
+        transport = str(rest[0]) if rest else "udp"
+        if transport not in TRANSPORTS:
+            raise ValueError(f"{transport!r} is not a transport")
+        return cls(str(host), int(port), transport)
 
 
 @dataclass(frozen=True, slots=True)

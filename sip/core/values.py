@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sipmessage import URI
 
-from .types import Address
+from .types import DEFAULT_PORTS, TRANSPORTS, Address, TransportName
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +195,11 @@ def parse_uri(text: str) -> URI | None:
 
 
 def uri_address(text: str) -> Address | None:
-    """Return where a SIP URI with an IP literal as host points, port 5060 by default; None for other URIs.
+    """Return where a SIP URI with an IP literal as host points; None for other URIs.
 
-    What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is split here.
+    The transport is that of `;transport=`, TLS for `sips:`, else UDP (RFC 3263 section 4.1); the port is the
+    transport's own by default. What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is
+    split here.
     """
     scheme, _, rest = text.strip().partition(":")
     if scheme.lower() not in ("sip", "sips"):
@@ -205,7 +207,21 @@ def uri_address(text: str) -> Address | None:
     rest = rest.partition("?")[0]
     rest = rest.rpartition("@")[2].partition(";")[0]
     host, port = split_host(rest.strip())
-    return Address(host, port or 5060) if is_ip(host) else None
+    transport = uri_transport(text) or "udp"
+    return Address(host, port or DEFAULT_PORTS[transport], transport) if is_ip(host) else None
+
+
+def uri_transport(text: str) -> TransportName | None:
+    """Return the transport that a URI demands: TLS for `sips:`, else that of `;transport=`, None if it is silent.
+
+    A transport that we do not know counts as silence.
+    """
+    scheme, _, rest = text.strip().strip("<>").partition(":")
+    if scheme.lower() == "sips":
+        return "tls"
+    tail = rest.partition("?")[0].rpartition("@")[2].partition(";")[2]
+    wanted = (parse_parameters(tail).get("transport") or "").lower()
+    return next((name for name in TRANSPORTS if name == wanted), None)
 
 
 def is_ip(host: str) -> bool:

@@ -5,13 +5,14 @@ Its address, its clockwork, and the queues of bytes and events that leave it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .compose import OutRequest
 from .events import Event
 from .timers import TimerQueue
-from .types import Address, Datagram, Timers
+from .types import Address, Datagram, Timers, TransportName
 
 if TYPE_CHECKING:
     from .transactions import ClientTransaction, ServerTransaction
@@ -25,12 +26,21 @@ class Wire:
     """Shared by the transactions and calls of one endpoint."""
 
     def __init__(
-        self, local: Address, transport: str, user_agent: str, timers: Timers, token: Callable[[], str]
+        self,
+        locals_: Iterable[Address],
+        advertised: str | None,
+        user_agent: str,
+        timers: Timers,
+        token: Callable[[], str],
     ) -> None:
-        self.local = local
-        self.transport = transport
+        self.locals: dict[TransportName, Address] = {address.transport: address for address in locals_}
+        """Our address on each transport, the first one preferred."""
+        self.local = next(iter(self.locals.values()))
+        self.advertised = advertised
+        """The host that others see us at, where a static NAT stands between."""
         self.user_agent = user_agent
         self.timers = timers
+        self._reliable = replace(timers, reliable=True)
         self.token = token
         """Returns a new random token for tags, branches and Call-IDs."""
         self.queue = TimerQueue()
@@ -50,13 +60,25 @@ class Wire:
         """Return a new branch."""
         return MAGIC_COOKIE + self.token()
 
-    def via(self, branch: str) -> str:
-        """Return our Via value; `rport` asks for answers to where we really are (RFC 3581)."""
-        return f"SIP/2.0/{self.transport} {self.local};branch={branch};rport"
+    def timers_of(self, transport: TransportName) -> Timers:
+        """Return the timers of a transport: one that loses nothing repeats nothing."""
+        return self.timers if transport == "udp" else self._reliable
 
-    def contact(self, user: str) -> str:
+    def seen(self, transport: TransportName) -> Address:
+        """Return the address at which the others reach us on a transport."""
+        local = self.locals.get(transport, self.local)
+        return local if self.advertised is None else local._replace(host=self.advertised)
+
+    def via(self, branch: str, transport: TransportName = "udp") -> str:
+        """Return our Via value; `rport` asks for answers to where we really are (RFC 3581)."""
+        at = self.seen(transport)
+        return f"SIP/2.0/{at.transport.upper()} {at};branch={branch};rport"
+
+    def contact(self, user: str, transport: TransportName = "udp") -> str:
         """Return our Contact value."""
-        return f"<sip:{user}@{self.local}>" if user else f"<sip:{self.local}>"
+        at = self.seen(transport)
+        way = "" if at.transport == "udp" else f";transport={at.transport}"
+        return f"<sip:{user}@{at}{way}>" if user else f"<sip:{at}{way}>"
 
     def send_request(
         self, request: OutRequest, destination: Address, data: bytes | None = None, *, again: bool = False

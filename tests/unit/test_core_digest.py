@@ -223,4 +223,4 @@ def test_a_cancelled_call_does_not_come_back_with_credentials() -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "right" not in repr(Credentials("u", "right"))
-    assert Address("192.0.2.1", 5) == ("192.0.2.1", 5)
+    assert Address("192.0.2.1", 5) == ("192.0.2.1", 5, "udp")

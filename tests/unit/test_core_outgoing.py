@@ -26,7 +26,6 @@ from sip.core import (
     RequestReceived,
     Stray,
     TimedOut,
-    Timers,
     parse_message,
     parse_sdp,
 )
@@ -563,12 +562,18 @@ def test_strangers_are_dropped_and_told(bench: Bench) -> None:
 
 
 def test_a_reliable_transport_repeats_nothing() -> None:
-    bench = Bench(timers=Timers(reliable=True), transport="TCP")
-    assert bench.invite.via.transport == "TCP"
-    bench.wait(33.0)
-    bench.out()
-    assert len(bench.find(TimedOut)) == 1
-    bench.must_be_left_with_nothing()
+    phone = make_endpoint(others=(PHONE._replace(transport="tcp"),))
+    phone.place_call(invite(destination=LINE._replace(transport="tcp")), 0.0)
+    (datagram,) = phone.take_datagrams()
+    message = parse_message(datagram.data)
+    assert datagram.destination.transport == "tcp"
+    assert message.via.transport == "TCP"
+    assert message.contacts[0].uri == f"sip:dutyring@{PHONE};transport=tcp"
+    phone.advance(33.0)
+    assert phone.take_datagrams() == []
+    assert [type(event) for event in phone.take_events()] == [TimedOut]
+    phone.advance(66.0)
+    assert phone.idle
 
 
 def test_a_snapshot_is_json_from_the_first_moment(bench: Bench) -> None:

@@ -50,11 +50,11 @@ def test_our_offer_reads_back() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "check"),
     [
-        (b"\n", b"\r\n", lambda s: s.address == ("198.51.100.7", 24680)),
-        (b"\n", b"\r", lambda s: s.address == ("198.51.100.7", 24680)),
+        (b"\n", b"\r\n", lambda s: s.address == Address("198.51.100.7", 24680)),
+        (b"\n", b"\r", lambda s: s.address == Address("198.51.100.7", 24680)),
         (b"a=sendrecv", b"a=sendonly", lambda s: s.direction == "sendonly" and s.on_hold),
         (b"t=0 0", b"t=0 0\na=inactive", lambda s: s.direction == "sendrecv"),
-        (b"a=sendrecv", b"c=IN IP4 203.0.113.9", lambda s: s.address == ("203.0.113.9", 24680)),
+        (b"a=sendrecv", b"c=IN IP4 203.0.113.9", lambda s: s.address == Address("203.0.113.9", 24680)),
         (b"c=IN IP4 198.51.100.7", b"c=IN IP4 0.0.0.0", lambda s: s.on_hold),
         (b"c=IN IP4 198.51.100.7", b"c=IN IP4 224.2.1.1/127", lambda s: s.address.host == "224.2.1.1"),
         (b"c=IN IP4 198.51.100.7", b"c=x", lambda s: s.address is None and s.notes),

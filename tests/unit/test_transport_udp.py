@@ -38,7 +38,7 @@ class Ear:
 @pytest.fixture
 def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(LOOPBACK)
+        probe.bind(LOOPBACK[:2])
         return int(probe.getsockname()[1])
 
 
@@ -46,9 +46,9 @@ async def test_datagram_carries_its_source_and_the_kernels_time() -> None:
     ear = Ear()
     transport = UdpTransport.open(LOOPBACK, ear.on_datagram, ear.on_refused)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.bind(LOOPBACK)
+        peer.bind(LOOPBACK[:2])
         before = time.monotonic()
-        peer.sendto(b"hello", transport.local)
+        peer.sendto(b"hello", transport.local[:2])
         after = time.monotonic()
         # The loop reads late on purpose: the arrival must not move with it.
         time.sleep(0.2)
@@ -113,7 +113,7 @@ async def test_a_flood_leaves_room_for_timers() -> None:
     transport = UdpTransport.open(LOOPBACK, ear.on_datagram, ear.on_refused)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         for number in range(500):
-            peer.sendto(str(number).encode(), transport.local)
+            peer.sendto(str(number).encode(), transport.local[:2])
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert 0 < len(ear.datagrams) < 500
