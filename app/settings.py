@@ -13,32 +13,16 @@ from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from app.trunk_settings import TrunkMemberError, TrunkSettings, check_trunk
+
+__all__ = ["Settings", "TrunkSettings", "get_settings", "problem"]
 
 DATABASE_FILE = "dutyring.sqlite3"
 RING_PERIOD_S = 5.0
 """National ringing cadence, 1 s on, 4 s off (GB 3380-82): bell and ringback need not be in phase."""
-
-
-class TrunkSettings(BaseModel):
-    """One line of ours to the telephone network (中继)."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    host: str = Field(description="Address or name of the carrier's or exchange's SIP server.")
-    port: int = Field(default=5060, ge=1, le=65535, description="Its port.")
-    user: str | None = Field(default=None, description="Digest user name, when it asks for one.")
-    password: SecretStr | None = Field(default=None, description="Digest password; never written to a log.")
-    identity: str | None = Field(default=None, description="Our identity on this trunk, a `sip:` URI.")
 
 
 class Settings(BaseSettings):
@@ -86,11 +70,26 @@ class Settings(BaseSettings):
     )
     trunks: dict[str, TrunkSettings] = Field(
         default_factory=dict,
-        description="Our trunks by name, as JSON: `host`, `port`, `user`, `password`, `identity`.",
+        description="Our trunks by name, as JSON; their members stand below.",
     )
     default_trunk: str | None = Field(
         default=None,
-        description="Name of the trunk for lines that have a plain number. A line with a SIP URI needs none.",
+        description="Name of the trunk that is tried first, whatever the priorities say. A line with a SIP URI "
+        "needs no trunk.",
+    )
+    deny_numbers: tuple[str, ...] = Field(
+        default=(),
+        description="Numbers that are never dialled, as a JSON list; a `*` at the end stands for any digits. "
+        "Emergency, premium and international numbers need not be named.",
+    )
+    allow_numbers: tuple[str, ...] = Field(
+        default=(),
+        description="Numbers that a trunk may be asked for beside those of the directory, as a JSON list.",
+    )
+    answer_keys_file: Path | None = Field(
+        default=None,
+        description="Text file of the answer keys (numbers of superior duty offices), one a line, `#` before a "
+        "remark: never dialled, never shown.",
     )
     concurrency: int = Field(default=50, ge=1, le=2000, description="Most calls at one time.")
     max_ring_s: float = Field(
@@ -159,6 +158,12 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _usable_trunks(self) -> Self:
+        for name, trunk in self.trunks.items():
+            check_trunk(name, trunk)
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of pages and plans."""
@@ -193,7 +198,8 @@ def _as_text(value: object) -> str:
 
 def _revealed(trunk: TrunkSettings) -> dict[str, object]:
     password = trunk.password.get_secret_value() if trunk.password else None
-    return trunk.model_dump(exclude={"password"}) | {"password": password}
+    given = trunk.model_dump(mode="json", exclude={"password"}, exclude_unset=True)
+    return given | ({"password": password} if password is not None else {})
 
 
 @lru_cache(maxsize=1)
@@ -207,6 +213,8 @@ def problem(error: Exception) -> str | None:
 
     None for an error that is not about settings.
     """
+    if isinstance(error, TrunkMemberError):
+        return str(error)
     if isinstance(error, ValidationError) and error.title == Settings.__name__:
         return "; ".join(_problems(error))
     if isinstance(error, SettingsError):
@@ -224,10 +232,14 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield reason
             continue
         name, *members = (str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            reason = "there is no such member"
         place = f"DUTYRING_{name.upper()}" + (f" ({'.'.join(members)})" if members else "")
         yield f"{place}: {reason}; it takes: {_description(name, *members[1:2])}"
 
 
 def _description(name: str, member: str = "") -> str:
+    if member and member not in TrunkSettings.model_fields:
+        return "members among " + ", ".join(TrunkSettings.model_fields)
     inner = TrunkSettings.model_fields.get(member)
     return ((inner or Settings.model_fields[name]).description or "").rstrip(".")

@@ -95,7 +95,7 @@ class PhonePlacer:
         if self._trunk is None:
             raise TrunkError(f"{target} is a plain number: set DUTYRING_DEFAULT_TRUNK and DUTYRING_TRUNKS")
         digits = "".join(sign for sign in target if sign.isdigit() or sign == "+")
-        return f"sip:{digits}@{self._trunk.host}:{self._trunk.port}"
+        return f"sip:{digits}@{self._trunk.host}:{self._trunk.port or 5060}"
 
     def _keep(self, record: CallRecord, capture: Path, name: str) -> CallRecord:
         if not capture.exists():
