@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
+from sip.numbers import MOBILE, normalise_user, same_number
 from sip.record import GRADES, Evidence, Forwarding
 
 TargetClass = Literal["mobile", "other_fixed", "same_unit", "unknown"]
@@ -32,8 +33,6 @@ DIVERSION_REASONS: dict[str, Condition] = {
     "user-busy": "busy",
 }
 """Values of `reason` in Diversion (RFC 5806 section 4)."""
-MOBILE = re.compile(r"1[3-9]\d{9}")
-"""A mainland mobile number without prefixes."""
 
 _URI = re.compile(r"<\s*(?P<bracketed>(?:sips?|tel):[^>]*)>|(?P<bare>(?:sips?|tel):[^;,\s]+)", re.IGNORECASE)
 _USER = re.compile(r"^(?:sips?:(?P<user>[^@;?]*)@|tel:(?P<number>[^;?]*))", re.IGNORECASE)
@@ -58,26 +57,6 @@ class _Finding:
     evidence: Evidence
     target: str | None
     condition: Condition
-
-
-def normalise_user(user: str) -> str:
-    """Bring a dialled user to one form: separators, parameters and the prefixes +86, 0086 and 0 off."""
-    plain = unquote(user).split(";")[0].strip().lower()
-    if re.fullmatch(r"[+\d\-.() ]+", plain):
-        plain = re.sub(r"[\-.() ]", "", plain)
-        plain = re.sub(r"^(?:\+86|0086)", "", plain)
-        plain = plain.lstrip("+")
-        plain = re.sub(r"^0(?=[1-9]\d{7,}$)", "", plain)
-    return plain
-
-
-def same_number(first: str, second: str) -> bool:
-    """Whether two users are one number: equal, or the local form of a national one (7 digits at least)."""
-    one, other = normalise_user(first), normalise_user(second)
-    if one == other:
-        return True
-    shorter, longer = sorted((one, other), key=len)
-    return shorter.isdigit() and longer.isdigit() and len(shorter) >= 7 and longer.endswith(shorter)
 
 
 def user_of(value: str) -> str | None:

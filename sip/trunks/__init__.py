@@ -4,6 +4,7 @@ The face of this room:
 
     Trunk(...)                       all settings of one way; `uri_for(number)`, `identity_headers()`, `limits`
     NumberRules(...).rewrite(number) the number as the trunk must be sent it
+    Admission(caps).admit(now, called, caller) -> Ticket, or CapError; release(ticket); next_slot(now)
 """
 
 from sip.trunks.config import (
@@ -16,12 +17,13 @@ from sip.trunks.config import (
     Trunk,
     networks,
 )
-from sip.trunks.errors import CapError, TrunkError
-from sip.trunks.limits import Caps, Quota
+from sip.trunks.errors import TrunkError
+from sip.trunks.limits import Admission, CapError, Caps, Quota, Ticket
 from sip.trunks.numbers import NumberRules, Style
 
 __all__ = [
     "DEFAULT_PORTS",
+    "Admission",
     "CapError",
     "Caps",
     "Network",
@@ -30,6 +32,7 @@ __all__ = [
     "Registration",
     "SrtpMode",
     "Style",
+    "Ticket",
     "TlsSettings",
     "Transport",
     "Trunk",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sip.progress.forwarding import RoutingSign, classify_target, detect_forwarding, normalise_user, user_of
+from sip.numbers import normalise_user
+from sip.progress.forwarding import RoutingSign, classify_target, detect_forwarding, user_of
 
 DIALLED = "sip:05173212345@pbx.example"
 
