@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Self, TypeVar
@@ -18,21 +19,14 @@ from sip.core import Address, Credentials
 from sip.trunks import Caps, NumberRules, Registration, Style, TlsSettings, Trunk, TrunkError, networks
 
 _T = TypeVar("_T")
+_TAKES = re.compile(r"(\w+)\b.*? takes? (.*?)(?:, not .*)?$", re.DOTALL)
 _MEMBERS = {
     "server": "host",
     "from_uri": "identity",
     "registration.registrar": "registrar",
-    "registration.user": "registration_user",
     "registration.expires_s": "registration_expires_s",
     "registration.keep_alive_s": "keep_alive_s",
-    "numbers.country": "country",
-    "numbers.area_code": "area_code",
-    "numbers.style": "number_style",
-    "numbers.access_code": "access_code",
-    "numbers.replace": "replace",
-    "country": "country",
     "style": "number_style",
-    "trusted": "trusted_sources",
 }
 """Names of a trunk's fields in `sip.trunks`, where the settings call them otherwise."""
 
@@ -119,7 +113,7 @@ class TrunkConfig(BaseModel):
     )
     number_style: Style = Field(
         default="as_is",
-        description="How numbers are sent: `as_is`, `national`, `international`, `plus` or `local`.",
+        description="How numbers are sent: `as_is`, `national`, `international` (00), `plus`, `e164` or `local`.",
     )
     access_code: str = Field(default="", description="Digits for an outside line, put first.")
     replace: dict[str, str] = Field(
@@ -264,7 +258,10 @@ def _trunk(
         takes = str(error).partition(f": {error.field} takes ")[2]
         raise TrunkMemberError(name, member, f"it takes {takes}") from error
     except ValueError as error:
-        raise TrunkMemberError(name, "replace", str(error)) from error
+        # Of the number rules; their text ends with what was given.
+        told = _TAKES.match(str(error))
+        member, takes = (told[1], told[2]) if told else ("number_style", "one that fits the other members")
+        raise TrunkMemberError(name, _MEMBERS.get(member, member), f"it takes {takes}") from error
 
 
 def _registration(config: TrunkConfig) -> Registration | None:

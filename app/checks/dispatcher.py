@@ -211,17 +211,30 @@ class Dispatcher:
             return {}
 
     async def _release(self, attempt: Attempt) -> None:
-        """Tell the far end. What fails stays unreleased, so that the next start tries again."""
+        """Tell every far end of an attempt. What fails stays unreleased, so that the next start tries again."""
         try:
-            with contextlib.suppress(LocalProtocolError):
-                # A snapshot that names no call leaves nobody to tell.
-                await self._placer.recover(attempt.snapshot or {})
+            left = [row for row in attempt.targets if row.released_at is None]
+            told = [self._tell(row.snapshot, row.id) for row in left]
+            if not attempt.targets:
+                # An attempt of a version that kept no targets.
+                told = [self._tell(attempt.snapshot, None)]
+            failed = [e for e in await asyncio.gather(*told, return_exceptions=True) if e is not None]
+            if failed:
+                raise failed[0]
             async with self._database.unit_of_work() as session:
                 row = await repository.attempt(session, attempt.id)
                 row.released_at = datetime.now(UTC)
         except Exception:
             # One far end that cannot be told must not keep the others from it; the next start tries again.
             log.exception("far end could not be told", attempt=attempt.id)
+
+    async def _tell(self, snapshot: dict[str, Any] | None, target_id: int | None) -> None:
+        with contextlib.suppress(LocalProtocolError):
+            # A snapshot that names no call leaves nobody to tell.
+            await self._placer.recover(snapshot or {})
+        if target_id is not None:
+            async with self._database.unit_of_work() as session:
+                (await repository.target(session, target_id)).released_at = datetime.now(UTC)
 
     def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

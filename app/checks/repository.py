@@ -12,7 +12,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.checks.models import LIVE_STATES, Attempt, Plan, Recording, SpotCheck
+from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Plan, Recording, SpotCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
             attempts.joinedload(Attempt.recording),
             attempts.selectinload(Attempt.verdicts),
             attempts.selectinload(Attempt.events),
+            attempts.selectinload(Attempt.targets),
         )
     )
     return await session.scalar(query)
@@ -157,6 +158,17 @@ async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
     ).one()
 
 
+async def targets_of(session: AsyncSession, attempt_id: int) -> Sequence[AttemptTarget]:
+    """The targets of an attempt, in the order in which they were tried."""
+    query = select(AttemptTarget).where(AttemptTarget.attempt_id == attempt_id)
+    return (await session.scalars(query.order_by(AttemptTarget.position))).all()
+
+
+async def target(session: AsyncSession, target_id: int) -> AttemptTarget:
+    """One target."""
+    return (await session.scalars(select(AttemptTarget).where(AttemptTarget.id == target_id))).one()
+
+
 async def live_of_others(session: AsyncSession, owner: str) -> Sequence[Attempt]:
     """Live attempts that this process does not hold."""
     query = select(Attempt).where(Attempt.state.in_(LIVE_STATES), Attempt.owner != owner)
@@ -170,7 +182,7 @@ async def unreleased(session: AsyncSession) -> Sequence[Attempt]:
         Attempt.released_at.is_(None),
         Attempt.snapshot.is_not(None),
     )
-    return (await session.scalars(query)).all()
+    return (await session.scalars(query.options(selectinload(Attempt.targets)))).all()
 
 
 async def unrecorded(session: AsyncSession, limit: int = 1000) -> Sequence[Attempt]:

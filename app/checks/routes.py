@@ -13,7 +13,7 @@ from app.checks import cursor, repository
 from app.checks.listening import AuditedFile, Reading
 from app.checks.models import Attempt, Recording
 from app.checks.repository import ListFilter
-from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut
+from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut, TargetOut
 from app.database import Database
 from app.settings import Settings
 
@@ -80,6 +80,7 @@ def _detail(attempt: Attempt) -> AttemptDetail:
         facts=attempt.facts.content if attempt.facts else None,
         verdict=attempt.verdicts[-1].content if attempt.verdicts else None,
         recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
+        targets=[TargetOut.model_validate(target) for target in attempt.targets],
     )
 
 

@@ -23,6 +23,21 @@ class RecordingOut(BaseModel):
     repaired: bool
 
 
+class TargetOut(BaseModel):
+    """One INVITE of a dial: the trunk it left by (None: a SIP URI was called directly) and what came of it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int
+    trunk: str | None
+    call_id: str | None
+    started_at: datetime
+    alerted: bool
+    ended_at: datetime | None
+    outcome: str | None
+    sip_status: int | None
+
+
 class AttemptOut(BaseModel):
     """A dial as lists show it."""
 
@@ -62,6 +77,7 @@ class AttemptDetail(AttemptOut):
     facts: dict[str, Any] | None
     verdict: dict[str, Any] | None
     recording: RecordingOut | None
+    targets: list[TargetOut]
 
 
 class CheckOut(BaseModel):

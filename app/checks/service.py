@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.checks import repository
+from app.checks import repository, targets
 from app.checks.facts import Facts
 from app.checks.guard import check_target
 from app.checks.models import (
@@ -136,10 +136,14 @@ async def refuse(session: AsyncSession, check_id: int) -> None:
 
 
 async def journal(session: AsyncSession, attempt_id: int, snapshot: dict[str, Any]) -> None:
-    """Write down the dialog as the phone sees it."""
+    """Write down the dialog as the phone sees it: the attempt, and the target that it belongs to.
+
+    Raises `targets.SecondAlertError` for a target that must not be tried any more.
+    """
     attempt = await repository.attempt(session, attempt_id)
     if attempt.state not in LIVE_STATES:
         return
+    await targets.write(session, attempt, snapshot)
     attempt.snapshot = snapshot
     attempt.call_id = _text(snapshot.get("call_id")) or attempt.call_id
     state = _state_of(snapshot)
@@ -187,6 +191,9 @@ async def finish(
         # The signalling outlived the media engine, or stopped in good order: nobody is left to be told.
         attempt.error = "; ".join(record.errors)
         attempt.released_at = datetime.now(UTC)
+    await targets.conclude(
+        session, attempt, record.outcome, record.sip_status, content.get("targets") or (), released=True
+    )
     _conclude(session, attempt, "interrupted" if record.interrupted else "finished", verdict)
     return verdict
 
@@ -196,6 +203,7 @@ async def fail(session: AsyncSession, attempt_id: int, error: str, settings: Set
     attempt = await repository.attempt(session, attempt_id)
     attempt.error = error
     attempt.ended_at = datetime.now(UTC)
+    await targets.conclude(session, attempt, "failed", released=False)
     verdict = judge_failed(rules_of(settings), error)
     _conclude(session, attempt, "failed", verdict)
     return verdict
@@ -210,6 +218,7 @@ async def interrupt(
     attempt.ended_at = datetime.now(UTC)
     if recording is not None:
         _keep_recording(session, attempt, recording, repaired=True)
+    await targets.conclude(session, attempt, "interrupted", released=False)
     verdict = judge_interrupted(rules_of(settings), f"本机拨测程序在“{_STATE_ZH[last]}”时中断")
     _conclude(session, attempt, "interrupted", verdict)
     return verdict
