@@ -3,6 +3,7 @@
 Imports no asyncio, socket, time or logging; a test holds that.
 """
 
+from .authorizer import Authorizer, Denial
 from .diagrams import state_machines_page
 from .endpoint import Endpoint
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError, SipError
@@ -56,9 +57,11 @@ __all__ = [
     "Acknowledged",
     "Address",
     "Answered",
+    "Authorizer",
     "Cancelled",
     "Credentials",
     "Datagram",
+    "Denial",
     "Ended",
     "Endpoint",
     "Event",

@@ -9,10 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .authorizer import Authorizer, Exchange
 from .compose import ALLOW, METHODS, SDP_TYPE
 from .dialog import Dialog
-from .digest import answer as digest_answer
-from .digest import challenges
 from .events import Acknowledged, AckTimedOut, By, Ended, MessageReceived, RequestReceived
 from .framing import Request, Response
 from .sdp import CODECS, build_answer, parse_sdp
@@ -62,14 +61,18 @@ class Call(ABC):
     """The base of both kinds of call."""
 
     def __init__(
-        self, endpoint: Endpoint, call_id: str, local_tag: str, credentials: Credentials | None
+        self,
+        endpoint: Endpoint,
+        call_id: str,
+        local_tag: str,
+        credentials: Credentials | Authorizer | None,
     ) -> None:
         self._endpoint = endpoint
         self._wire = endpoint.wire
         self.call_id = call_id
         """The Call-ID, which also labels the call's events and datagrams."""
         self.local_tag = local_tag
-        self._credentials = credentials
+        self._authorizer = Authorizer.of(credentials)
         self._dialogs: dict[str, Dialog] = {}
         self._pending: dict[int, PendingAck] = {}
         self._local_sdp: bytes | None = None
@@ -130,39 +133,33 @@ class Call(ABC):
     ) -> None:
         """Send BYE and call `done(failure, now)` when it is answered, "" if all went well.
 
-        One challenge is met.
+        Challenges are met.
         """
-        challenged = False
+        exchange = self._exchange()
 
         def on_response(response: Response, at: float) -> None:
-            nonlocal challenged
-            extra = None if challenged else self._authorise(response, "BYE", dialog.remote_target)
-            if extra is not None:
-                challenged = True
-                send((*headers, extra), at)
-            else:
-                done("" if response.status < 300 else f"{response.status} {response.reason}".strip(), at)
+            if exchange.challenged(response):
+                send(at)
+                return
+            if response.status < 300:
+                exchange.accepted(response)
+            done("" if response.status < 300 else f"{response.status} {response.reason}".strip(), at)
 
         def on_failure(reason: str, at: float) -> None:
             done("BYE was not answered" if reason == TIMEOUT else reason, at)
 
-        def send(fields: HeaderList, at: float) -> None:
+        def send(at: float) -> None:
             request, destination = dialog.request(
-                self._wire, "BYE", (*fields, ("User-Agent", self._wire.user_agent))
+                self._wire, "BYE", (*headers, ("User-Agent", self._wire.user_agent))
             )
+            request = exchange.sign(request, destination)
             ClientTransaction(self._wire, request, destination, on_response, on_failure, at)
 
-        send(headers, now)
+        send(now)
 
-    def _authorise(self, response: Response, method: str, uri: str) -> tuple[str, str] | None:
-        """Return the header that answers the strongest challenge of a 401 or 407; None if we cannot."""
-        if self._credentials is None or response.status not in (401, 407):
-            return None
-        found = challenges(response, response.status)
-        if not found:
-            return None
-        name = "Authorization" if response.status == 401 else "Proxy-Authorization"
-        return name, digest_answer(found[0], self._credentials, method, uri, self._wire.token())
+    def _exchange(self) -> Exchange:
+        """Return what signs a request of ours: `sign` before each sending, `challenged` for its final response."""
+        return Exchange(self._authorizer, self._wire.token)
 
     # Requests of theirs within a dialog
 

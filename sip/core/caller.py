@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from .authorizer import Authorizer
 from .call import Call
 from .compose import SDP_TYPE, OutRequest
 from .dialog import Dialog
@@ -26,7 +27,7 @@ class Caller(Call):
         local_tag: str,
         destination: Address,
         contact: str,
-        credentials: Credentials | None,
+        credentials: Credentials | Authorizer | None,
     ) -> None:
         super().__init__(endpoint, request.call_id, local_tag, credentials)
         self._request = request

@@ -17,13 +17,29 @@ from .framing import Message
 from .types import Credentials
 from .values import quote, split_outside, unquote
 
-ALGORITHMS = {
-    "SHA-256": ("sha256", 3),
-    "SHA-256-SESS": ("sha256", 4),
+_KNOWN = {
     "MD5": ("md5", 1),
     "MD5-SESS": ("md5", 2),
+    "SHA-256": ("sha256", 3),
+    "SHA-256-SESS": ("sha256", 4),
+    "SHA-512-256": ("sha512_256", 5),
+    "SHA-512-256-SESS": ("sha512_256", 6),
 }
-"""The hash of each algorithm and its strength, greater is stronger."""
+
+
+def _can_hash(name: str) -> bool:
+    """Whether this build of OpenSSL has the hash: some leave out SHA-512/256, those in FIPS mode MD5."""
+    try:
+        hashlib.new(name, b"", usedforsecurity=False)
+    except ValueError:
+        return False
+    return True
+
+
+ALGORITHMS = {name: value for name, value in _KNOWN.items() if _can_hash(value[0])}
+"""The hash of each algorithm (RFC 7616 section 6.1) and its strength, greater is stronger."""
+QUALITIES = ("auth", "auth-int")
+"""What we protect a request with, the preferred first: proxies may change a body (RFC 3261 section 22.4)."""
 NONCE_LIFE_S = 300.0
 """How long a nonce of ours is good."""
 
@@ -41,6 +57,8 @@ class Challenge:
     qop: tuple[str, ...]
     opaque: str | None
     stale: bool
+    userhash: bool = False
+    """Whether the user name is to be sent as a hash (RFC 7616 section 3.4.4)."""
 
     @property
     def name(self) -> str:
@@ -50,7 +68,12 @@ class Challenge:
     @property
     def answerable(self) -> bool:
         """Whether we know the algorithm and the quality of protection."""
-        return self.name in ALGORITHMS and bool(self.nonce) and (not self.qop or "auth" in self.qop)
+        return self.name in ALGORITHMS and bool(self.nonce) and (not self.qop or self.quality is not None)
+
+    @property
+    def quality(self) -> str | None:
+        """The quality of protection that we answer with; None in the manner of RFC 2069, without one."""
+        return next((quality for quality in QUALITIES if quality in self.qop), None)
 
 
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
@@ -65,7 +88,11 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
 
 
 def challenges(message: Message, status: int) -> list[Challenge]:
-    """Return the answerable Digest challenges of a 401 or 407, the strongest first."""
+    """Return the answerable Digest challenges of a 401 or 407, the strongest first.
+
+    RFC 8760 section 2.4 lets a client take the topmost one it knows or follow a policy of its own: ours is the
+    strongest, since proxies on the way may have put them in any order.
+    """
     name = "www-authenticate" if status == 401 else "proxy-authenticate"
     found = []
     for value in message.headers(name):
@@ -99,7 +126,13 @@ def _challenge(parameters: dict[str, str]) -> Challenge:
         qop=qop,
         opaque=parameters.get("opaque"),
         stale=parameters.get("stale", "").lower() == "true",
+        userhash=parameters.get("userhash", "").lower() == "true",
     )
+
+
+def hashed(algorithm: str, data: bytes) -> str:
+    """Return the hash in hexadecimal; raises KeyError for an unknown algorithm."""
+    return hashlib.new(ALGORITHMS[algorithm.upper() or "MD5"][0], data, usedforsecurity=False).hexdigest()
 
 
 def compute(
@@ -113,33 +146,42 @@ def compute(
     qop: str | None = None,
     nonce_count: str = "",
     cnonce: str = "",
+    body: bytes = b"",
 ) -> str:
-    """Return the response of RFC 7616 section 3.4.1; raises KeyError for an unknown algorithm."""
-    name = algorithm.upper() or "MD5"
-    kind = ALGORITHMS[name][0]
+    """Return the response of RFC 7616 section 3.4.1; raises KeyError for an unknown algorithm.
+
+    Texts are hashed as UTF-8, whether the challenge names a charset or not. `body` counts for `auth-int` alone.
+    """
 
     def digest(text: str) -> str:
-        return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
+        return hashed(algorithm, text.encode())
 
     first = digest(f"{username}:{realm}:{password}")
-    if name.endswith("-SESS"):
+    if algorithm.upper().endswith("-SESS"):
         first = digest(f"{first}:{nonce}:{cnonce}")
-    second = digest(f"{method}:{uri}")
+    integrity = f":{hashed(algorithm, body)}" if (qop or "").lower() == "auth-int" else ""
+    second = digest(f"{method}:{uri}{integrity}")
     if qop:
         return digest(f"{first}:{nonce}:{nonce_count}:{cnonce}:{qop}:{second}")
     return digest(f"{first}:{nonce}:{second}")
 
 
 def answer(
-    challenge: Challenge, credentials: Credentials, method: str, uri: str, cnonce: str, count: int = 1
+    challenge: Challenge,
+    credentials: Credentials,
+    method: str,
+    uri: str,
+    cnonce: str,
+    count: int = 1,
+    body: bytes = b"",
 ) -> str:
-    """Return the value of Authorization or Proxy-Authorization."""
-    qop = "auth" if challenge.qop else None
+    """Return the value of Authorization or Proxy-Authorization; `count` numbers the uses of the nonce."""
+    user, realm, qop = credentials.username, challenge.realm, challenge.quality
     nonce_count = f"{count:08x}"
     response = compute(
         challenge.algorithm,
-        credentials.username,
-        challenge.realm,
+        user,
+        realm,
         credentials.password,
         method,
         uri,
@@ -147,10 +189,12 @@ def answer(
         qop,
         nonce_count,
         cnonce,
+        body,
     )
+    shown = hashed(challenge.algorithm, f"{user}:{realm}".encode()) if challenge.userhash else user
     parts = [
-        f"username={quote(credentials.username)}",
-        f"realm={quote(challenge.realm)}",
+        f"username={quote(shown)}",
+        f"realm={quote(realm)}",
         f"nonce={quote(challenge.nonce)}",
         f"uri={quote(uri)}",
         f'response="{response}"',
@@ -163,6 +207,8 @@ def answer(
         parts.append(f'cnonce="{cnonce}"')
     if challenge.opaque is not None:
         parts.append(f"opaque={quote(challenge.opaque)}")
+    if challenge.userhash:
+        parts.append("userhash=true")
     return "Digest " + ", ".join(parts)
 
 
@@ -192,11 +238,11 @@ class Verifier:
         values = message.headers("authorization") + message.headers("proxy-authorization")
         if not values:
             return "absent"
-        results = [self._verify(value, method, lookup, now) for value in values]
+        results = [self._verify(value, method, message.body, lookup, now) for value in values]
         return next((wanted for wanted in ("right", "stale") if wanted in results), "wrong")
 
     def _verify(
-        self, value: str, method: str, lookup: Callable[[str], str | None], now: float
+        self, value: str, method: str, body: bytes, lookup: Callable[[str], str | None], now: float
     ) -> Verification:
         scheme, given = parse_parameters(value)
         password = lookup(given.get("username", ""))
@@ -213,6 +259,7 @@ class Verifier:
             given.get("qop"),
             given.get("nc", ""),
             given.get("cnonce", ""),
+            body,
         )
         if not hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode()):
             return "wrong"

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from .authorizer import Authorizer
 from .call import ACCEPT, KNOWN_ELSEWHERE, Call
 from .caller import Caller
 from .compose import ALLOW, METHODS
@@ -88,7 +89,9 @@ class Endpoint:
         self._callers[call.call_id] = call
         return call
 
-    def recover(self, snapshot: dict[str, Any], now: float, credentials: Credentials | None = None) -> str:
+    def recover(
+        self, snapshot: dict[str, Any], now: float, credentials: Credentials | Authorizer | None = None
+    ) -> str:
         """End a call that another process left behind, from its `snapshot()`; returns its Call-ID.
 
         `Ended` follows when the far side has confirmed or 64*T1 have passed. Raises `LocalProtocolError` for

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from .authorizer import Denial
     from .framing import Message, Request, Response
     from .incoming import IncomingCall
     from .sdp import SessionDescription
@@ -47,8 +48,17 @@ class Provisional(Event):
     reason: str
     response: Response
     dialog_key: str
-    """The To-tag, "" without one: each names an early dialog of its own."""
+    """The To-tag, "" without one: each names an early dialog of its own; a 199 ends that dialog."""
     sdp: SessionDescription | None
+    reliable: bool = False
+    """It asked for a PRACK (RFC 3262), which is on its way."""
+    early_media: str | None = None
+    """The value of P-Early-Media (RFC 5009), None without one."""
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The values of Reason (RFC 3326; RFC 8606 in a 199)."""
+        return causes(self.response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,8 @@ class Rejected(Event):
     status: int
     reason: str
     response: Response
+    denial: Denial | None = None
+    """Why a 401 or 407 could not be answered, or was not satisfied; None for other statuses."""
 
     @property
     def contacts(self) -> tuple[str, ...]:
@@ -94,6 +106,8 @@ class Refused(Event):
     """The network refused our INVITE (an ICMP error, no route, no socket)."""
 
     reason: str
+    alerted: bool = False
+    """See `Rejected`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,9 @@ class Ended(Event):
 
     by: By
     reason: str
-    """`BYE`, `CANCEL`, a status line, or what failed."""
+    """`BYE`, `CANCEL`, a status line, `session expired`, or what failed."""
+    causes: tuple[Cause, ...] = ()
+    """The values of Reason in their BYE or CANCEL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,11 @@ class Cancelled(Event):
     """The caller sent CANCEL. Unless the call ignores it, 487 has been sent and `Ended` follows."""
 
     request: Request
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The values of Reason."""
+        return causes(self.request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,53 @@ class RequestReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionChanged(Event):
+    """An offer and its answer after the first have changed the session: the media have to follow.
+
+    It comes from a re-INVITE (with the ACK, where the offer was ours), an UPDATE or a PRACK, and follows the
+    `RequestReceived` of that request. Nothing is told where both descriptions stay as they were.
+    """
+
+    dialog_key: str
+    """Their tag."""
+    method: str
+    """The request that completed the exchange."""
+    remote: SessionDescription
+    local: SessionDescription
+    """What we said, our direction and packet length included."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanged(Event):
+    """The far side's From names another address than before (connected identity, RFC 4916)."""
+
+    uri: str
+    name: str
+    """The display name, "" without one."""
+    negotiated: bool
+    """The far side announced `from-change`: our requests name the new address from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfInfo(Event):
+    """Digits that came by INFO (`application/dtmf-relay` or `application/dtmf`)."""
+
+    digits: str
+    """Of 0-9, A-D, * and #, "!" for a hook flash."""
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed(Event):
+    """A request of ours within the call failed (PRACK, a session refresh) without ending the call by that."""
+
+    method: str
+    reason: str
+    """A status line, or what the network said."""
+    dialog_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stray(Event):
     """A well-formed message that matches no call and no transaction; dropped or refused."""
 
@@ -158,3 +226,9 @@ class Malformed(Event):
 
     source: Address
     why: str
+
+
+def retry_after_s(response: Response) -> int | None:
+    """Return the seconds of Retry-After, None without one that can be read."""
+    text = (response.header("retry-after") or "").partition("(")[0].partition(";")[0].strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

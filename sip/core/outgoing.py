@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from .caller import Caller
 from .compose import ALLOW, SDP_TYPE, OutRequest, with_tag
 from .dialog import Dialog
-from .digest import answer as digest_answer
-from .digest import challenges
 from .errors import LocalProtocolError
 from .events import Answered, ForkAnswered, Provisional, Refused, Rejected, TimedOut
 from .framing import Response
@@ -28,9 +26,6 @@ from .values import parse_name_address, quote
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
-
-MAX_CHALLENGES = 4
-"""How often one call answers a challenge: a proxy's and a far side's, each once stale."""
 
 
 class OutgoingState(StrEnum):
@@ -160,8 +155,7 @@ class OutgoingCall(Caller):
         self._ack_body: bytes | None = None
         self._fields: HeaderList = ()
         self._why = "BYE"
-        self._authorised: dict[tuple[int, str], tuple[str, str]] = {}
-        self._challenges = 0
+        self._login = self._exchange()
         self._cancel_timer: Timer | None = None
 
     # What the phone may ask for
@@ -243,6 +237,7 @@ class OutgoingCall(Caller):
         return not self._transaction.over
 
     def _begin(self, now: float) -> ClientTransaction:
+        self._request = self._login.sign(self._request, self._destination)
         return ClientTransaction(
             self._wire, self._request, self._destination, self._on_response, self._on_failure, now
         )
@@ -257,7 +252,7 @@ class OutgoingCall(Caller):
                 self._dialog_of(response)
             self._take(OutgoingStep.PROVISIONAL, now)
         else:
-            retry = self._can_authorise(response)
+            retry = self._login.challenged(response)
             self._take(OutgoingStep.CHALLENGE if retry else OutgoingStep.REJECT, now)
 
     def _on_success(self, response: Response, now: float) -> None:
@@ -268,6 +263,7 @@ class OutgoingCall(Caller):
             return
         dialog = self._dialog_of(response)
         if self._answer is None:
+            self._login.accepted(response)
             self._answer = (response, dialog)
             self._last = response
             self._take(OutgoingStep.ANSWER, now)
@@ -278,23 +274,6 @@ class OutgoingCall(Caller):
     def _on_failure(self, reason: str, now: float) -> None:
         self._why = reason
         self._take(OutgoingStep.TIMEOUT if reason == TIMEOUT else OutgoingStep.REFUSED, now)
-
-    def _can_authorise(self, response: Response) -> bool:
-        """Prepare the header that answers a challenge; each realm is tried once, again only if stale."""
-        if self._credentials is None or response.status not in (401, 407):
-            return False
-        found = challenges(response, response.status)
-        if not found or self._challenges >= MAX_CHALLENGES:
-            return False
-        challenge = found[0]
-        key = (response.status, challenge.realm)
-        if key in self._authorised and not challenge.stale:
-            return False
-        self._challenges += 1
-        name = "Authorization" if response.status == 401 else "Proxy-Authorization"
-        value = digest_answer(challenge, self._credentials, "INVITE", self._request.uri, self._wire.token())
-        self._authorised[key] = (name, value)
-        return True
 
     # The machine
 
@@ -328,7 +307,8 @@ class OutgoingCall(Caller):
 
     def _tell_rejected(self, now: float) -> None:
         response = self._response
-        self._wire.emit(Rejected(self.call_id, now, response.status, response.reason, response))
+        denial = self._login.denial if response.status in (401, 407) else None
+        self._wire.emit(Rejected(self.call_id, now, response.status, response.reason, response, denial))
 
     def _tell_timed_out(self, now: float) -> None:
         self._wire.emit(TimedOut(self.call_id, now))
@@ -355,17 +335,11 @@ class OutgoingCall(Caller):
             self._endpoint.dialogs.pop(dialog.key, None)
         self._dialogs.clear()
         branch = self._wire.new_branch()
-        kept = [
-            field
-            for field in self._request.headers
-            if field[0] not in ("Authorization", "Proxy-Authorization")
-        ]
         self._request = replace(
             self._request,
             via=self._wire.via(branch, self._destination.transport),
             branch=branch,
             cseq=self._request.cseq + 1,
-            headers=(*self._authorised.values(), *kept),
         )
         self._transaction = self._begin(now)
 

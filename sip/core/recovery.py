@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .authorizer import Authorizer
 from .caller import Caller
 from .compose import OutRequest
 from .dialog import Dialog
@@ -29,7 +30,7 @@ class Recovery(Caller):
         endpoint: Endpoint,
         snapshot: dict[str, Any],
         now: float,
-        credentials: Credentials | None = None,
+        credentials: Credentials | Authorizer | None = None,
     ) -> None:
         try:
             request, destination = _request(snapshot)

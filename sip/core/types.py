@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from .authorizer import Authorizer
 
 HeaderList = tuple[tuple[str, str], ...]
 """Further header fields as (name, value) pairs, in the order in which they are sent."""
+Answerer = Callable[[bytes], bytes | None]
+"""Takes an SDP offer and returns our SDP answer, None to refuse it."""
 
 
 TransportName = Literal["udp", "tcp", "tls"]
@@ -85,14 +91,25 @@ class Invite:
     display_name: str = ""
     offer: bytes | None = None
     """The SDP offer; None leaves the offer to the far side."""
-    credentials: Credentials | None = None
-    """Answers one challenge per nonce; without it a 401 or 407 is the final answer."""
+    credentials: Credentials | Authorizer | None = None
+    """Answers challenges; without it a 401 or 407 is the final answer. An `Authorizer` remembers them for the
+    account's next requests as well."""
     route: tuple[str, ...] = ()
     """URIs of a preloaded route set, in order (an outbound proxy that wants to be named)."""
     headers: HeaderList = ()
     """Further header fields of the INVITE."""
     call_id: str | None = None
     """None lets the endpoint choose one."""
+    supported: tuple[str, ...] = ()
+    """Further option tags of Supported, for extensions that `headers` speak of."""
+    session_expires_s: int | None = None
+    """The session interval that we ask for (RFC 4028), at least 90; None asks for none, but answers theirs."""
+    answerer: Answerer | None = None
+    """Makes our answers to their offers; without it our stream stays as `offer` described it.
+
+    An INVITE without offer lists 100rel only with one: a reliable response may then hold an offer, which the
+    PRACK must answer.
+    """
 
 
 @dataclass(frozen=True, slots=True)

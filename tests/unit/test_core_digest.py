@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from sip.core import (
@@ -14,7 +16,15 @@ from sip.core import (
     Rejected,
     parse_message,
 )
-from sip.core.digest import ALGORITHMS, Verifier, answer, challenges, compute
+from sip.core.digest import (
+    ALGORITHMS,
+    Challenge,
+    Verifier,
+    answer,
+    challenges,
+    compute,
+    parse_parameters,
+)
 from tests.unit.test_core_network import LINE, PHONE, Network, find, invite, make_endpoint
 
 RFC7616_NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
@@ -62,6 +72,52 @@ def test_rfc_7616_section_3_9_1(algorithm: str, expected: str) -> None:
     assert result == expected
 
 
+def test_rfc_7616_section_3_9_2_with_a_hashed_user_name() -> None:
+    """The values of erratum 4897: those printed were made with a draft of SHA-512/256."""
+    challenge = Challenge(
+        realm="api@example.org",
+        nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
+        algorithm="SHA-512-256",
+        qop=("auth",),
+        opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS",
+        stale=False,
+        userhash=True,
+    )
+    value = answer(
+        challenge,
+        Credentials("J\u00e4s\u00f8n Doe", "Secret, or not?"),
+        "GET",
+        "/doe.json",
+        "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+    )
+    given = parse_parameters(value)[1]
+    assert given["username"] == "793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b"
+    assert given["response"] == "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    assert (given["userhash"], given["nc"]) == ("true", "00000001")
+    assert given["opaque"] == challenge.opaque
+
+
+def test_auth_int_counts_the_body_and_is_the_second_choice() -> None:
+    def quality(qop: str) -> str | None:
+        return challenges(
+            parse_message(unauthorised(f'Digest realm="r",nonce="n",qop="{qop}",algorithm=SHA-256')), 401
+        )[0].quality
+
+    assert (quality("auth-int"), quality("auth-int, auth"), quality("")) == ("auth-int", "auth", None)
+
+    def response(body: bytes, qop: str) -> str:
+        return compute("SHA-256", "u", "r", "p", "INVITE", "sip:x", "n", qop, "00000001", "c", body)
+
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    expected = digest(
+        f"{digest('u:r:p')}:n:00000001:c:auth-int:{digest('INVITE:sip:x:' + digest('v=0'))}",
+    )
+    assert response(b"v=0", "auth-int") == expected
+    assert response(b"v=0", "auth") == response(b"", "auth")
+
+
 def test_without_qop_as_in_rfc_2069() -> None:
     """RFC 2069 section 2.4, with the response of its erratum 749."""
     result = compute(
@@ -101,7 +157,18 @@ def unauthorised(*values: str, status: int = 401) -> bytes:
             ['Digest realm="r",nonce="n",algorithm=MD5, Digest realm="r",nonce="m",algorithm=SHA-256-sess'],
             ["SHA-256-SESS", "MD5"],
         ),
-        (['Digest realm="r",nonce="n",qop="auth-int"'], []),
+        (['Digest realm="r",nonce="n",qop="auth-int"'], ["MD5"]),
+        (['Digest realm="r",nonce="n",qop=""'], ["MD5"]),
+        (['Digest realm="r",nonce="n",qop="auth-conf"'], []),
+        (['Digest nonce = "n" ,realm=unquoted, qop=auth,auth-int, charset=UTF-8'], ["MD5"]),
+        (
+            [
+                'Digest realm="r",nonce="n",algorithm=SHA-256',
+                'Digest realm="r",nonce="n",algorithm="SHA-512-256"',
+                'Digest realm="r",nonce="n"',
+            ],
+            ["SHA-512-256", "SHA-256", "MD5"],
+        ),
         (['Digest realm="r",nonce="n",algorithm=AKAv1-MD5'], []),
         (['Basic realm="r"', "Digest", "", 'Digest realm="r"'], []),
     ],
@@ -112,7 +179,7 @@ def test_challenges_strongest_first(values: list[str], expected: list[str]) -> N
         assert [challenge.name for challenge in found] == expected
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "MD5-sess", "SHA-256-sess"])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "MD5-sess", "SHA-256-sess", "sha-512-256"])
 def test_the_far_side_accepts_what_we_answer(algorithm: str) -> None:
     verifier = Verifier(b"secret")
     challenge = challenges(parse_message(unauthorised(verifier.challenge('值班 "r"', algorithm, 10.0))), 401)[
@@ -199,7 +266,8 @@ def test_a_challenge_we_cannot_satisfy_is_the_final_answer(password: str | None,
     assert [d.method for _, d in network.sent].count("INVITE") - network.line().count(
         "100/INVITE"
     ) - network.line().count("401/INVITE") == tries
-    assert [e.status for e in find(network.events[PHONE], Rejected)] == [401]
+    expected = "bad credentials" if password else "no credentials"
+    assert [(e.status, e.denial) for e in find(network.events[PHONE], Rejected)] == [(401, expected)]
 
 
 def test_a_stale_nonce_is_tried_again() -> None:
