@@ -15,6 +15,7 @@ REASONS = {
     181: "Call Is Being Forwarded",
     182: "Queued",
     183: "Session Progress",
+    199: "Early Dialog Terminated",
     200: "OK",
     202: "Accepted",
     300: "Multiple Choices",
@@ -32,6 +33,8 @@ REASONS = {
     410: "Gone",
     415: "Unsupported Media Type",
     420: "Bad Extension",
+    422: "Session Interval Too Small",
+    469: "Bad Info Package",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -39,10 +42,12 @@ REASONS = {
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     600: "Busy Everywhere",
     603: "Decline",
     604: "Does Not Exist Anywhere",
@@ -52,9 +57,13 @@ REASONS = {
 }
 """The usual reason phrases (RFC 3261 section 21, RFC 8197, RFC 8688)."""
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE")
 ALLOW = ", ".join(METHODS)
-"""What we understand. PRACK is absent: `Supported` never lists 100rel."""
+"""What we understand."""
+EXTENSIONS = ("100rel", "199", "from-change", "histinfo", "timer")
+"""The option tags that we know and that others may require of us (RFC 3262, 6228, 4916, 7044, 4028)."""
+SUPPORTED = ", ".join(EXTENSIONS)
+ACCEPT = ("Accept", "application/sdp")
 MAX_FORWARDS = ("Max-Forwards", "70")
 SDP_TYPE = ("Content-Type", "application/sdp")
 

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from enum import StrEnum
 from typing import Any
 
 from .compose import MAX_FORWARDS, OutRequest, with_tag
 from .framing import Message, Request, Response
 from .types import TRANSPORTS, Address, HeaderList, TransportName
-from .values import split_outside, uri_address, uri_transport
+from .values import parse_name_address, split_outside, uri_address, uri_transport
 from .wire import Wire
 
-__all__ = ["MAX_FORWARDS", "Dialog", "DialogKey", "next_hop"]
+__all__ = ["MAX_FORWARDS", "Dialog", "DialogKey", "Negotiation", "next_hop"]
 
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, their tag."""
+
+
+class Negotiation(StrEnum):
+    """Whose offer waits for an answer (RFC 3264, RFC 6337)."""
+
+    SETTLED = "settled"
+    OURS = "ours"
+    THEIRS = "theirs"
 
 
 class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
+        "allowed",
         "call_id",
         "confirmed",
         "fallback",
         "local_cseq",
         "local_tag",
         "local_uri",
+        "negotiation",
         "remote_cseq",
+        "remote_identity",
+        "remote_rseq",
+        "remote_sdp",
         "remote_tag",
         "remote_target",
         "remote_uri",
         "route_set",
+        "supported",
     )
 
     def __init__(
@@ -58,6 +73,19 @@ class Dialog:
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
         self.confirmed = False
+        self.remote_rseq: int | None = None
+        """The number of the last reliable provisional response; each early dialog counts its own."""
+        self.negotiation = Negotiation.OURS
+        """Whose offer waits for an answer."""
+        self.remote_sdp = b""
+        """How the far side last described itself, b"" before it did."""
+        self.allowed: frozenset[str] = frozenset()
+        """The methods of their last Allow."""
+        known = parse_name_address(self.remote_uri)
+        self.remote_identity = known.uri if known is not None else ""
+        """Who the far side last said it is."""
+        self.supported: frozenset[str] = frozenset()
+        """The option tags of their last Supported."""
 
     @property
     def key(self) -> DialogKey:
@@ -121,6 +149,25 @@ class Dialog:
     def refresh(self, message: Message) -> None:
         """Take the Contact of a target refresh request (section 12.2)."""
         self.remote_target = _target(message) or self.remote_target
+
+    def learn(self, message: Message) -> None:
+        """Take note of what the far side says it can do."""
+        if allowed := message.values("allow"):
+            self.allowed = frozenset(method.upper() for method in allowed)
+        if message.raw_values("supported"):
+            self.supported = frozenset(option.lower() for option in message.values("supported"))
+
+    def rename(self, request: Request) -> bool:
+        """Whether the request's From names another address than before (RFC 4916).
+
+        It is that of our later requests if the far side has announced `from-change`; the tags stay.
+        """
+        if self.remote_identity == request.from_.uri:
+            return False
+        self.remote_identity = request.from_.uri
+        if "from-change" in self.supported:
+            self.remote_uri = f"<{request.from_.uri}>"
+        return True
 
     def accepts(self, request: Request) -> bool:
         """Whether the sequence number is in order (section 12.2.2); takes note of it."""
