@@ -18,6 +18,7 @@ from .framing import Request, Response, parse_message
 from .incoming import IncomingCall
 from .outgoing import OutgoingCall
 from .recovery import Recovery
+from .sanity import answer_unreadable, fault_of
 from .sdp import parse_sdp
 from .transactions import ServerTransaction, State, Step, invite_key, server_key
 from .types import Address, Credentials, Datagram, Invite, Timers
@@ -140,6 +141,8 @@ class Endpoint:
                 self._on_request(message, source, at)
         except RemoteProtocolError as error:
             self.wire.emit(Malformed(None, at, source, str(error)))
+            answer = answer_unreadable(data, source, error, self.wire.token())
+            self.wire.datagrams += [answer] if answer is not None else []
         except Exception as error:
             # One datagram, whatever is in it, must not end the calls of all the others.
             self.wire.emit(Malformed(None, at, source, f"internal error: {error!r}"))
@@ -179,6 +182,8 @@ class Endpoint:
             self._on_cancel(request, source, at)
         elif request.to.tag:
             self._on_dialog_request(request, source, at)
+        elif fault := fault_of(request):
+            self._refuse(request, source, fault.status, at, fault.headers, fault.reason)
         elif request.method == "INVITE":
             self._on_invite(request, source, at)
         else:
@@ -259,8 +264,9 @@ class Endpoint:
         status: int,
         at: float,
         headers: tuple[tuple[str, str], ...] = (),
+        reason: str | None = None,
     ) -> None:
         """Answer a request that belongs to no call."""
         self.wire.emit(Stray(None, at, request, source))
         transaction = ServerTransaction(self.wire, request, source, None, at)
-        transaction.respond(status, at, to_tag=self.wire.token(), headers=headers)
+        transaction.respond(status, at, reason, to_tag=self.wire.token(), headers=headers)

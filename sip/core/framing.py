@@ -6,6 +6,7 @@ rules:
 - Empty lines before the start line are skipped. Lines end in CRLF or LF, folded lines are joined, compact
   names are expanded.
 - The reason phrase may be missing. The colon may have space on either side. A line without colon is a note.
+- The words of a request line may stand further apart, and its URI in angle brackets (RFC 4475, 3.1.2.7 and 9).
 - Over UDP the body is the rest of the datagram. A smaller Content-Length cuts it, a larger or unreadable one
   is a note (RFC 3261, 18.3).
 - Header values stay bytes until somebody asks: they are then UTF-8, else GB 18030 (telephone exchanges in
@@ -16,57 +17,29 @@ rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeVar
 
 from .errors import RemoteProtocolError
+from .header_lines import MAX_NOTES, read_fields, remembered, split_body
+from .header_lines import decode as decode
+from .multipart import BodyPart, read_parts
 from .values import (
     CSeq,
     NameAddress,
     Via,
     parse_cseq,
     parse_name_address,
-    parse_parameters,
     parse_via,
     split_outside,
 )
 
 T = TypeVar("T")
 
-COMPACT_NAMES = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
-"""RFC 3261 section 7.3.3 and the extensions registered since."""
-
-MAX_REMEMBERED = 256
-"""The longest header value, in bytes, that is kept in a cache."""
-MAX_NOTES = 20
-"""How many notes are kept of one message."""
-
 
 class Message:
     """A received message. Header names are given in any case; compact names are the long ones."""
 
-    __slots__ = ("_fields", "body", "call_id", "cseq", "from_", "notes", "raw", "to", "via")
+    __slots__ = ("_fields", "_parts", "body", "call_id", "cseq", "from_", "notes", "raw", "to", "via")
 
     def __init__(self, raw: bytes, fields: dict[str, list[bytes]], body: bytes, notes: list[str]) -> None:
         self.raw = raw
@@ -75,6 +48,7 @@ class Message:
         self.notes = notes
         """What could not be read."""
         self._fields = fields
+        self._parts: tuple[BodyPart, ...] | None = None
         self.via: Via = _needed(_first_via(_first(fields, "via")), "Via")
         """The topmost Via."""
         self.from_: NameAddress = _needed(_name_address(_first(fields, "from")), "From")
@@ -121,17 +95,25 @@ class Message:
         return self.addresses("contact")
 
     @property
+    def parts(self) -> tuple[BodyPart, ...]:
+        """The parts of the body, in order: none without a body, one that is the body itself unless it is multipart."""
+        if self._parts is None:
+            self._parts = read_parts(self.body, self.header, self._note)
+        return self._parts
+
+    def part(self, content_type: str) -> BodyPart | None:
+        """Return the first part of this type, such as `application/isup`; None without one."""
+        return next((part for part in self.parts if part.content_type == content_type), None)
+
+    @property
     def sdp_body(self) -> bytes | None:
-        """The body that is `application/sdp`, or that part of a multipart body; None without one."""
-        if not self.body.strip():
+        """The session description: the body, or the first part that is one, wherever it stands; None without one."""
+        found = self.part("application/sdp") or next(
+            (part for part in self.parts if _looks_like_sdp(part)), None
+        )
+        if found is None or not found.body.strip():
             return None
-        kind, _, tail = (self.header("content-type") or "").partition(";")
-        kind = kind.strip().lower()
-        if kind.startswith("multipart/"):
-            return _part(self.body, parse_parameters(tail).get("boundary", ""))
-        if kind == "application/sdp" or (not kind and self.body.lstrip().startswith(b"v=")):
-            return self.body
-        return None
+        return found.body if found.body.endswith(b"\n") else found.body + b"\r\n"
 
     @property
     def identity(self) -> str:
@@ -191,10 +173,10 @@ def parse_message(data: bytes) -> Request | Response:
     Raises `RemoteProtocolError` when the start line or one of Via, From, To, Call-ID and CSeq cannot be read.
     """
     text = data.lstrip(b"\r\n")
-    head, body = _split_body(text)
+    head, body = split_body(text)
     start, _, block = head.replace(b"\r\n", b"\n").partition(b"\n")
     notes: list[str] = []
-    fields = _fields(block, notes)
+    fields = read_fields(block, notes)
     body = _cut(body, fields, notes)
     words = start.split(None, 2)
     if len(words) >= 2 and words[0].upper().startswith(b"SIP/"):
@@ -203,28 +185,10 @@ def parse_message(data: bytes) -> Request | Response:
     return Request(method, uri, data, fields, body, notes)
 
 
-def decode(value: bytes) -> str:
-    """Decode a header value: UTF-8, else GB 18030, else Latin-1."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return value.decode("gb18030")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
 def _needed(value: T | None, name: str) -> T:
     if value is None:
         raise RemoteProtocolError(f"{name} is missing or cannot be read")
     return value
-
-
-def _remembered(read: Callable[[bytes], T], size: int) -> Callable[[bytes], T]:
-    """Remember what short values read as: the same few come in every message of a call."""
-    cached = lru_cache(maxsize=size)(read)
-    return lambda value: cached(value) if len(value) <= MAX_REMEMBERED else read(value)
 
 
 def _read_via(value: bytes) -> Via | None:
@@ -232,14 +196,8 @@ def _read_via(value: bytes) -> Via | None:
     return parse_via(values[0]) if values else None
 
 
-def _read_name(name: bytes) -> str:
-    key = name.strip().lower().decode("latin-1")
-    return COMPACT_NAMES.get(key, key)
-
-
-_name_address = _remembered(lambda value: parse_name_address(decode(value)), 8192)
-_first_via = _remembered(_read_via, 8192)
-_long_name = _remembered(_read_name, 1024)
+_name_address = remembered(lambda value: parse_name_address(decode(value)), 8192)
+_first_via = remembered(_read_via, 8192)
 
 
 def _first(fields: dict[str, list[bytes]], name: str) -> bytes:
@@ -247,32 +205,8 @@ def _first(fields: dict[str, list[bytes]], name: str) -> bytes:
     return values[0] if values else b""
 
 
-def _split_body(text: bytes) -> tuple[bytes, bytes]:
-    end = text.find(b"\r\n\r\n")
-    bare = text.find(b"\n\n", 0, end if end >= 0 else len(text))
-    if bare >= 0:
-        return text[:bare], text[bare + 2 :]
-    mixed = text.find(b"\n\r\n", 0, end if end >= 0 else len(text))
-    if mixed >= 0:
-        return text[:mixed], text[mixed + 3 :]
-    return (text[:end], text[end + 4 :]) if end >= 0 else (text, b"")
-
-
-def _fields(block: bytes, notes: list[str]) -> dict[str, list[bytes]]:
-    """Read the header lines, unfolded."""
-    fields: dict[str, list[bytes]] = {}
-    for line in block.replace(b"\n ", b" ").replace(b"\n\t", b" ").split(b"\n"):
-        name, colon, value = line.partition(b":")
-        key = _long_name(name)
-        if not colon or not key:
-            if line.strip() and len(notes) < MAX_NOTES:
-                notes.append("a header line without name or colon")
-            continue
-        values = fields.get(key)
-        if values is None:
-            values = fields[key] = []
-        values.append(value.strip())
-    return fields
+def _looks_like_sdp(part: BodyPart) -> bool:
+    return not part.content_type and part.body.lstrip().startswith(b"v=0")
 
 
 def _cut(body: bytes, fields: dict[str, list[bytes]], notes: list[str]) -> bytes:
@@ -311,17 +245,10 @@ def _request_line(line: bytes) -> tuple[str, str]:
         raise RemoteProtocolError("not SIP/2.0", 505)
     if not all(c in _TOKEN for c in method):
         raise RemoteProtocolError("the method is not a token")
-    return method.decode("ascii"), decode(uri.strip())
+    uri = uri.strip()
+    if uri.startswith(b"<") and uri.endswith(b">"):
+        uri = uri[1:-1]
+    return method.decode("ascii"), decode(uri)
 
 
 _TOKEN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
-
-
-def _part(body: bytes, boundary: str) -> bytes | None:
-    if not boundary:
-        return None
-    for part in body.split(b"--" + boundary.encode("utf-8", "replace")):
-        head, content = _split_body(part.lstrip(b"\r\n"))
-        if b"application/sdp" in head.lower():
-            return content.removesuffix(b"\r\n") + b"\r\n"
-    return None

@@ -403,12 +403,12 @@ class ServerTransaction(_Transaction):
 def server_key(request: Request) -> ServerKey:
     """Return what identifies the server transaction of a request; an ACK or CANCEL has that of its INVITE.
 
-    RFC 3261 section 17.2.3: branch and sent-by. For branches without the magic cookie, section 17.2.3's older
-    rule, shortened.
+    RFC 3261 section 17.2.3: branch and sent-by. For branches without the magic cookie, or with nothing behind it
+    (RFC 4475 section 3.2.1), section 17.2.3's older rule, shortened.
     """
     via = request.via
     method = "INVITE" if request.method == "ACK" else request.method
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
         return (via.branch, f"{via.host.lower()}:{via.port or 5060}", method, 0)
     identity = f"{request.call_id}\n{request.from_.tag}\n{via.host.lower()}:{via.port or 5060}\n{via.branch}"
     return (identity, "", method, request.cseq.number)

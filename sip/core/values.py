@@ -7,6 +7,7 @@ parameters, and their tags and branches must stay exactly as they were written, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -144,12 +145,15 @@ def _display_name(text: str) -> tuple[str, str]:
     return (unquote(text[: end + 1]), text[end + 1 :]) if end < len(text) else ("", text)
 
 
+_SLASH = re.compile(r"\s*/\s*")
+
+
 def parse_via(text: str) -> Via | None:
     """Read one Via value; None if it names no host."""
     head, _, tail = text.partition(";")
-    protocol, _, sent_by = head.strip().replace(" /", "/").replace("/ ", "/").partition(" ")
+    protocol, _, sent_by = _SLASH.sub("/", " ".join(head.split())).partition(" ")
     words = protocol.split("/")
-    host, port = split_host(sent_by.strip().replace(" ", ""))
+    host, port = split_host(sent_by.replace(" ", ""))
     if len(words) != 3 or words[0].upper() != "SIP" or not host:
         return None
     return Via(words[2].upper(), host, port, parse_parameters(tail))
@@ -172,11 +176,16 @@ def split_host(text: str) -> tuple[str, int | None]:
 
 def parse_cseq(text: str) -> CSeq | None:
     """Read a CSeq value; None unless it is a number below 2**32 and a method."""
-    number, _, method = text.strip().partition(" ")
-    method = method.strip()
-    if not (number.isascii() and number.isdigit() and len(number) <= 10 and method) or " " in method:
+    words = text.split()
+    if len(words) != 2:
         return None
-    sequence = int(number)
+    number, method = words
+    if not (number.isascii() and number.isdigit()):
+        return None
+    digits = number.lstrip("0") or "0"
+    if len(digits) > 10:
+        return None
+    sequence = int(digits)
     return CSeq(sequence, method) if sequence < 1 << 32 else None
 
 

@@ -151,7 +151,8 @@ def test_the_session_description_in_a_multipart_body() -> None:
     message = response(RINGING.replace(b"Content-Length: 0", kind) + body + SDP + b"--b 1--\r\n")
     assert message.sdp_body == SDP
     without = response(RINGING.replace(b"Content-Length: 0", b"c: multipart/mixed") + body + SDP)
-    assert without.sdp_body is None
+    assert without.sdp_body == SDP
+    assert without.notes == ["a multipart body names no boundary", "a multipart body is not closed"]
 
 
 @pytest.mark.parametrize(
