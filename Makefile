@@ -53,7 +53,8 @@ docs: setup-dev
 peers:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		sip-tester tshark chromium postgresql fonts-noto-cjk
+		sip-tester baresip-core linphone-cli kamailio kamailio-tls-modules openssl \
+		tshark chromium postgresql fonts-noto-cjk
 
 # Needs uv. The requirement files carry hashes and no index addresses.
 requirements:

@@ -31,7 +31,7 @@ class Peer:
         if found := shutil.which(program):
             return Path(found)
         candidates = (folder / program for folder in self._outside_path())
-        return next((path for path in candidates if os.access(path, os.X_OK)), None)
+        return next((path for path in candidates if os.access(path, _needed(path))), None)
 
     def _outside_path(self) -> Iterator[Path]:
         for pattern in self.folders:
@@ -43,10 +43,20 @@ class Peer:
         return all(self.find(program) for program in self.programs)
 
 
+def _needed(path: Path) -> int:
+    """A program is run; a module of one is only read."""
+    return os.R_OK if path.suffix == ".so" else os.X_OK
+
+
 PEERS = {
     peer.name: peer
     for peer in (
         Peer("sipp", "sip-tester", ("sipp",)),
+        Peer("baresip", "baresip-core", ("baresip",)),
+        Peer("linphone", "linphone-cli", ("linphonec",)),
+        Peer("kamailio", "kamailio", ("kamailio",)),
+        Peer("kamailio-tls", "kamailio-tls-modules", ("tls.so",), ("usr/lib/*/kamailio/modules",)),
+        Peer("openssl", "openssl", ("openssl",)),
         Peer("tshark", "tshark", ("tshark",)),
         Peer("chromium", "chromium", ("chromium",)),
         Peer("postgresql", "postgresql", ("initdb", "postgres"), ("usr/lib/postgresql/*/bin",)),

@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.interop.calls import RunningCall
+from tests.interop.certificates import Authority
 from tests.interop.far_media import FarMedia, HeardPacket, session_description
+from tests.interop.foreign import Foreigners
 from tests.interop.relay import Change, Relay, unchanged
 from tests.interop.sipp import Trace, TraceMessage, sipp
 from tests.interop.sounds import Sound
@@ -53,6 +56,48 @@ class PlacedCall:
 
 
 Place = Callable[..., PlacedCall]
+Dial = Callable[..., RunningCall]
+FOREIGNERS = pytest.StashKey[Foreigners]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the logs of the foreign programs with a test that failed."""
+    report: Any = yield
+    if report.failed and FOREIGNERS in item.stash:
+        report.sections += [(f"log of {name}", text) for name, text in item.stash[FOREIGNERS].logs()]
+    return report
+
+
+@pytest.fixture
+def foreigners(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Foreigners]:
+    """The foreign programs of a test; they are ended by their ids when it is over."""
+    programs = Foreigners(tmp_path)
+    request.node.stash[FOREIGNERS] = programs
+    try:
+        yield programs
+    finally:
+        programs.end()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority for this test run."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def dial(tmp_path: Path) -> Iterator[Dial]:
+    """Return a function that begins `dutyring call TARGET --json OPTIONS` and returns a `RunningCall`."""
+    running: list[RunningCall] = []
+
+    def begin(target: str, *options: str, environment: Mapping[str, str] | None = None) -> RunningCall:
+        running.append(RunningCall(target, *options, folder=tmp_path, environment=environment))
+        return running[-1]
+
+    yield begin
+    for call in running:
+        call.end()
 
 
 def run_dutyring(*arguments: str, cwd: Path, timeout_s: float = LIMIT_S, **environment: str):

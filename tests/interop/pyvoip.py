@@ -1,0 +1,39 @@
+"""pyVoIP as a foreign phone: its process (`pyvoip_callee`) and where it is called."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+
+from tests.interop.foreign import Foreign, Foreigners
+
+TONE_HZ = 440
+
+
+@dataclass(frozen=True, slots=True)
+class PyVoip:
+    """One running pyVoIP."""
+
+    process: Foreign
+    port: int
+
+    def heard_frames(self) -> int:
+        """Return the frames of 20 ms of its last call that were not silent."""
+        self.process.wait_for("heard ", 5.0)
+        return int(re.findall(r"heard (\d+)", self.process.text())[-1])
+
+    def received(self, method: str) -> int:
+        """Return how many requests of this method came."""
+        return self.process.text().count(f"received {method}\n")
+
+
+def start_pyvoip(foreigners: Foreigners, mode: str) -> PyVoip:
+    """Start it in one of its modes: `answer`, `hang-up`, `busy`."""
+    root = __file__.rsplit("/tests/", 1)[0]
+    command = [sys.executable, "-m", "tests.interop.pyvoip_callee", mode]
+    process = foreigners.start("pyvoip", command, foreigners.folder, {"PYTHONPATH": root})
+    process.wait_for("ready ")
+    found = re.search(r"ready (\d+)", process.text())
+    assert found
+    return PyVoip(process, int(found[1]))
