@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .reason import Cause, causes
+
 if TYPE_CHECKING:
     from .authorizer import Denial
     from .framing import Message, Request, Response
@@ -19,6 +21,22 @@ if TYPE_CHECKING:
     from .types import Address
 
 By = Literal["us", "them", "network"]
+RegistrationProblem = Literal[
+    "bad credentials",
+    "no credentials",
+    "unknown challenge",
+    "challenged without end",
+    "forbidden",
+    "unknown address",
+    "rejected",
+    "overloaded",
+    "unavailable",
+    "timeout",
+    "unreachable",
+]
+"""Why a registration does not stand. The last four may pass, and are tried again with growing waits: 503; 408, 480
+and other 5xx; no response; an error of the network. The others are refusals, tried again after a long wait:
+those of `Denial`, 403, 404, and whatever else the registrar said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,16 @@ class Refused(Event):
     reason: str
     alerted: bool = False
     """See `Rejected`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayChanged(Event):
+    """A request that took TCP for its length takes UDP instead: no connection came about, nothing had left."""
+
+    method: str
+    destination: Address
+    """The new way."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +238,52 @@ class RequestFailed(Event):
     reason: str
     """A status line, or what the network said."""
     dialog_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationEvent(Event):
+    """The base of the events of a registration; `call_id` is that of its REGISTER requests."""
+
+    registration: str
+    """The label of the plan, else its address of record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(RegistrationEvent):
+    """The registrar has bound us, for the first time or anew."""
+
+    until: float
+    """Monotonic seconds; it is refreshed well before."""
+    service_route: tuple[str, ...]
+    """URIs of Service-Route, in order: the route set of the account's calls."""
+    associated: tuple[str, ...]
+    """URIs of P-Associated-URI; the first is the default identity."""
+    seen_as: Address | None
+    """Where the registrar saw us; another address than our Contact's means a NAT in between."""
+    flow_timer_s: float | None = None
+    """How often the registrar wants a keep-alive at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed(RegistrationEvent):
+    """A REGISTER was not accepted."""
+
+    status: int | None
+    """None when nothing came back."""
+    reason: str
+    retry_at: float
+    """Monotonic seconds: when it is tried again."""
+    kind: RegistrationProblem
+    until: float | None
+    """How long the former binding stands all the same; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered(RegistrationEvent):
+    """A registration has been ended by us: its last event."""
+
+    reason: str
+    """Why the registrar did not confirm it, "" if it did or had nothing to."""
 
 
 @dataclass(frozen=True, slots=True)
