@@ -67,9 +67,12 @@ class PhoneNumber:
 def dialled_digits(text: str) -> str:
     """Return the digits of `text` with its leading +, separators off and wide digits made plain.
 
+    Invisible characters, which come with numbers copied from elsewhere, are left out.
+
     Raises `NumberError` for what is no number.
     """
-    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
+    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    plain = _SEPARATORS.sub("", visible)
     if not _NUMBER.fullmatch(plain):
         raise NumberError(f"{text!r} is no telephone number; it takes digits such as 0917-3262000")
     return plain
@@ -87,7 +90,7 @@ def parse_number(text: str, area_code: str | None = None, country: str = HOME) -
     if digits.startswith("+"):
         return PhoneNumber("foreign", "", digits[1:])
     if digits.startswith("00"):
-        is_international = len(digits) >= 9
+        is_international = len(digits) >= 8
         return (
             PhoneNumber("foreign", "", digits[2:]) if is_international else PhoneNumber("other", "", digits)
         )

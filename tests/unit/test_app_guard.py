@@ -86,3 +86,9 @@ def test_any_text_is_passed_or_refused(text: str) -> None:
         return
     assert target
     assert target not in NEVER_DIALLED
+
+
+@pytest.mark.parametrize("text", ["1\u200b10", "9,110", "0917-3262000转110", "17909-119", "*31#120"])
+def test_pauses_extensions_and_prefixes_are_looked_through(text: str) -> None:
+    with pytest.raises(NeverDialledError):
+        check_target(text)
