@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sip.media.capture import Block, Capture, CaptureReader, read_capture
 from sip.media.client import MediaEngine, MediaSession
+from sip.media.digits import parse_digits
 from sip.media.errors import CaptureError, EngineLost, MediaError, SoundFileError
 from sip.media.g711 import decode, encode
 from sip.media.model import (
     SAMPLE_RATE_HZ,
     CaptureFailed,
     Codec,
+    DigitsSent,
     DtmfReceived,
     EngineHealth,
     FirstPacket,
@@ -17,11 +19,15 @@ from sip.media.model import (
     MediaEvent,
     MediaLost,
     MediaReport,
+    PacketLogFailed,
     PayloadFormat,
     PlayFinished,
     RemoteMedia,
     SessionSpec,
+    SrtpPolicy,
+    SrtpSuite,
 )
+from sip.media.packet_log import LoggedPacket, PacketLogError, read_packets
 from sip.media.sounds import load_prompt
 
 __all__ = [
@@ -32,24 +38,32 @@ __all__ = [
     "CaptureFailed",
     "CaptureReader",
     "Codec",
+    "DigitsSent",
     "DtmfReceived",
     "EngineHealth",
     "EngineLost",
     "FirstPacket",
     "HeardBlock",
+    "LoggedPacket",
     "MediaEngine",
     "MediaError",
     "MediaEvent",
     "MediaLost",
     "MediaReport",
     "MediaSession",
+    "PacketLogError",
+    "PacketLogFailed",
     "PayloadFormat",
     "PlayFinished",
     "RemoteMedia",
     "SessionSpec",
     "SoundFileError",
+    "SrtpPolicy",
+    "SrtpSuite",
     "decode",
     "encode",
     "load_prompt",
+    "parse_digits",
     "read_capture",
+    "read_packets",
 ]

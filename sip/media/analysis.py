@@ -16,6 +16,7 @@ from sip.media.timeline import HeardMatrix
 READ_DELAY_S: Final = 0.1
 """How long after its time a column is read: packets that are later than this are not analysed."""
 _COLUMNS_PER_S: Final = SAMPLE_RATE_HZ // COLUMN_SAMPLES
+_NEVER: Final = np.iinfo(np.intp).max
 BLOCK_COLUMNS: Final = 10
 """Columns that go to the parent together."""
 
@@ -50,6 +51,7 @@ class Analyst:
         self._numbers = [0] * capacity
         self._t0 = np.zeros(capacity)
         self._next = np.zeros(capacity, np.intp)
+        self._limit = np.full(capacity, _NEVER, np.intp)
         self._held = np.zeros(capacity, np.intp)
         self._rows = np.zeros(0, np.intp)
         """The rows in use."""
@@ -60,16 +62,22 @@ class Analyst:
         self._bank.reset(row)
         self._numbers[row] = call.number
         self._t0[row], self._next[row], self._held[row] = call.t0, 0, 0
+        self._limit[row] = _NEVER
         self._rows = np.append(self._rows, row)
 
     def column(self, call: Call) -> int:
         """Return the column that a call is read next."""
         return int(self._next[call.row])
 
+    def limit(self, call: Call, column: int | None) -> None:
+        """Read a call no further than before `column` until told otherwise; None: as far as it is due."""
+        self._limit[call.row] = _NEVER if column is None else column
+
     def run(self, now: float) -> list[Message]:
         """Analyse every column that is due at `now`; return the blocks that are full."""
         blocks: list[Message] = []
         due = ((now - READ_DELAY_S - self._t0[self._rows]) * _COLUMNS_PER_S).astype(np.intp)
+        due = np.minimum(due, self._limit[self._rows])
         while True:
             waiting = self._next[self._rows] < due
             if not waiting.any():

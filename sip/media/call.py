@@ -1,56 +1,89 @@
-"""One call inside the engine: its socket, what it receives and sends, and what goes to its capture."""
+"""One call inside the engine: its sockets, what it receives and sends, and what goes to its capture."""
 
 from __future__ import annotations
 
 import errno
-import socket
 import time
 from dataclasses import replace
 from typing import Final
 
 from sip.media.capture import Block
-from sip.media.model import SAMPLE_RATE_HZ, Codec, MediaReport, RemoteMedia
+from sip.media.gate import Gate, Held
+from sip.media.model import (
+    SAMPLE_RATE_HZ,
+    Address,
+    Codec,
+    DigitsSent,
+    MediaReport,
+    RemoteMedia,
+    SessionSpec,
+)
+from sip.media.packet_log import PacketLog
 from sip.media.receive import Receiver
+from sip.media.reporter import Reporter
+from sip.media.rtp import is_rtcp
 from sip.media.send import Sender
+from sip.media.srtp import Crypto
 from sip.media.timeline import TimeLine
-from sip.media.udp import bind, drain_errors, read
+from sip.media.udp import accept_only, bind, drain_errors, read
 from sip.record import DtmfDigit
 
 _LATE_S: Final = 0.010
 """A packet that leaves later than this after its slot is late."""
+_TICK_S: Final = 0.020
 _NOTHING: Final[list[DtmfDigit]] = []
 
 
 class Call:
     """The engine's side of a `MediaSession`."""
 
-    def __init__(self, number: int, row: int, line: TimeLine, sock: socket.socket) -> None:
+    def __init__(self, number: int, row: int, line: TimeLine, spec: SessionSpec) -> None:
+        """Bind the call's sockets; OSError when that cannot be."""
         self.number = number
         self.row = row
         self.line = line
-        self.socket = sock
+        self.spec = spec
+        self.socket, self.rtcp_socket = bind(spec.bind_host, spec.port_range, spec.dscp)
+        self.local: Address = self.socket.getsockname()[:2]
+        self.log = PacketLog() if spec.packets is not None else None
         self.receiver = Receiver(line)
         self.sender = Sender()
-        self.capture: str | None = None
-        self.analyse = False
+        self.crypto = Crypto()
+        self.gate = Gate(self.receiver.named, self._valid)
+        parts = (self.sender, self.receiver, self.gate, self.crypto)
+        self.reporter = Reporter(self.socket, self.rtcp_socket, parts, self.log)
+        self.receiver.on_rtcp = self.reporter.take
+        self.analyse = spec.analyse
         self.t0: float | None = None
         self.digits: list[DtmfDigit] = []
         self.failures = 0
         """Ticks that went wrong for this call through a fault of ours."""
         self.recorded = False
         """Whether its sound goes to a capture."""
+        self.told_first = False
+        """Whether the first packet has been told of."""
+        self.attentive = True
+        """Whether a packet that was taken may have changed more than the time line."""
+        self.unlogged = 0
+        """Packets that the log of packets lacks."""
         self._late = 0
         self._send_errors = 0
         self._drops = 0
+        self._filtered = False
+        """Whether the kernel refuses all sources but one."""
+        self._held_at: float | None = None
+        """Since when the far side wants nothing."""
+        self._digits_began_ms: float | None = None
+        self._digits_ended_ms = 0.0
         self._sent_parts: list[bytes] = []
         self._sent_start, self._sent_end = 0, -1
         self._sent_codec: Codec = "PCMA"
         self._sent_blocks: list[Block] = []
 
-    @classmethod
-    def open(cls, number: int, row: int, line: TimeLine, host: str, ports: tuple[int, int] | None) -> Call:
-        """Bind the call's socket; OSError when that cannot be."""
-        return cls(number, row, line, bind(host, ports))
+    def close(self) -> None:
+        """Give back the sockets."""
+        self.socket.close()
+        self.rtcp_socket.close()
 
     def since_start_ms(self, at: float) -> float:
         """Return a monotonic time as milliseconds of the call."""
@@ -60,6 +93,8 @@ class Call:
         """Return a monotonic time as a sample position of the call."""
         return round((at - (self.t0 or at)) * SAMPLE_RATE_HZ)
 
+    # What comes in
+
     def receive(self, offset: float, now: float) -> list[DtmfDigit]:
         """Take one datagram from the socket; return the digits that ended with it."""
         datagram = read(self.socket, offset, now)
@@ -68,10 +103,69 @@ class Call:
         data, source, at, drops = datagram
         if drops:
             self._drops = drops
-        ended = self.receiver.packet(data, source, at, self.t0)
+        if source == self.gate.trusted and not self.crypto.active and self.log is None:
+            self.gate.last_at = at
+            ended = self.receiver.packet(data, source, at, self.t0)
+        else:
+            ended = self._admit(Held(data, source, at))
         if ended:
             self.digits += ended
         return ended
+
+    def _admit(self, held: Held) -> list[DtmfDigit]:
+        """Take a datagram the long way: its source may be a foreign one, it may be encrypted, or it is logged."""
+        gate, ended = self.gate, _NOTHING
+        if held.source == gate.trusted:
+            gate.last_at = held.at
+            return self._use(held)
+        if is_rtcp(held.data):
+            self.reporter.take(held.data, held.source, held.at)
+            return ended
+        self.attentive = True
+        latched, refused = gate.latched, gate.refused
+        admitted = gate.knock(held.data, held.source, held.at)
+        if gate.latched != latched:
+            self._follow_gate()
+        if gate.refused > refused and not admitted:
+            self._note(held, refused=True)
+        for one in admitted:
+            ended = ended + self._use(one)
+        return ended
+
+    def _use(self, held: Held) -> list[DtmfDigit]:
+        """Hear an admitted datagram."""
+        data: bytes | None = held.data
+        if self.crypto.active and not held.plain:
+            if is_rtcp(held.data):
+                self.reporter.take(held.data, held.source, held.at)
+                return _NOTHING
+            data = self.crypto.unprotect(held.data)
+        if data is None or self.t0 is None:
+            self.gate.refused += 1
+            self._note(held, refused=True)
+            return _NOTHING
+        if not is_rtcp(data):
+            self._note(held._replace(data=data))
+        return self.receiver.packet(data, held.source, held.at, self.t0)
+
+    def _valid(self, data: bytes) -> bytes | None:
+        """Return a packet decrypted when it is one of this call's kinds."""
+        plain = self.crypto.unprotect(data, count=False) if self.crypto.active else data
+        return plain if plain is not None and self.receiver.knows(plain) else None
+
+    def _follow_gate(self) -> None:
+        """Send to the address that is heard in place of the announced one."""
+        address = self.gate.latched or self.gate.announced
+        if address is not None:
+            self.sender.redirect(address)
+
+    def _note(self, held: Held, *, refused: bool = False) -> None:
+        """Log a received RTP packet."""
+        if self.log is not None:
+            encrypted = self.crypto.active and not refused
+            self.log.add(
+                held.at, held.source, held.data, local=self.local, refused=refused, encrypted=encrypted
+            )
 
     def refused(self) -> None:
         """Count the ICMP errors that came back."""
@@ -83,26 +177,86 @@ class Call:
         self.digits += ended
         return ended
 
-    def connect(self, remote: RemoteMedia) -> None:
-        """Learn an SDP answer."""
+    def begin(self, t0: float) -> None:
+        """Set time 0."""
+        self.t0 = t0
+        if self.log is not None:
+            self.log.t0 = t0
+
+    def connect(self, remote: RemoteMedia, now: float) -> list[DtmfDigit]:
+        """Learn an SDP answer; return the digits that ended with the packets that had waited for it."""
         self._close_part()  # the law may change
-        self.receiver.connect(remote)
-        self.sender.connect(remote)
+        if self._filtered:
+            self._filtered = accept_only(self.socket, None)
+        announced = self.receiver.connect(remote, now - (self.t0 or now))
+        self.crypto.connect(remote)
+        self.reporter.connect(remote)
+        self._connect_sender(remote, now)
+        ended = _NOTHING
+        for held in self.gate.connect(remote, announced, now):
+            ended = ended + self._admit(held)
+        self._follow_gate()
+        self.digits += ended
+        return ended
+
+    def _connect_sender(self, remote: RemoteMedia, now: float) -> None:
+        """Send to another address, in another law, or no more; the time of a hold passes for the stream, too."""
+        sender = self.sender
+        sender.connect(remote)
+        if sender.remote is None:
+            self._held_at = now if self._held_at is None else self._held_at
+        elif self._held_at is not None:
+            if sender.sent:
+                self.skip(round((now - self._held_at) / _TICK_S))
+            self._held_at = None
+
+    def follow(self, now: float) -> None:
+        """Do what is due twice a second: reports, and a filter in the kernel once the far side is settled."""
+        self.gate.expire(now)
+        if not self._filtered and (source := self.gate.steady(now)) is not None:
+            self._filtered = accept_only(self.socket, source)
+        self.reporter.tick(now)
+
+    # What goes out
 
     def send(self, slot: float) -> bool:
         """Send what belongs to the tick at `slot`; return whether the sound that played ended with it."""
         finished = False
         for _ in range(self.sender.due()):
             datagram, payload, ended = self.sender.packet()
-            self._put(datagram)
-            if time.monotonic() - slot > _LATE_S:
-                self._late += 1
-            if self.recorded:
-                if not self._sent_parts:
-                    self._begin_part(slot)
-                self._sent_parts.append(payload)
+            self._leave(datagram, payload, slot)
             finished = finished or ended
         return finished
+
+    def send_digits(self, slot: float) -> list[DigitsSent]:
+        """Send what belongs to the tick at `slot` while digits wait; return what has been sent whole."""
+        done: list[DigitsSent] = []
+        at_ms = self.since_start_ms(slot)
+        for _ in range(self.sender.due()):
+            if self.sender.digits.busy:
+                datagram, sound, step = self.sender.digit_packet()
+                if step.begins and self._digits_began_ms is None:
+                    self._digits_began_ms = at_ms
+                if step.ends:
+                    self._digits_ended_ms = at_ms + self.sender.packet_ms
+                if step.finished:
+                    done.append(DigitsSent(self._digits_ended_ms, self._digits_began_ms or 0.0))
+                    self._digits_began_ms = None
+            else:
+                datagram, sound, _ = self.sender.packet()
+            self._leave(datagram, sound, slot)
+            at_ms += self.sender.packet_ms
+        return done
+
+    def _leave(self, datagram: bytes, sound: bytes, slot: float) -> None:
+        """Send one packet and keep its sound."""
+        self._put(datagram)
+        if time.monotonic() - slot > _LATE_S:
+            self._late += 1
+        if self.recorded:
+            if not self._sent_parts:
+                self._begin_part(slot)
+            self._sent_parts.append(sound)
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks that a stall made worthless."""
@@ -113,6 +267,11 @@ class Call:
     def _put(self, datagram: bytes) -> None:
         """Hand a packet to the kernel. A refusal of an earlier one surfaces here once and costs another try."""
         remote = self.sender.remote
+        if self.log is not None and remote is not None:
+            encrypted = self.crypto.sends
+            self.log.add(time.monotonic(), remote, datagram, local=self.local, sent=True, encrypted=encrypted)
+        if self.crypto.sends:
+            datagram = self.crypto.protect(datagram)
         for _ in range(2):
             try:
                 self.socket.sendto(datagram, remote or ())
@@ -148,14 +307,29 @@ class Call:
         """Return the remaining blocks of a call that ends at position `end`."""
         return [*self.harvest(end + SAMPLE_RATE_HZ), Block("ended", max(end, 0))]
 
-    def report(self) -> MediaReport:
-        """Return the call's counts."""
-        received = self.receiver.statistics()
+    def report(self, end_ms: float) -> MediaReport:
+        """Return the counts of a call that ended at `end_ms`."""
+        received, reports, gate = self.receiver.statistics(), self.reporter.reports, self.gate
+        gate.expire(float("inf"))
         codec = received.codec or (self.sender.codec if self.sender.remote else None)
+        last_s, gap_s = self.receiver.last_packet_s, self.receiver.longest_gap_s(end_ms / 1000)
+        ignored = received.ignored + gate.refused
         return MediaReport(
-            statistics=replace(received, codec=codec, late=self._late, sent=self.sender.sent),
+            statistics=replace(
+                received, codec=codec, late=self._late, sent=self.sender.sent, ignored=ignored
+            ),
             dtmf=tuple(self.digits),
             send_errors=self._send_errors,
             malformed=self.receiver.malformed,
             dropped_by_kernel=self._drops,
+            srtp_failures=self.crypto.failures,
+            rejected_sources=gate.rejected_sources + len(self.reporter.strangers),
+            latched=gate.latched,
+            last_packet_ms=None if last_s is None else last_s * 1000,
+            longest_gap_ms=None if gap_s is None else gap_s * 1000,
+            rtcp_received=reports.received,
+            remote_lost=reports.remote_lost,
+            remote_jitter_ms=reports.remote_jitter_ms,
+            round_trip_ms=reports.round_trip_ms,
+            packets_unlogged=self.unlogged + (self.log.dropped if self.log is not None else 0),
         )

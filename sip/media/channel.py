@@ -69,9 +69,13 @@ class Channel:
         """Whether something still waits to be taken by the other side."""
         return bool(self._queue) and not self.closed
 
-    def send(self, message: Message, *, droppable: bool = False) -> bool:
-        """Queue a message; return False when it was dropped because the other side has been stalled for too long."""
-        if self.closed or (droppable and self._queued_bytes > self._limit_bytes):
+    def send(self, message: Message, *, droppable: bool = False, limit_bytes: int | None = None) -> bool:
+        """Queue a message; return False when it was dropped because the other side has been stalled for too long.
+
+        A message with a limit of its own gives way before the others.
+        """
+        limit_bytes = self._limit_bytes if droppable and limit_bytes is None else limit_bytes
+        if self.closed or (limit_bytes is not None and self._queued_bytes > limit_bytes):
             return False
         data = frame(message)
         self._queue.append(data)

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -21,11 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.media.channel import Message, Unframer, frame
+from sip.media.digits import parse_digits
 from sip.media.errors import EngineLost, MediaError
 from sip.media.model import (
     COLUMN_MS,
     Address,
     CaptureFailed,
+    DigitsSent,
     DtmfReceived,
     EngineHealth,
     FirstPacket,
@@ -33,6 +36,7 @@ from sip.media.model import (
     MediaEvent,
     MediaLost,
     MediaReport,
+    PacketLogFailed,
     PlayFinished,
     RemoteMedia,
     SessionSpec,
@@ -53,7 +57,7 @@ class MediaSession:
         self, engine: MediaEngine, number: int, on_event: Callable[[MediaEvent], None] | None
     ) -> None:
         self.local: Address = ("", 0)
-        """The bound UDP address, for the SDP."""
+        """The bound UDP address, for the SDP. RTCP is on the next higher port."""
         self._engine = engine
         self._number = number
         self._queue: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
@@ -65,7 +69,8 @@ class MediaSession:
     def begin(self, t0: float) -> None:
         """Set the call's time 0: the `time.monotonic()` at which its first INVITE was handed over.
 
-        Creates the capture. What arrives before it is not used; only the first call counts.
+        Creates the capture. What arrives before it is not used; only the first call counts. Of what arrives
+        before the first `connect`, the last half second is kept until it is known whose sound is to be heard.
         """
         wall_time_s = time.time() - (time.monotonic() - t0)
         self._engine.command("begin", self._number, float(t0), wall_time_s)
@@ -73,6 +78,7 @@ class MediaSession:
     def connect(self, remote: RemoteMedia) -> None:
         """Send to `remote` from now on. May be called again, once for each SDP answer.
 
+        Only sound of that address is heard, or of the one that is latched in its place (see `sip.media.gate`).
         An answer with port 0 or the unspecified address stops the sending. `MediaError` when the host is not
         a numeric address.
         """
@@ -97,6 +103,15 @@ class MediaSession:
     def stop(self) -> None:
         """Go back to sending silence."""
         self._engine.command("stop", self._number)
+
+    def send_digits(self, text: str) -> None:
+        """Send digits from the next packet on, after those that are being sent; `w` is a pause of 0.5 s.
+
+        They leave as RTP events (RFC 4733) where the far side takes them, else as tones; each lasts 100 ms and
+        is followed by 100 ms of silence. A sound that plays goes on after them. `DigitsSent` follows.
+        `ValueError` names a character that cannot be sent.
+        """
+        self._engine.command("digits", self._number, parse_digits(text))
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """Yield what happens until the session is closed (only for sessions opened without `on_event`)."""
@@ -228,8 +243,8 @@ class MediaEngine:
             raise EngineLost("the media engine is not running")
         self._numbers += 1
         session = self._sessions[self._numbers] = MediaSession(self, self._numbers, on_event)
-        capture = str(spec.capture.absolute()) if spec.capture else None
-        self.command("open", self._numbers, spec.bind_host, spec.port_range, capture, spec.analyse)
+        spec = replace(spec, capture=_absolute(spec.capture), packets=_absolute(spec.packets))
+        self.command("open", self._numbers, spec)
         try:
             await session.wait_open()
         except BaseException:  # also when the caller was cancelled: its socket must not stay open
@@ -345,11 +360,17 @@ class MediaEngine:
         self._sessions.clear()
 
 
+def _absolute(path: Path | None) -> Path | None:
+    return path.absolute() if path is not None else None
+
+
 _EVENTS: Final[dict[str, Callable[..., MediaEvent]]] = {
     "first": FirstPacket,
     "digit": DtmfReceived,
     "finished": PlayFinished,
+    "digits_sent": DigitsSent,
     "capture_failed": CaptureFailed,
+    "log_failed": PacketLogFailed,
 }
 
 

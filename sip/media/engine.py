@@ -26,11 +26,11 @@ from sip.media.analysis import Analyst, load_bank
 from sip.media.call import Call
 from sip.media.capture import Block
 from sip.media.channel import Channel, Message
-from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, MediaReport, RemoteMedia
+from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, MediaReport, RemoteMedia, SessionSpec
 from sip.media.pace import Pace
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
-from sip.media.udp import wall_offset
+from sip.media.udp import drain_errors, wall_offset
 from sip.record import DtmfDigit
 
 _TICK_S: Final = COLUMN_MS / 1000
@@ -44,6 +44,7 @@ _HARVEST_DELAY_S: Final = 0.3
 _PARENT_LIMIT_BYTES: Final = 32 << 20
 _WRITER_LIMIT_BYTES: Final = 64 << 20
 """40 s of 100 calls: a stalled disk costs sound only after that."""
+_LOG_LIMIT_BYTES: Final = _WRITER_LIMIT_BYTES // 4
 _ROUNDS: Final = 64
 _FAILURES_SHOWN: Final = 3
 _NICE: Final = -11
@@ -68,6 +69,7 @@ class Engine:
         self._free_rows = list(range(capacity - 1, -1, -1))
         self._calls: dict[int, Call] = {}
         self._sockets: dict[int, Call] = {}
+        self._report_sockets: dict[int, Call] = {}
         self._sounds: dict[bytes, Sound] = {}
         self._closing: dict[int, MediaReport] = {}
         self._epoll = select.epoll()
@@ -140,7 +142,10 @@ class Engine:
             if call.sender.remote is None:
                 continue
             try:
-                if call.send(slot):
+                if call.sender.digits.busy:
+                    for sent in call.send_digits(slot):
+                        self._tell("digits_sent", call, sent.t_ms, sent.began_ms)
+                elif call.send(slot):
                     self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
             except Exception:
                 _failed(call)
@@ -152,7 +157,10 @@ class Engine:
             if not events:
                 return
             for descriptor, event in events:
-                call = self._sockets[descriptor]
+                call = self._sockets.get(descriptor)
+                if call is None:
+                    self._take_report(self._report_sockets[descriptor], event, offset, now)
+                    continue
                 try:
                     if event & select.EPOLLERR:
                         call.refused()
@@ -172,19 +180,42 @@ class Engine:
             self._take(call, offset, now)
 
     def _take(self, call: Call, offset: float, now: float) -> None:
-        unheard = call.receiver.first_packet_ms is None
         ended = call.receive(offset, now)
-        if unheard and call.receiver.first_packet_ms is not None:
+        if ended or call.attentive:
+            self._tell_heard(call, ended)
+
+    def _tell_heard(self, call: Call, ended: list[DtmfDigit]) -> None:
+        """Tell of the first packet and of the digits that ended."""
+        if not call.told_first and call.receiver.first_packet_ms is not None:
+            call.told_first = True
             self._tell("first", call, call.receiver.first_packet_ms)
-        if ended:
-            self._tell_digits(call, ended)
+        self._tell_digits(call, ended)
+        # No column is analysed into which a packet that waits for its address might still go.
+        since = call.gate.held_since()
+        call.attentive = not call.told_first or since is not None
+        if self._analyst is not None and call.analyse:
+            self._analyst.limit(call, None if since is None else call.position(since) // COLUMN_SAMPLES)
+
+    def _take_report(self, call: Call, event: int, offset: float, now: float) -> None:
+        """Take what the RTCP socket of a call has."""
+        try:
+            if event & select.EPOLLERR:
+                drain_errors(call.rtcp_socket)
+            if event & select.EPOLLIN:
+                call.reporter.receive(offset, now)
+        except Exception:
+            _failed(call)
 
     def _harvest(self, call: Call, now: float) -> None:
-        self._tell_digits(call, call.expire(now))
+        call.follow(now)
+        self._tell_heard(call, call.expire(now))
         until = call.position(now - _HARVEST_DELAY_S)
+        if (since := call.gate.held_since()) is not None:
+            until = min(until, call.position(since))
         if call.analyse and self._analyst is not None:
             until = min(until, self._analyst.column(call) * COLUMN_SAMPLES)
         self._store(call, call.harvest(until))
+        self._store_log(call)
 
     def _store(self, call: Call, blocks: list[Block]) -> None:
         if self._writer is None or not call.recorded:
@@ -193,6 +224,14 @@ class Engine:
         if not self._writer.send(("write", call.number, data), droppable=True):
             call.recorded = False
             self._tell("capture_failed", call, "the disk has been stalled for too long")
+
+    def _store_log(self, call: Call) -> None:
+        """Hand over the log of packets; it gives way before the captures do."""
+        if call.log is None or self._writer is None:
+            return
+        count, records = call.log.take()
+        if count and not self._writer.send(("write_log", call.number, records), limit_bytes=_LOG_LIMIT_BYTES):
+            call.unlogged += count
 
     def _send_blocks(self, blocks: list[Message]) -> None:
         for block in blocks:
@@ -247,31 +286,32 @@ class Engine:
         elif (call := self._calls.get(rest[0])) is not None:
             self._command(call, verb, *rest[1:])
 
-    def _open(
-        self, number: int, host: str, ports: tuple[int, int] | None, capture: str | None, analyse: bool
-    ) -> None:
-        reason = self._obstacle(capture, analyse)
+    def _open(self, number: int, spec: SessionSpec) -> None:
+        reason = self._obstacle(spec)
         if reason is None:
             row = self._free_rows[-1]
             try:
-                call = Call.open(number, row, TimeLine(self._matrix, row), host, ports)
+                call = Call(number, row, TimeLine(self._matrix, row), spec)
             except OSError as error:
-                reason = f"cannot bind a media port on {host}: {error.strerror or error}"
+                reason = f"cannot bind a media port on {spec.bind_host}: {error.strerror or error}"
         if reason is not None:
             self._parent.send(("refused", number, reason))
             return
         self._free_rows.pop()
-        call.capture, call.analyse = capture, analyse
         self._calls[number] = self._sockets[call.socket.fileno()] = call
-        self._epoll.register(call.socket.fileno(), select.EPOLLIN)
-        self._parent.send(("opened", number, call.socket.getsockname()[:2]))
+        self._report_sockets[call.rtcp_socket.fileno()] = call
+        for sock in (call.socket, call.rtcp_socket):
+            self._epoll.register(sock.fileno(), select.EPOLLIN)
+        self._parent.send(("opened", number, call.local))
 
-    def _obstacle(self, capture: str | None, analyse: bool) -> str | None:
+    def _obstacle(self, spec: SessionSpec) -> str | None:
         if not self._free_rows:
             return f"the media engine holds {len(self._calls)} calls already, which is its capacity"
-        if capture is not None and self._writer is None:
+        if spec.capture is not None and self._writer is None:
             return "the media engine has no writer, so nothing can be captured"
-        if analyse and self._analyst is None:
+        if spec.packets is not None and self._writer is None:
+            return "the media engine has no writer, so no packets can be logged"
+        if spec.analyse and self._analyst is None:
             return "the media engine was started without a feature bank, so nothing can be analysed"
         return None
 
@@ -282,9 +322,11 @@ class Engine:
             case "connect", (RemoteMedia() as remote,):
                 if call.t0 is None:
                     self._begin(call, time.monotonic(), time.time())
-                call.connect(remote)
+                self._tell_heard(call, call.connect(remote, time.monotonic()))
             case "play", (bytes(key), bool(loop)):
                 call.sender.play(self._sounds[key], loop=loop)
+            case "digits", (str(digits),):
+                call.sender.digits.add(digits)
             case "stop", ():
                 call.sender.stop()
             case "close", (float(end_ms),):
@@ -293,23 +335,30 @@ class Engine:
     def _begin(self, call: Call, t0: float, wall_time_s: float) -> None:
         if call.t0 is not None:
             return
-        call.t0 = t0
+        call.begin(t0)
         if call.analyse and self._analyst is not None:
             self._analyst.begin(call)
-        if call.capture is not None and self._writer is not None:
+        if self._writer is None:
+            return
+        if call.spec.capture is not None:
             call.recorded = True
-            self._writer.send(("open", call.number, call.capture, wall_time_s))
-            self._writer.flush()
+            self._writer.send(("open", call.number, str(call.spec.capture), wall_time_s))
+        if call.spec.packets is not None:
+            self._writer.send(("open_log", call.number, str(call.spec.packets), wall_time_s, t0))
+        self._writer.flush()
 
     def _close(self, call: Call, end_ms: float) -> None:
         """End a call; the report waits until the writer has closed the capture."""
         self._drain(call)
         end_ms = max(0.0, min(end_ms, call.since_start_ms(time.monotonic()) + _LATEST_END_MS))
-        self._tell_digits(call, call.expire(float("inf")))
+        call.reporter.bye(time.monotonic())
+        self._tell_heard(call, call.expire(float("inf")))
         if call.analyse and self._analyst is not None and call.t0 is not None:
             self._send_blocks(self._analyst.finish(call, end_ms / 1000))
-        report = call.report()
-        if self._writer is not None and call.capture is not None and call.t0 is not None:
+        self._store_log(call)
+        report = call.report(end_ms)
+        kept = call.spec.capture is not None or call.spec.packets is not None
+        if self._writer is not None and kept and call.t0 is not None:
             self._store(call, call.last_harvest(round(end_ms * 8)))
             self._closing[call.number] = report
             self._writer.send(("close", call.number))
@@ -319,10 +368,12 @@ class Engine:
         self._forget(call)
 
     def _forget(self, call: Call) -> None:
-        self._epoll.unregister(call.socket.fileno())
+        for sock in (call.socket, call.rtcp_socket):
+            self._epoll.unregister(sock.fileno())
         del self._sockets[call.socket.fileno()]
+        del self._report_sockets[call.rtcp_socket.fileno()]
         del self._calls[call.number]
-        call.socket.close()
+        call.close()
         self._free_rows.append(call.row)
         if not self._calls:
             gc.collect()
@@ -337,6 +388,11 @@ class Engine:
                 report = self._closing.pop(number, None)
                 if report is not None:
                     self._parent.send(("closed", number, report))
+            elif verb == "log_failed":
+                if number in self._calls:
+                    self._calls[number].log = None
+                if number in self._calls or number in self._closing:
+                    self._parent.send(("log_failed", number, rest[0]))
             elif number in self._calls:
                 self._calls[number].recorded = False
                 self._parent.send(("capture_failed", number, rest[0]))
@@ -358,6 +414,7 @@ class Engine:
         for call in self._calls.values():
             if call.t0 is not None:
                 self._store(call, call.harvest(call.position(now)))
+                self._store_log(call)
         end = now + _GOODBYE_S
         while self._writer.pending and time.monotonic() < end:
             select.select([], [self._writer], [], max(0.0, end - time.monotonic()))

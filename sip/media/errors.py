@@ -4,6 +4,7 @@
 MediaError
 ├── EngineLost          the engine or its writer ended without being asked
 ├── CaptureError        a raw capture cannot be read
+├── PacketLogError      a log of packets cannot be read (see `packet_log`)
 └── SoundFileError      a sound file cannot be read as a prompt
 ```
 """

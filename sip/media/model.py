@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,12 @@ COLUMN_MS = 20
 """The tick of the engine, and the length of one column of features."""
 COLUMN_SAMPLES = SAMPLE_RATE_HZ * COLUMN_MS // 1000
 
+SrtpSuite: TypeAlias = Literal["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
+SRTP_KEY_BYTES = 30
+"""Master key (16) and master salt (14) of both suites (RFC 4568 section 6.2)."""
+EXPEDITED_FORWARDING = 46
+"""The DSCP of telephone sound (EF, RFC 3246; RFC 4594 section 4.1)."""
+
 DEFAULT_FORMATS: Mapping[int, PayloadFormat] = {0: "PCMU", 8: "PCMA", 13: "CN", 101: "telephone-event"}
 """Payload types understood before any SDP came: the static ones of RFC 3551, and 101 as we offer it."""
 
@@ -39,7 +45,34 @@ class SessionSpec:
     analyse: bool = True
     """Whether features of what is heard come back as `HeardBlock`s."""
     port_range: tuple[int, int] | None = None
-    """First and last UDP port that may be bound (even ones are taken); None: any free one."""
+    """First and last UDP port that may be bound: RTP takes an even one and RTCP the odd one behind it (RFC 3550
+    section 11). None: any free pair."""
+    dscp: int = EXPEDITED_FORWARDING
+    """The mark of our packets for the network (0 to 63), RTCP too. Where it cannot be set the call goes on without."""
+    packets: Path | None = None
+    """Where the writer logs every RTP and RTCP packet, see `read_packets`; None logs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpPolicy:
+    """The keys of one SDES exchange (RFC 4568): ours from our `a=crypto`, theirs from the one of the far side.
+
+    Each key is the 30 bytes of master key and master salt, as they stand in base64 behind `inline:`. The keys
+    are never shown. `ValueError` when a key has another length or the suite is unknown.
+    """
+
+    suite: SrtpSuite
+    send_key: bytes = field(repr=False)
+    receive_key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.suite not in get_args(SrtpSuite):
+            raise ValueError(
+                f"unknown SRTP suite {self.suite!r}: {' or '.join(get_args(SrtpSuite))} are known"
+            )
+        for name, key in (("send", self.send_key), ("receive", self.receive_key)):
+            if len(key) != SRTP_KEY_BYTES:
+                raise ValueError(f"the SRTP {name} key has {len(key)} bytes instead of {SRTP_KEY_BYTES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +94,14 @@ class RemoteMedia:
     Without a tag every address counts as a dialog of its own."""
     receive: Mapping[int, PayloadFormat] = field(default_factory=dict)
     """Payload types that we announced, beside the static ones, `payload_type` and `telephone_event_pt`."""
+    srtp: SrtpPolicy | None = None
+    """What sound is encrypted with, both ways; then nothing unencrypted is taken. None: plain RTP."""
+    rtcp: Address | None = None
+    """Where RTCP goes and comes from (`a=rtcp`, RFC 3605), a numeric address; None: the next higher port."""
+    rtcp_mux: bool = False
+    """Whether RTCP shares the port of RTP, when both sides said `a=rtcp-mux` (RFC 5761)."""
+    latch: bool = True
+    """Whether sound may come from another address when none comes from this one (a far side behind NAT)."""
 
     def formats(self) -> dict[int, PayloadFormat]:
         """Return every payload type that may arrive, with its format."""
@@ -106,6 +147,23 @@ class PlayFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitsSent:
+    """All digits of one `send_digits` have been sent."""
+
+    t_ms: float
+    """The end of the last digit's tone."""
+    began_ms: float = 0.0
+    """The beginning of the first one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketLogFailed:
+    """The writer cannot keep this call's packets; call and recording go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureFailed:
     """The writer cannot keep this call's sound; the call itself goes on."""
 
@@ -119,7 +177,16 @@ class MediaLost:
     reason: str
 
 
-MediaEvent: TypeAlias = FirstPacket | HeardBlock | DtmfReceived | PlayFinished | CaptureFailed | MediaLost
+MediaEvent: TypeAlias = (
+    FirstPacket
+    | HeardBlock
+    | DtmfReceived
+    | PlayFinished
+    | DigitsSent
+    | CaptureFailed
+    | PacketLogFailed
+    | MediaLost
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +216,28 @@ class MediaReport:
     """Datagrams that were neither RTP nor RTCP; also part of `statistics.ignored`."""
     dropped_by_kernel: int = 0
     """Datagrams lost in our own socket buffer (SO_RXQ_OVFL)."""
+    srtp_failures: int = 0
+    """Packets from an address of the call that were not encrypted with its key; also part of
+    `statistics.ignored`."""
+    rejected_sources: int = 0
+    """Addresses whose packets were refused because they are neither negotiated nor latched (64 are told apart).
+    Once the kernel filters for us, it refuses them without telling."""
+    latched: Address | None = None
+    """The address that was heard in place of the negotiated one."""
+    last_packet_ms: float | None = None
+    """The last packet that was used; with `longest_gap_ms` it tells sound that goes one way only."""
+    longest_gap_ms: float | None = None
+    """The longest time after the answer (the first final `connect`) without any packet, up to the end of the
+    call; a silence that the far side announced (comfort noise) does not count. None without an answer."""
+    rtcp_received: int = 0
+    """Reports of the far side that were used."""
+    remote_lost: int | None = None
+    """Our packets that the far side missed (RFC 3550 section 6.4.1); None while it told nothing."""
+    remote_jitter_ms: float | None = None
+    """The jitter of our packets, as the far side last told it."""
+    round_trip_ms: float | None = None
+    """The last time measured from our report to their answer, without their delay (RFC 3550 section 6.4.1)."""
+    packets_unlogged: int = 0
+    """Packets that are missing in the log of packets because the disk was too slow."""
     lost: str | None = None
     """Why the counts are missing: the engine or the writer died before the session was closed."""

@@ -7,11 +7,12 @@ is alive, or one whose number was used already) is put aside, and used after all
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from sip.media.dtmf import DigitReceiver
+from sip.media.gate import Named
 from sip.media.model import DEFAULT_FORMATS, SAMPLE_RATE_HZ, Address, PayloadFormat, RemoteMedia
 from sip.media.rtp import HEADER, HEADER_BYTES, Packet, is_rtcp, parse
 from sip.media.stream import Stream
@@ -77,10 +78,14 @@ class Receiver:
         """Losses of streams that are forgotten."""
         self._current: Stream | None = None
         self._doubts: list[_Doubt] = []
-        self._named: dict[Address, set[str | Address]] = {}
-        """The dialogs whose SDP named an address."""
-        self._answered: str | Address | None = None
-        self._final: Address | None = None
+        self.named = Named()
+        self.on_rtcp: Callable[[bytes, Address, float], None] | None = None
+        """Takes the RTCP packets that come among the RTP packets, with source and monotonic time of arrival."""
+        self._answered_s: float | None = None
+        self._left_s = 0.0
+        """When the streams before the current one were last heard."""
+        self._longest_gap_s = 0.0
+        self._announced_silence = False
         self._settled = False
         """Whether the current stream's source is the answered dialog's."""
         self._digits = DigitReceiver()
@@ -89,41 +94,41 @@ class Receiver:
         self._steady: Stream | None = None
         self._steady_type = self._steady_samples = 0
 
-    def connect(self, remote: RemoteMedia) -> None:
-        """Learn what an SDP answer says about the stream to come."""
-        address = (str(ipaddress.ip_address(remote.host)), remote.port)
-        dialog = remote.dialog or address
-        self._named.setdefault(address, set()).add(dialog)
+    def connect(self, remote: RemoteMedia, since_s: float = 0.0) -> Address:
+        """Learn what an SDP answer says about the stream to come; return the address that it names."""
+        named = self.named
         self._steady = None
-        if remote.final or self._final is None:
+        if remote.final or named.final is None:
             self._formats = remote.formats()
+        address = named.learn(remote)
         if not remote.final:
-            return
-        if self._final is not None:
-            self._named[self._final].add(dialog)
-        self._answered, self._final = dialog, address
+            return address
+        if self._answered_s is None:
+            self._answered_s = since_s
         current = self._current
-        if current is not None and self._is_anothers(current.source):
+        if current is not None and named.anothers(current.source):
+            self._left_s = current.last_s
             self._current = current = None
-        alone = all(dialogs == {dialog} for dialogs in self._named.values())
-        self._settled = current is not None and (alone or current.source in self._named)
+        self._settled = current is not None and (named.alone() or current.source in named)
+        return address
 
-    def _is_anothers(self, source: Address) -> bool:
-        """Tell whether a source was named by other dialogs than the answered one alone."""
-        if self._final is None:
-            return False
-        dialogs = self._named.get(source)
-        return dialogs is not None and self._answered not in dialogs
+    def knows(self, data: bytes) -> bool:
+        """Tell whether a datagram is an RTP packet of a payload type that the call uses."""
+        packet = parse(data)
+        return packet is not None and not is_rtcp(data) and packet.payload_type in self._formats
 
     def packet(self, data: bytes, source: Address, at: float, t0: float) -> list[DtmfDigit]:
         """Take one datagram with its monotonic time of arrival; return the digits that ended with it."""
         if self._steady is not None and self._take_steady(self._steady, data, source, at - t0):
             return []
         packet = parse(data)
-        if packet is None or is_rtcp(data):
-            if packet is None and not is_rtcp(data):
-                self.malformed += 1
-                self._ignored += 1
+        if is_rtcp(data):
+            if self.on_rtcp is not None:
+                self.on_rtcp(data, source, at)
+            return []
+        if packet is None:
+            self.malformed += 1
+            self._ignored += 1
             return []
         kind = self._formats.get(packet.payload_type)
         if kind is None:
@@ -145,6 +150,7 @@ class Receiver:
 
     def _take(self, stream: Stream, packet: Packet, kind: PayloadFormat, since_s: float) -> list[DtmfDigit]:
         """Use a packet of the stream that is heard, unless its number is used already."""
+        self._note_gap(max(stream.last_s, self._left_s), since_s)
         stream.last_s = since_s
         arrival = round(since_s * SAMPLE_RATE_HZ)
         fits = kind == "telephone-event" or stream.fits(packet.timestamp, arrival)
@@ -154,6 +160,11 @@ class Receiver:
         self._received += 1
         self._reordered += order == "reordered"
         return self._use(stream, packet, kind, since_s, in_order=order == "new")
+
+    def _note_gap(self, last_s: float, since_s: float) -> None:
+        """Remember the longest time without packets; the short way of a packet never follows a long one."""
+        if self._answered_s is not None and not self._announced_silence:
+            self._longest_gap_s = max(self._longest_gap_s, since_s - max(last_s, self._answered_s))
 
     def _doubt(
         self,
@@ -233,7 +244,7 @@ class Receiver:
         quiet, or when it is the one that the answer names: nobody else can take over a call that is heard.
         """
         current = self._current
-        if self._is_anothers(stream.source):
+        if self.named.anothers(stream.source):
             return "ignored"
         if current is None or (stream.confirmed and not current.confirmed):
             return "heard"
@@ -241,7 +252,7 @@ class Receiver:
         if quiet_s >= _RETURN_S:
             return "heard"
         if self._settled and stream.source != current.source:
-            rightful = stream.source == self._final
+            rightful = stream.source == self.named.final
         else:
             rightful = stream.began > current.began
         if not rightful:
@@ -252,8 +263,10 @@ class Receiver:
         """Make a stream the current one."""
         if stream is self._current:
             return
+        if self._current is not None:
+            self._left_s = self._current.last_s
         self._current, self._steady = stream, None
-        self._settled = self._final is not None
+        self._settled = self.named.final is not None
         key = (stream.source, stream.ssrc)
         self._streams.pop(key, None)
         self._streams[key] = stream
@@ -270,9 +283,10 @@ class Receiver:
             return self._digits.packet(packet.timestamp, packet.payload, at_ms)
         if kind == "CN":
             self._steady = None
+            self._announced_silence = True
             self.line.comfort(True)
             return []
-        self._heard = True
+        self._heard, self._announced_silence = True, False
         self.line.comfort(False)
         self.line.switch(kind)
         self._steady, self._steady_type = stream, packet.payload_type
@@ -284,6 +298,25 @@ class Receiver:
     def expire(self, now_ms: float) -> list[DtmfDigit]:
         """Return a digit whose end was lost."""
         return self._digits.expire(now_ms)
+
+    @property
+    def last_packet_s(self) -> float | None:
+        """When the last packet that was used came."""
+        if self.first_packet_ms is None:
+            return None
+        return max(self._left_s, self._current.last_s if self._current is not None else 0.0)
+
+    def longest_gap_s(self, end_s: float) -> float | None:
+        """Return the longest time without packets between the answer and `end_s`; None without an answer."""
+        if self._answered_s is None:
+            return None
+        since_last_s = end_s - max(self._answered_s, self.last_packet_s or 0.0)
+        return max(self._longest_gap_s, 0.0 if self._announced_silence else since_last_s)
+
+    @property
+    def current(self) -> Stream | None:
+        """The stream that is heard."""
+        return self._current
 
     def statistics(self) -> MediaStatistics:
         """Return the counts of the received side."""

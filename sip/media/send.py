@@ -7,8 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from sip.media.digits import DigitSender, Step
 from sip.media.g711 import SILENCE, encode
-from sip.media.model import COLUMN_SAMPLES, Codec, RemoteMedia
+from sip.media.model import COLUMN_SAMPLES, Address, Codec, RemoteMedia
+from sip.media.rtcp import Sent
 from sip.media.rtp import HEADER
 
 _PTIMES_MS: Final = (10, 20, 30, 40)
@@ -32,20 +34,27 @@ class Sound:
 
 
 class Sender:
-    """Makes the packets of one call: silence, or the sound that plays."""
+    """Makes the packets of one call: silence, the sound that plays, or digits (the sound waits for them)."""
 
     def __init__(self) -> None:
         self.codec: Codec = "PCMA"
         self.sent = 0
-        self.remote: tuple[str, int] | None = None
+        self.octets = 0
+        """Payload sent, for our reports."""
+        self.remote: Address | None = None
+        self.digits = DigitSender()
         self._payload_type = 8
         self._samples = COLUMN_SAMPLES
         self._silence = b""
-        self._sequence = random.randrange(1 << 16)
+        self._sequence = random.randrange(1 << 15)
+        """In the lower half, so that no loss at the beginning hides a wrap from SRTP (RFC 3711 section 3.3.1)."""
         self._timestamp = random.randrange(1 << 32)
-        self._ssrc = random.randrange(1 << 32)
+        self.ssrc = random.randrange(1 << 32)
         self._credit = 0
         self._marker = 0x80
+        self._event_type: int | None = None
+        self._event_head = (0, 0)
+        """Payload type and timestamp of the digit that is being sent."""
         self._sound: Sound | None = None
         self._codes = b""
         self._loop = False
@@ -54,13 +63,14 @@ class Sender:
     def connect(self, remote: RemoteMedia) -> None:
         """Send to `remote` from the next tick on."""
         ptime_ms = remote.ptime_ms if remote.ptime_ms in _PTIMES_MS else 20
-        self._samples = ptime_ms * _SAMPLES_PER_MS
-        if self.remote is None:
-            self._credit = self._samples - COLUMN_SAMPLES
+        samples_before, self._samples = self._samples, ptime_ms * _SAMPLES_PER_MS
+        # What was sent ahead of its time stays so: the stream neither jumps nor drifts.
+        self._credit += self._samples - samples_before
         held = remote.port == 0 or remote.host in _NOWHERE
         self.remote = None if held else (remote.host, remote.port)
         self.codec = remote.codec
         self._payload_type = remote.payload_type
+        self._event_type = remote.telephone_event_pt
         self._silence = bytes([SILENCE[self.codec]]) * self._samples
         if self._sound is not None:
             self._codes = self._sound.codes(self.codec)
@@ -79,12 +89,43 @@ class Sender:
         """Let the stream's clock pass over ticks in which nothing was sent."""
         self._timestamp = (self._timestamp + ticks * COLUMN_SAMPLES) & 0xFFFFFFFF
 
+    def redirect(self, address: Address) -> None:
+        """Send to another address than the one of the SDP, unless nothing is to be sent."""
+        if self.remote is not None:
+            self.remote = address
+
+    @property
+    def packet_ms(self) -> int:
+        """The length of our packets."""
+        return self._samples // _SAMPLES_PER_MS
+
+    def summary(self) -> Sent:
+        """Return what a report says of the stream right after a tick."""
+        return Sent(self.ssrc, self._timestamp - self._samples & 0xFFFFFFFF, self.sent, self.octets)
+
     def due(self) -> int:
         """Return how many packets belong to this tick."""
-        if self._samples == COLUMN_SAMPLES:
+        if self._samples == COLUMN_SAMPLES and not self._credit:
             return 1
-        packets, self._credit = divmod(self._credit + COLUMN_SAMPLES, self._samples)
+        credit = self._credit + COLUMN_SAMPLES
+        packets = max(0, credit // self._samples)
+        self._credit = credit - packets * self._samples
         return packets
+
+    def digit_packet(self) -> tuple[bytes, bytes, Step]:
+        """Return (datagram, its sound, what it is) while digits are being sent."""
+        step = self.digits.step(self._samples, self.codec, events=self._event_type is not None)
+        sound = step.sound or self._silence
+        if step.event is None:
+            return self._packet(sound), sound, step
+        if step.begins:
+            self._event_head = (self._event_type or 0, self._timestamp)
+        payload_type, timestamp = self._event_head
+        marker = 0x80 if step.begins else 0
+        head = HEADER.pack(0x80, payload_type | marker, self._sequence, timestamp, self.ssrc)
+        self._advance(len(step.event))
+        self._marker = 0x80  # the sound begins anew after it
+        return head + step.event, sound, step
 
     def packet(self) -> tuple[bytes, bytes, bool]:
         """Return (datagram, its payload, whether the sound ended with it)."""
@@ -95,14 +136,22 @@ class Sender:
             self._offset += self._samples
             if self._offset >= len(self._codes):
                 payload, ended = self._turn(payload)
+        return self._packet(payload), payload, ended
+
+    def _packet(self, payload: bytes) -> bytes:
+        """Return the datagram of the next packet of sound."""
         head = HEADER.pack(
-            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self._ssrc
+            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self.ssrc
         )
         self._marker = 0
+        self._advance(len(payload))
+        return head + payload
+
+    def _advance(self, octets: int) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + self._samples) & 0xFFFFFFFF
         self.sent += 1
-        return head + payload, payload, ended
+        self.octets += octets
 
     def _turn(self, payload: bytes) -> tuple[bytes, bool]:
         """Complete the packet in which the sound ends or begins anew."""

@@ -44,6 +44,7 @@ class Stream:
         self.jitter = 0.0
         """In samples."""
         self._newest = -1
+        self._cycles = 0
         self._expected = 0
         self._seen = 0
         self._timestamp: int | None = None
@@ -57,6 +58,16 @@ class Stream:
     def lost(self) -> int:
         """Packets that never came."""
         return max(0, self._expected - self.arrived)
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have come, as far as is known."""
+        return self._expected
+
+    @property
+    def highest(self) -> int:
+        """The extended highest sequence number (RFC 3550 section 6.4.1)."""
+        return (self._cycles << 16 | max(self._newest, 0)) & 0xFFFFFFFF
 
     @property
     def confirmed(self) -> bool:
@@ -73,6 +84,7 @@ class Stream:
             self.restart(number)
         ahead = (number - self._newest) & 0xFFFF
         if 0 < ahead < _MAX_DROPOUT:
+            self._cycles += number < self._newest
             self._newest = number
             self._seen = (self._seen << ahead | 1) & _SEEN_MASK
             self._expected += ahead
@@ -93,6 +105,7 @@ class Stream:
     def restart(self, number: int) -> None:
         """Forget numbers and anchor: the stream goes on at `number`, which is yet to be taken."""
         self._newest, self._seen, self._timestamp = (number - 1) & 0xFFFF, 0, None
+        self._cycles -= number == 0  # taking it will look like a wrap
 
     def fits(self, timestamp: int, arrival: int) -> bool:
         """Tell whether a timestamp lies about where its packet arrived."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
 import random
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from sip.kernel_time import SO_TIMESTAMPNS, enable_timestamps, paired_clocks
@@ -18,59 +20,104 @@ _IPV6_RECVERR: Final = 25
 _BUFFER_BYTES: Final = 1 << 20
 _TIMESPEC: Final = struct.Struct("@qq")
 _COUNT: Final = struct.Struct("@I")
-_EVEN_TRIES: Final = 64
+_TRIES: Final = 64
+_LOWEST, _HIGHEST = 16384, 65534
+"""Where a pair is looked for when the range is free; most of the lower half is not given out by the kernel."""
 _LARGEST: Final = 2048
 _OLDEST_S: Final = 10.0
 _NEWEST_S: Final = 0.1
 """A kernel timestamp further off than these was taken before the clock of day was set."""
 
 
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
 Datagram: TypeAlias = tuple[bytes, Address, float, int]
 """Its bytes, its source, the monotonic seconds of its arrival, and how many the socket has lost so far (0: unsaid)."""
 
 
-def bind(host: str, port_range: tuple[int, int] | None) -> socket.socket:
-    """Return a non-blocking socket on an even port of `host`; OSError when there is none."""
+def bind(host: str, port_range: tuple[int, int] | None, dscp: int) -> tuple[socket.socket, socket.socket]:
+    """Return non-blocking sockets for RTP and RTCP on an even port of `host` and the odd one behind it.
+
+    OSError, with the range and its use, when there is no such pair.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    error: OSError | None = None
-    for port in _candidates(port_range):
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    ports = _candidates(port_range)
+    for port in ports:
+        pair: list[socket.socket] = []
         try:
-            sock.bind((host, port))
-        except OSError as caught:
-            sock.close()
-            error = caught
-            if port == 0:
-                break
+            for number in (port, port + 1):
+                pair.append(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+                pair[-1].bind((host, number))
+        except OSError as error:
+            _close(pair)
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
             continue
         except BaseException:  # a host that cannot even be encoded
-            sock.close()
+            _close(pair)
             raise
-        if sock.getsockname()[1] % 2 == 0:
-            return _prepare(sock)
+        for sock in pair:
+            _prepare(sock, dscp)
+        return pair[0], pair[1]
+    raise OSError(_used_up(port_range, len(ports)))
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for sock in sockets:
         sock.close()
-    raise error or OSError("no even port is free")
 
 
-def _candidates(port_range: tuple[int, int] | None) -> Iterator[int]:
-    """RTP ports are even (RFC 3550 section 11)."""
+def _candidates(port_range: tuple[int, int] | None) -> list[int]:
+    """Return even ports (RFC 3550 section 11) with their odd neighbours in the range, in random order.
+
+    The ports are named instead of letting the kernel choose: only a socket that was bound to a port by number
+    keeps it when it is disconnected (see `accept_only`).
+    """
     if port_range is None:
-        yield from [0] * _EVEN_TRIES
-        return
-    ports = list(range(port_range[0] + port_range[0] % 2, port_range[1] + 1, 2))
+        return random.sample(range(_LOWEST, _HIGHEST, 2), _TRIES)
+    ports = list(range(port_range[0] + port_range[0] % 2, min(port_range[1], 65535), 2))
     random.shuffle(ports)
-    yield from ports
+    return ports
 
 
-def _prepare(sock: socket.socket) -> socket.socket:
+def _used_up(port_range: tuple[int, int] | None, pairs: int) -> str:
+    if port_range is None:
+        return f"none of {pairs} pairs of ports that were tried is free"
+    span = f"ports {port_range[0]} to {port_range[1]}"
+    if not pairs:
+        return f"{span} hold no even port with the odd one behind it, as RTP and RTCP need"
+    return f"all {pairs} pairs of RTP and RTCP ports among {span} are in use"
+
+
+def _prepare(sock: socket.socket, dscp: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
     enable_timestamps(sock)
     sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+    mark = (dscp & 0x3F) << 2  # RFC 2474 section 3: the upper six bits
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, mark)
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-    return sock
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, mark)
+
+
+def accept_only(sock: socket.socket, source: Address | None) -> bool:
+    """Let the kernel refuse what comes from anywhere else; None: let it accept everything again.
+
+    Return whether it does. Sending is not affected: `sendto` names each destination.
+    """
+    if source is not None:
+        try:
+            sock.connect(source)
+        except OSError:
+            return False
+        return True
+    # The socket module cannot disconnect: `connect` to the family AF_UNSPEC does (connect(2)).
+    nowhere = struct.pack("=H26x", socket.AF_UNSPEC)
+    return bool(_LIBC.connect(sock.fileno(), nowhere, len(nowhere)) != 0)
 
 
 def wall_offset() -> float:

@@ -1,4 +1,4 @@
-"""The writer process: appends what the engine hands it to the captures, and does nothing else.
+"""The writer process: appends what the engine hands it to the captures and packet logs, and does nothing else.
 
 Run as `python -m sip.media.writer FD`, FD being its end of a socket pair with the engine. It ends when the
 engine's end closes, after everything that was received is on its file.
@@ -11,58 +11,71 @@ import os
 import signal
 import socket
 import sys
+from typing import Final, TypeAlias
 
 from sip.media.capture import pack_header
 from sip.media.channel import Message, Unframer, frame
+from sip.media.packet_log import pack_log_header
+
+_LOG: Final = "log"
+_CAPTURE: Final = "capture"
+_File: TypeAlias = tuple[int, str]
+"""The number of a session and which of its files it is."""
 
 
 class Writer:
-    """The open captures, by the number of their session."""
+    """The open files."""
 
     def __init__(self) -> None:
-        self._files: dict[int, tuple[int, str]] = {}
+        self._files: dict[_File, tuple[int, str]] = {}
 
     def handle(self, message: Message) -> list[Message]:
         """Do what the engine asks; return the answers."""
         verb, session, *rest = message
+        if verb == "close":
+            return [*self._close((session, _LOG)), *self._close((session, _CAPTURE)), ("closed", session)]
+        file = (session, _LOG if verb.endswith("_log") else _CAPTURE)
         try:
-            if verb == "open":
-                self._open(session, *rest)
-            elif verb == "write":
-                self._append(session, *rest)
-            elif verb == "close":
-                self._close(session)
-                return [("closed", session)]
+            if verb in ("open", "open_log"):
+                self._open(file, *rest)
+            else:
+                self._append(file, *rest)
         except OSError as error:
-            return [("failed", session, self._give_up(session, error))]
+            return [self._give_up(file, error)]
         return []
 
-    def _open(self, session: int, path: str, wall_time_s: float) -> None:
+    def _open(self, file: _File, path: str, *times: float) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self._files[session] = descriptor, path
+        self._files[file] = descriptor, path
         if os.fstat(descriptor).st_size:
             raise FileExistsError(errno.EEXIST, "the file holds something already", path)
-        self._append(session, pack_header(wall_time_s))
+        self._append(file, pack_log_header(*times) if file[1] == _LOG else pack_header(*times))
 
-    def _append(self, session: int, data: bytes) -> None:
-        if session not in self._files:
+    def _append(self, file: _File, data: bytes) -> None:
+        if file not in self._files:
             return
-        descriptor, path = self._files[session]
+        descriptor, path = self._files[file]
         if not os.fstat(descriptor).st_nlink:
             raise FileNotFoundError(errno.ENOENT, "the file was removed during the call", path)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
 
-    def _give_up(self, session: int, error: OSError) -> str:
-        descriptor, path = self._files.pop(session, (-1, ""))
+    def _give_up(self, file: _File, error: OSError) -> Message:
+        descriptor, path = self._files.pop(file, (-1, ""))
         if descriptor >= 0:
             os.close(descriptor)
-        return f"{path or error.filename}: {error.strerror or error}"
+        verb = "log_failed" if file[1] == _LOG else "failed"
+        return (verb, file[0], f"{path or error.filename}: {error.strerror or error}")
 
-    def _close(self, session: int) -> None:
-        if session in self._files:
-            os.close(self._files.pop(session)[0])
+    def _close(self, file: _File) -> list[Message]:
+        """Close a file; what the disk says only then is told."""
+        try:
+            if file in self._files:
+                os.close(self._files.pop(file)[0])
+        except OSError as error:
+            return [self._give_up(file, error)]
+        return []
 
 
 def run(channel: socket.socket) -> None:
