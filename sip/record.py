@@ -212,6 +212,25 @@ class RecordingInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetTry:
+    """One destination that an attempt was sent to; a second one only where nothing but 100 came from the first."""
+
+    trunk: str
+    """Name of the trunk; `direct` where the URI itself was called."""
+    uri: str
+    """The request-URI."""
+    destination: str
+    """Address and port that the INVITE went to, and by which transport."""
+    call_id: str
+    started_at: str | None
+    """ISO 8601 with offset; None where no INVITE left."""
+    status: int | None
+    """The final status, None where there was none."""
+    error: str | None = None
+    """What failed on the way there."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """The facts of one call. Immutable: verdicts are computed from it, never written into it."""
 
@@ -252,6 +271,12 @@ class CallRecord:
     """Our own side failed (exit status 3 of `dutyring call`); never a finding against a unit."""
     interrupted: bool = False
     """A process of ours died in mid-call: the facts stop there."""
+    trunk: str | None = None
+    """Name of the trunk that carried the call; None where no INVITE left."""
+    targets: tuple[TargetTry, ...] = ()
+    """Every destination tried, in order. The facts of the record are those of the last one."""
+    alarms: tuple[str, ...] = ()
+    """Codes of what was wrong on our own side (docs/reference/alarms.md); never a matter of the unit."""
     schema: str = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
