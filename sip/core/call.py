@@ -10,21 +10,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .authorizer import Authorizer, Exchange
-from .compose import ALLOW, METHODS, SDP_TYPE
 from .dialog import Dialog
-from .events import Acknowledged, AckTimedOut, By, Ended, MessageReceived, RequestReceived
+from .events import Acknowledged, AckTimedOut, By, Ended, MessageReceived
 from .framing import Request, Response
-from .sdp import CODECS, build_answer, parse_sdp
+from .reason import Cause
+from .sdp import parse_sdp
 from .timers import Timer
 from .transactions import TIMEOUT, ClientTransaction, ServerTransaction
 from .types import Address, Credentials, HeaderList
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
-
-ACCEPT = ("Accept", "application/sdp")
-KNOWN_ELSEWHERE = frozenset({"REFER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REGISTER", "PUBLISH", "PRACK"})
-"""Methods that exist but that we do not take: 405 instead of 501."""
 
 
 class PendingAck:
@@ -75,7 +71,7 @@ class Call(ABC):
         self._authorizer = Authorizer.of(credentials)
         self._dialogs: dict[str, Dialog] = {}
         self._pending: dict[int, PendingAck] = {}
-        self._local_sdp: bytes | None = None
+        self._causes: tuple[Cause, ...] = ()
         self._over = False
 
     @property
@@ -92,8 +88,9 @@ class Call(ABC):
     def on_bye(self, now: float) -> None:
         """The far side hung up (its BYE has been answered)."""
 
-    def on_invite_acknowledged(self, request: Request, now: float) -> None:  # noqa: B027 - only a called side has one
-        """The ACK of the call's own INVITE arrived."""
+    @abstractmethod
+    def on_acknowledged(self, request: Request, now: float) -> None:
+        """The first ACK of a 2xx of ours arrived."""
 
     @abstractmethod
     def on_ack_timeout(self, now: float) -> None:
@@ -104,7 +101,7 @@ class Call(ABC):
         self._endpoint.dialogs[dialog.key] = (self, dialog)
 
     def _tell_ended(self, by: By, reason: str, now: float) -> None:
-        self._wire.emit(Ended(self.call_id, now, by, reason))
+        self._wire.emit(Ended(self.call_id, now, by, reason, self._causes))
 
     def _close(self, now: float) -> None:
         """Stop what waits; late messages are still answered for 64*T1."""
@@ -128,34 +125,52 @@ class Call(ABC):
 
     # Requests of ours within a dialog
 
-    def _send_bye(
-        self, dialog: Dialog, now: float, done: Callable[[str, float], None], headers: HeaderList = ()
+    def _send_within(
+        self,
+        dialog: Dialog,
+        method: str,
+        now: float,
+        on_response: Callable[[Response, float], None],
+        on_failure: Callable[[str, float], None],
+        headers: HeaderList = (),
+        body: bytes = b"",
     ) -> None:
-        """Send BYE and call `done(failure, now)` when it is answered, "" if all went well.
+        """Send a request within a dialog; `on_response` takes its final response. Challenges are met.
 
-        Challenges are met.
+        Each repetition of a 2xx to a re-INVITE is passed on: it wants its ACK.
         """
         exchange = self._exchange()
 
-        def on_response(response: Response, at: float) -> None:
+        def answered(response: Response, at: float) -> None:
+            if response.status < 200:
+                return
             if exchange.challenged(response):
                 send(at)
                 return
             if response.status < 300:
                 exchange.accepted(response)
-            done("" if response.status < 300 else f"{response.status} {response.reason}".strip(), at)
+            on_response(response, at)
+
+        def send(at: float) -> None:
+            fields = (*headers, ("User-Agent", self._wire.user_agent))
+            request, destination = dialog.request(self._wire, method, fields, body)
+            request = exchange.sign(request, destination)
+            ClientTransaction(self._wire, request, destination, answered, on_failure, at)
+
+        send(now)
+
+    def _send_bye(
+        self, dialog: Dialog, now: float, done: Callable[[str, float], None], headers: HeaderList = ()
+    ) -> None:
+        """Send BYE and call `done(failure, now)` when it is answered, "" if all went well."""
+
+        def on_response(response: Response, at: float) -> None:
+            done("" if response.status < 300 else status_line(response), at)
 
         def on_failure(reason: str, at: float) -> None:
             done("BYE was not answered" if reason == TIMEOUT else reason, at)
 
-        def send(at: float) -> None:
-            request, destination = dialog.request(
-                self._wire, "BYE", (*headers, ("User-Agent", self._wire.user_agent))
-            )
-            request = exchange.sign(request, destination)
-            ClientTransaction(self._wire, request, destination, on_response, on_failure, at)
-
-        send(now)
+        self._send_within(dialog, "BYE", now, on_response, on_failure, headers)
 
     def _exchange(self) -> Exchange:
         """Return what signs a request of ours: `sign` before each sending, `challenged` for its final response."""
@@ -163,89 +178,11 @@ class Call(ABC):
 
     # Requests of theirs within a dialog
 
+    @abstractmethod
     def on_request(
         self, dialog: Dialog, request: Request, transaction: ServerTransaction, source: Address, now: float
     ) -> None:
         """Answer a request within one of the call's dialogs."""
-        self._wire.emit(MessageReceived(self.call_id, now, request, source, False))
-        if request.method == "BYE":
-            # Also with a number out of order: the far side is gone whatever it counts.
-            transaction.respond(200, now)
-            self.on_bye(now)
-        elif not dialog.accepts(request):
-            transaction.respond(500, now)
-        elif self._over:
-            transaction.respond(481, now)
-        elif request.method == "INVITE":
-            self._on_reinvite(dialog, request, transaction, now)
-        else:
-            self._on_other(dialog, request, transaction, now)
-
-    def _on_other(self, dialog: Dialog, request: Request, transaction: ServerTransaction, now: float) -> None:
-        sdp = request.sdp_body
-        if request.method in ("OPTIONS", "INFO"):
-            self._reply(request, transaction, 200, now, headers=(("Allow", ALLOW), ACCEPT))
-        elif request.method == "UPDATE":
-            dialog.refresh(request)
-            self._answer_offer(request, transaction, sdp, now)
-        elif request.method == "REFER":
-            self._reply(request, transaction, 603, now)
-        elif request.method in METHODS or request.method in KNOWN_ELSEWHERE:
-            self._reply(request, transaction, 405, now, headers=(("Allow", ALLOW),))
-        else:
-            self._reply(request, transaction, 501, now, headers=(("Allow", ALLOW),))
-
-    def _on_reinvite(
-        self, dialog: Dialog, request: Request, transaction: ServerTransaction, now: float
-    ) -> None:
-        if not dialog.confirmed or self._pending:
-            self._reply(request, transaction, 491, now)
-            return
-        dialog.refresh(request)
-        self._answer_offer(request, transaction, request.sdp_body, now)
-        if 200 <= transaction.status < 300:
-            self._await_ack(transaction, now)
-
-    def _answer_offer(
-        self, request: Request, transaction: ServerTransaction, offer: bytes | None, now: float
-    ) -> None:
-        """Answer a re-INVITE or UPDATE: our own stream stays as it is, their hold is mirrored."""
-        contact = ("Contact", self.contact)
-        if offer is None:
-            body = self._local_sdp if request.method == "INVITE" else None
-        else:
-            body = self._sdp_answer(offer)
-            if body is None:
-                self._reply(request, transaction, 488, now)
-                return
-        headers = (contact, ("Allow", ALLOW)) if not body else (contact, ("Allow", ALLOW), SDP_TYPE)
-        self._reply(request, transaction, 200, now, headers=headers, body=body or b"")
-
-    def _sdp_answer(self, offer: bytes) -> bytes | None:
-        ours = parse_sdp(self._local_sdp or b"")
-        if ours.address is None:
-            return None
-        words = ours.origin.split()
-        session_id = int(words[1]) if len(words) > 1 and words[1].isdigit() else 1
-        version = int(words[2]) + 1 if len(words) > 2 and words[2].isdigit() else 2
-        codecs = tuple(codec for codec in CODECS if codec in {p.encoding for p in ours.payload_types})
-        answer = build_answer(parse_sdp(offer), ours.address, session_id, version, codecs)
-        if answer is not None:
-            self._local_sdp = answer
-        return answer
-
-    def _reply(
-        self,
-        request: Request,
-        transaction: ServerTransaction,
-        status: int,
-        now: float,
-        headers: HeaderList = (),
-        body: bytes = b"",
-    ) -> None:
-        transaction.respond(status, now, headers=headers, body=body)
-        sdp = request.sdp_body
-        self._wire.emit(RequestReceived(self.call_id, now, request, status, parse_sdp(sdp) if sdp else None))
 
     # The ACK of our 2xx
 
@@ -268,4 +205,9 @@ class Call(ABC):
         pending.stop()
         sdp = request.sdp_body
         self._wire.emit(Acknowledged(self.call_id, now, request, parse_sdp(sdp) if sdp else None))
-        self.on_invite_acknowledged(request, now)
+        self.on_acknowledged(request, now)
+
+
+def status_line(response: Response) -> str:
+    """Return status and reason phrase."""
+    return f"{response.status} {response.reason}".strip()

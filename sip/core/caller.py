@@ -6,19 +6,26 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from .authorizer import Authorizer
-from .call import Call
+from .call import status_line
 from .compose import SDP_TYPE, OutRequest
-from .dialog import Dialog
+from .dialog import Dialog, Negotiation
+from .events import RequestFailed
 from .framing import Response
+from .reason import ELSEWHERE, with_reason
+from .reliable import rack
+from .session import Session
 from .transactions import ClientTransaction
 from .types import Address, Credentials, Datagram, HeaderList
+from .within import Conversation
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 
-class Caller(Call):
+class Caller(Conversation):
     """The calling side of a call."""
+
+    owner = True
 
     def __init__(
         self,
@@ -28,8 +35,9 @@ class Caller(Call):
         destination: Address,
         contact: str,
         credentials: Credentials | Authorizer | None,
+        session: Session,
     ) -> None:
-        super().__init__(endpoint, request.call_id, local_tag, credentials)
+        super().__init__(endpoint, request.call_id, local_tag, credentials, session)
         self._request = request
         self._destination = destination
         self._contact = contact
@@ -54,14 +62,23 @@ class Caller(Call):
         """Return the dialog of a response, made or brought up to date."""
         dialog = self._dialogs.get(response.to.tag)
         if dialog is None:
-            dialog = Dialog.of_response(self._request, response, self.local_tag, self._destination)
+            home = self._destination
+            if self._request.for_size:
+                home = home._replace(transport="udp")
+            dialog = Dialog.of_response(self._request, response, self.local_tag, home)
             self._add_dialog(dialog)
         elif not dialog.confirmed:
             dialog.update(response)
+        dialog.learn(response)
         dialog.local_cseq = max(dialog.local_cseq, response.cseq.number)
         if response.status >= 200:
             dialog.confirmed = True
         return dialog
+
+    def _drop(self, dialog: Dialog) -> None:
+        """An early dialog is over; the others are not."""
+        self._dialogs.pop(dialog.remote_tag, None)
+        self._endpoint.dialogs.pop(dialog.key, None)
 
     def _acknowledge(self, dialog: Dialog, cseq: int, body: bytes | None = None) -> None:
         """Send the ACK of a 2xx (section 13.2.2.4), with the credentials of its INVITE (section 22.1)."""
@@ -81,15 +98,42 @@ class Caller(Call):
         sent = self._acks.get(tag)
         if sent is None:
             return False
-        self._wire.datagrams.append(
-            Datagram(sent.data, sent.destination, sent.call_id, sent.method, retransmission=True)
-        )
+        self._wire.repeat(sent)
         return True
 
     def _discard(self, dialog: Dialog, cseq: int, now: float) -> None:
         """Acknowledge a dialog that nobody wants and hang it up."""
         self._acknowledge(dialog, cseq)
-        self._send_bye(dialog, now, lambda failure, at: None)
+        self._send_bye(dialog, now, lambda failure, at: None, with_reason((), ELSEWHERE))
+
+    def _prack(self, dialog: Dialog, response: Response, rseq: int, now: float) -> bool:
+        """Acknowledge a reliable provisional response; False if it holds an offer that we cannot take.
+
+        A PRACK that fails says nothing about the INVITE: it is told and no more.
+        """
+        offer = response.sdp_body if not self._request.body else None
+        answer = self._session.answer(offer) if offer and dialog.negotiation is Negotiation.OURS else None
+
+        def on_response(reply: Response, at: float) -> None:
+            if reply.status >= 300:
+                failed(status_line(reply), at)
+
+        def failed(why: str, at: float) -> None:
+            self._wire.emit(RequestFailed(self.call_id, at, "PRACK", why, dialog.remote_tag))
+
+        headers: HeaderList = (rack(response, rseq),)
+        self._send_within(
+            dialog,
+            "PRACK",
+            now,
+            on_response,
+            failed,
+            (*headers, SDP_TYPE) if answer else headers,
+            answer or b"",
+        )
+        if offer and answer:
+            self._agree(dialog, offer, "PRACK", now)
+        return offer is None or dialog.negotiation is Negotiation.SETTLED
 
     def _send_cancel(self, now: float, headers: HeaderList = ()) -> ClientTransaction:
         def ignore(response: Response, at: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from .errors import LocalProtocolError
 from .framing import Request, decode
-from .types import Address, HeaderList
+from .types import DEFAULT_PORTS, Address, HeaderList
 from .values import split_outside
 
 REASONS = {
@@ -84,6 +84,10 @@ class OutRequest:
     """Values of Route, with angle brackets."""
     headers: HeaderList = ()
     body: bytes = b""
+    otherwise: Address | None = None
+    """The other end of a connection that serves where none can be made with the destination."""
+    for_size: bool = False
+    """It takes TCP only because it is too long for UDP."""
 
     def encode(self) -> bytes:
         """Return the bytes; raises `LocalProtocolError` if a value holds a line break."""
@@ -133,7 +137,7 @@ def respond(
 ) -> bytes:
     """Return a response to the request (RFC 3261 section 8.2.6); copied values stay byte for byte."""
     phrase = reason if reason is not None else REASONS.get(status, "")
-    _check_line(phrase)
+    must_be_one_line(phrase)
     lines = [f"SIP/2.0 {status} {phrase}".encode()]
     vias = request.raw_values("via")
     lines.append(b"Via: " + _received(vias[0], request, source))
@@ -146,7 +150,7 @@ def respond(
     lines.append(b"Call-ID: " + request.raw_values("call-id")[0])
     lines.append(b"CSeq: " + request.raw_values("cseq")[0])
     for name, value in headers:
-        _check_line(name + value)
+        must_be_one_line(name + value)
         lines.append(f"{name}: {value}".encode("utf-8", "replace"))
     lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
@@ -161,6 +165,16 @@ def response_destination(request: Request, source: Address) -> Address:
     if source.transport != "udp" or "rport" in request.via.parameters:
         return source
     return Address(source.host, request.via.port or 5060)
+
+
+def sent_by(request: Request, source: Address) -> Address | None:
+    """Return where responses go when the connection that the request came over is gone; None over UDP.
+
+    The host it came from, at the port of Via or the transport's own (RFC 3261 section 18.2.2).
+    """
+    if source.transport == "udp":
+        return None
+    return source._replace(port=request.via.port or DEFAULT_PORTS[source.transport])
 
 
 def _received(value: bytes, request: Request, source: Address) -> bytes:
@@ -180,6 +194,7 @@ def _received(value: bytes, request: Request, source: Address) -> bytes:
     return ", ".join([";".join(kept), *others]).encode("utf-8", "replace")
 
 
-def _check_line(text: str) -> None:
-    if "\r" in text or "\n" in text:
+def must_be_one_line(*texts: str) -> None:
+    """Raise `LocalProtocolError` if one of them holds a line break."""
+    if any("\r" in text or "\n" in text for text in texts):
         raise LocalProtocolError("a header value must not hold a line break")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .incoming import INCOMING
 from .outgoing import OUTGOING
+from .registration import REGISTRATION
 from .transactions import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER
 
 _HEAD = """# State machines of the signalling core
@@ -40,6 +41,7 @@ def state_machines_page() -> str:
         diagram("Non-INVITE server transaction", NON_INVITE_SERVER),
         diagram("Outgoing call", OUTGOING),
         diagram("Incoming call", INCOMING),
+        diagram("Registration", REGISTRATION),
     ]
     return "\n".join([_HEAD, *parts])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from enum import StrEnum
 from typing import Any
 
@@ -186,7 +186,8 @@ class Dialog:
         if cseq is None:
             self.local_cseq += 1
         uri, route, hop = self._way()
-        destination = next_hop(hop, self.fallback, wire.locals)
+        destination = next_hop(hop, self.fallback, wire.locals, wire.known_hosts)
+        came_over = None if self.fallback.transport == "udp" else self.fallback
         branch = wire.new_branch()
         request = OutRequest(
             method=method,
@@ -200,8 +201,9 @@ class Dialog:
             route=route,
             headers=headers,
             body=body,
+            otherwise=None if came_over == destination else came_over,
         )
-        return request, destination
+        return wire.fit(request, destination)
 
     def _way(self) -> tuple[str, tuple[str, ...], str]:
         """Return request-URI, Route values and next hop: loose or strict routing (section 12.2.1.1)."""
@@ -214,14 +216,20 @@ class Dialog:
         return first, others, first
 
 
-def next_hop(uri: str, fallback: Address, ours: Container[TransportName] = TRANSPORTS) -> Address:
+def next_hop(
+    uri: str,
+    fallback: Address,
+    ours: Container[TransportName] = TRANSPORTS,
+    known_hosts: Callable[[str], Address | None] = lambda uri: None,
+) -> Address:
     """Return the address a URI points at.
 
-    The fallback, which is where the dialog's first request went or came from, serves for host names, other
-    address families and transports that we do not have. A URI that names no transport keeps the fallback's if
-    it points at the same host: many that register over a connection leave the parameter out.
+    The fallback, which is where the dialog's first request went or came from, serves for host names that
+    `known_hosts` does not know, other address families and transports that we do not have. A URI that names no
+    transport keeps the fallback's if it points at the same host: many that register over a connection leave the
+    parameter out.
     """
-    address = uri_address(uri)
+    address = uri_address(uri) or known_hosts(uri)
     if address is None or (":" in address.host) != (":" in fallback.host):
         return fallback
     if uri_transport(uri) is None and (address.host == fallback.host or "udp" not in ours):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 from .authorizer import Authorizer
-from .call import ACCEPT, KNOWN_ELSEWHERE, Call
+from .call import Call
 from .caller import Caller
-from .compose import ALLOW, METHODS
+from .client import OnOptions, OnOutcome, OutsideRequest, options_request, options_result, send_request
 from .dialog import Dialog, DialogKey
 from .digest import Verifier
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -18,11 +19,14 @@ from .framing import Request, Response, parse_message
 from .incoming import IncomingCall
 from .outgoing import OutgoingCall
 from .recovery import Recovery
+from .registration import RegistrationClient, RegistrationPlan
 from .sanity import answer_unreadable, fault_of
 from .sdp import parse_sdp
 from .transactions import ServerTransaction, State, Step, invite_key, server_key
-from .types import Address, Credentials, Datagram, Invite, Timers
+from .types import Address, Credentials, Datagram, HeaderList, Invite, Setback, Timers
+from .values import parse_parameters
 from .wire import ServerKey, Wire
+from .within import ABILITIES, refusal, unsupported
 
 
 def _token() -> str:
@@ -34,7 +38,8 @@ class Endpoint:
 
     `local` is the address that others reach us at, `others` are those of further transports: they stand in Via
     and Contact, so they must name a host, not `0.0.0.0`. `advertised` is the host that stands there in their place
-    behind a static NAT. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
+    behind a static NAT. `known_hosts` gives the address of a URI with a host name, if somebody has looked it up;
+    requests within a dialog go where its first one went otherwise. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
     """
 
     def __init__(
@@ -47,8 +52,11 @@ class Endpoint:
         timers: Timers | None = None,
         auto_trying: bool = True,
         token: Callable[[], str] = _token,
+        known_hosts: Callable[[str], Address | None] | None = None,
     ) -> None:
         self.wire = Wire((local, *others), advertised, user_agent, timers or Timers(), token)
+        if known_hosts is not None:
+            self.wire.known_hosts = known_hosts
         self.dialogs: dict[DialogKey, tuple[Call, Dialog]] = {}
         self.verifier = Verifier(secrets.token_bytes(16))
         self._auto_trying = auto_trying
@@ -104,6 +112,43 @@ class Endpoint:
         self._callers[recovery.call_id] = recovery
         return recovery.call_id
 
+    def register(
+        self, plan: RegistrationPlan, now: float, spread: Callable[[], float] = random.random
+    ) -> RegistrationClient:
+        """Register with a registrar, and stay so until `RegistrationClient.unregister`.
+
+        `Registered` and `RegistrationFailed` follow. `spread` gives numbers from 0 to 1 by which waits differ.
+        Raises `LocalProtocolError` for values that cannot stand in a message.
+        """
+        return RegistrationClient(self.wire, plan, now, spread)
+
+    def send_request(self, request: OutsideRequest, now: float, on_done: OnOutcome) -> str:
+        """Send a request outside any dialog and call `on_done` once; returns its Call-ID.
+
+        Challenges are met. Raises `LocalProtocolError` for a method of calls, and for values that cannot stand in
+        a message.
+        """
+        return send_request(self, request, now, on_done)
+
+    def send_options(
+        self,
+        uri: str,
+        destination: Address,
+        now: float,
+        on_done: OnOptions,
+        headers: HeaderList = (),
+        *,
+        from_uri: str | None = None,
+        route: tuple[str, ...] = (),
+        credentials: Credentials | Authorizer | None = None,
+    ) -> str:
+        """Ask a server whether it is alive and call `on_done` once; returns the Call-ID.
+
+        Raises `LocalProtocolError` for values that cannot stand in a message.
+        """
+        request = options_request(self, uri, destination, from_uri, headers, route, credentials)
+        return send_request(self, request, now, lambda outcome: on_done(options_result(outcome)))
+
     def take_datagrams(self) -> list[Datagram]:
         """Return and forget the bytes to send, in order."""
         taken, self.wire.datagrams = self.wire.datagrams, []
@@ -124,10 +169,13 @@ class Endpoint:
         """Let the clock reach `now`."""
         self.wire.queue.advance(now)
 
-    def refused(self, destination: Address, at: float, reason: str) -> None:
-        """The network refused what we sent there: ends the requests that have had no response."""
+    def refused(self, destination: Address, at: float, reason: str, setback: Setback = "refused") -> None:
+        """The network refused what we sent there: ends the requests that have had no response.
+
+        See `ClientTransaction.fail` for those that go another way, or once more.
+        """
         for transaction in list(self.wire.unanswered.get(destination, {}).values()):
-            transaction.fail(reason, at)
+            transaction.fail(reason, at, setback)
 
     def receive(self, data: bytes, source: Address, at: float) -> None:
         """Take one datagram; never raises for its content."""
@@ -184,6 +232,8 @@ class Endpoint:
             self._on_dialog_request(request, source, at)
         elif fault := fault_of(request):
             self._refuse(request, source, fault.status, at, fault.headers, fault.reason)
+        elif unknown := unsupported(request):
+            self._refuse(request, source, 420, at, (("Unsupported", ", ".join(unknown)),))
         elif request.method == "INVITE":
             self._on_invite(request, source, at)
         else:
@@ -224,9 +274,8 @@ class Endpoint:
         if mark in self._invites:
             self._refuse(request, source, 482, at)
             return
-        required = [option for option in request.values("require") if option]
-        if required:
-            self._refuse(request, source, 420, at, (("Unsupported", ", ".join(required)),))
+        if request.header("replaces") is not None:
+            self._refuse(request, source, self._replacing(request), at)
             return
         transaction = ServerTransaction(self.wire, request, source, request.call_id, at)
         call = IncomingCall(self, request, transaction, source)
@@ -247,15 +296,29 @@ class Endpoint:
         )
 
     def _on_other(self, request: Request, source: Address, at: float) -> None:
-        allow = ("Allow", ALLOW)
         if request.method == "OPTIONS":
-            self._refuse(request, source, 200, at, (allow, ACCEPT, ("Supported", "histinfo")))
-        elif request.method in ("BYE", "INFO", "UPDATE"):
+            self._refuse(request, source, 200, at, ABILITIES)
+        elif request.method in ("BYE", "INFO", "PRACK", "UPDATE"):
             self._refuse(request, source, 481, at)
-        elif request.method in METHODS or request.method in KNOWN_ELSEWHERE:
-            self._refuse(request, source, 405, at, (allow,))
         else:
-            self._refuse(request, source, 501, at, (allow,))
+            status, headers = refusal(request)
+            self._refuse(request, source, status, at, headers)
+
+    def _replacing(self, request: Request) -> int:
+        """Return how an INVITE with Replaces is refused (RFC 3891 section 3): no call of ours is taken over.
+
+        400 if it names not exactly one dialog, 481 if there is none such or it is an early one of a caller, else 603.
+        """
+        values = request.headers("replaces")
+        call_id, _, rest = values[0].partition(";")
+        tags = parse_parameters(rest)
+        if len(values) != 1 or not tags.get("to-tag") or not tags.get("from-tag"):
+            return 400
+        found = self.dialogs.get((call_id.strip(), tags["to-tag"], tags["from-tag"]))
+        if found is None or found[0].over:
+            return 481
+        call, dialog = found
+        return 481 if isinstance(call, IncomingCall) and not dialog.confirmed else 603
 
     def _refuse(
         self,

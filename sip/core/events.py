@@ -107,6 +107,18 @@ class Rejected(Event):
     response: Response
     denial: Denial | None = None
     """Why a 401 or 407 could not be answered, or was not satisfied; None for other statuses."""
+    alerted: bool = False
+    """Something but 100 had come before: somebody may have been rung, another way must not be tried."""
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The values of Reason."""
+        return causes(self.response)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """The seconds of Retry-After (RFC 3261 section 20.33), None without one that can be read."""
+        return retry_after_s(self.response)
 
     @property
     def contacts(self) -> tuple[str, ...]:

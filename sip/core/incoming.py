@@ -2,6 +2,9 @@
 
 100 Trying is sent at once. A CANCEL is answered with 200 and the INVITE with 487, unless `ignore_cancel` says
 that this line answers all the same. A 2xx is repeated until its ACK; without one the call is hung up.
+
+Provisional responses can be made reliable (RFC 3262): each is repeated until its PRACK, and the 2xx waits
+for those that describe the session.
 """
 
 from __future__ import annotations
@@ -10,16 +13,19 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .call import Call
-from .compose import ALLOW, REASONS, SDP_TYPE
-from .dialog import Dialog
+from .compose import ALLOW, REASONS, SDP_TYPE, SUPPORTED, must_be_one_line
+from .dialog import Dialog, Negotiation
 from .digest import Verification
 from .errors import LocalProtocolError
 from .events import Cancelled
 from .framing import Request
+from .reason import HUNG_UP, NO_ACK, SESSION_EXPIRED, causes, with_reason
+from .reliable import ReliableSender
+from .session import Session
 from .transactions import ServerTransaction
 from .types import Address, HeaderList
 from .values import parse_uri
+from .within import Conversation
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -29,12 +35,16 @@ class IncomingState(StrEnum):
     """Where an incoming call stands."""
 
     PROCEEDING = "Proceeding"
+    ANSWER_WANTED = "AnswerWanted"
+    """To be answered as soon as the PRACK of our session description is here."""
     ANSWERED = "Answered"
     """Our 2xx waits for its ACK."""
     HANG_UP_WANTED = "HangUpWanted"
     """To be hung up as soon as the ACK is here: BYE may not overtake it (RFC 3261 section 15)."""
     CONFIRMED = "Confirmed"
     HANGING_UP = "HangingUp"
+    EXPIRED = "Expired"
+    """Our BYE is on its way to a caller that has not been heard of in time."""
     ENDED = "Ended"
 
 
@@ -42,6 +52,9 @@ class IncomingStep(StrEnum):
     """What may happen to an incoming call."""
 
     ANSWER = "answer()"
+    ANSWER_LATER = "answer() before the PRACK"
+    PRACKED = "PRACK"
+    PRACK_TIMEOUT = "64*T1 without PRACK"
     REJECT = "reject() or challenge()"
     HANG_UP = "hang_up()"
     CANCEL = "CANCEL"
@@ -49,26 +62,37 @@ class IncomingStep(StrEnum):
     ACK_TIMEOUT = "64*T1 without ACK"
     BYE = "BYE"
     BYE_DONE = "our BYE answered or given up"
+    EXPIRE = "session expired"
 
 
 class IncomingAct(StrEnum):
     """What an incoming call does on a step."""
 
+    SEND_200 = "200"
     SEND_487 = "487"
     SEND_480 = "480"
+    SEND_504 = "504"
     SEND_BYE = "BYE"
     TELL_ENDED_US = "tell Ended by us"
     TELL_ENDED_THEM = "tell Ended by them"
+    TELL_ENDED_NETWORK = "tell Ended by network"
 
 
 _S, _T, _A = IncomingState, IncomingStep, IncomingAct
 
 INCOMING: dict[tuple[IncomingState, IncomingStep], tuple[IncomingState, tuple[IncomingAct, ...]]] = {
-    (_S.PROCEEDING, _T.ANSWER): (_S.ANSWERED, ()),
+    (_S.PROCEEDING, _T.ANSWER): (_S.ANSWERED, (_A.SEND_200,)),
+    (_S.PROCEEDING, _T.ANSWER_LATER): (_S.ANSWER_WANTED, ()),
+    (_S.PROCEEDING, _T.PRACK_TIMEOUT): (_S.ENDED, (_A.SEND_504, _A.TELL_ENDED_NETWORK)),
     (_S.PROCEEDING, _T.REJECT): (_S.ENDED, (_A.TELL_ENDED_US,)),
     (_S.PROCEEDING, _T.HANG_UP): (_S.ENDED, (_A.SEND_480, _A.TELL_ENDED_US)),
     (_S.PROCEEDING, _T.CANCEL): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
     (_S.PROCEEDING, _T.BYE): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
+    (_S.ANSWER_WANTED, _T.PRACKED): (_S.ANSWERED, (_A.SEND_200,)),
+    (_S.ANSWER_WANTED, _T.PRACK_TIMEOUT): (_S.ENDED, (_A.SEND_504, _A.TELL_ENDED_NETWORK)),
+    (_S.ANSWER_WANTED, _T.HANG_UP): (_S.ENDED, (_A.SEND_480, _A.TELL_ENDED_US)),
+    (_S.ANSWER_WANTED, _T.CANCEL): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
+    (_S.ANSWER_WANTED, _T.BYE): (_S.ENDED, (_A.SEND_487, _A.TELL_ENDED_THEM)),
     (_S.ANSWERED, _T.ACK): (_S.CONFIRMED, ()),
     (_S.ANSWERED, _T.ACK_TIMEOUT): (_S.HANGING_UP, (_A.SEND_BYE,)),
     (_S.ANSWERED, _T.HANG_UP): (_S.HANG_UP_WANTED, ()),
@@ -79,18 +103,26 @@ INCOMING: dict[tuple[IncomingState, IncomingStep], tuple[IncomingState, tuple[In
     (_S.CONFIRMED, _T.HANG_UP): (_S.HANGING_UP, (_A.SEND_BYE,)),
     (_S.CONFIRMED, _T.ACK_TIMEOUT): (_S.HANGING_UP, (_A.SEND_BYE,)),
     (_S.CONFIRMED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.CONFIRMED, _T.EXPIRE): (_S.EXPIRED, (_A.SEND_BYE,)),
+    (_S.EXPIRED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
+    (_S.EXPIRED, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
     (_S.HANGING_UP, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
     (_S.HANGING_UP, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_US,)),
 }
 
 
-class IncomingCall(Call):
+_UNANSWERED = frozenset({_S.PROCEEDING, _S.ANSWER_WANTED})
+
+
+class IncomingCall(Conversation):
     """A call placed to us. Comes with the event `IncomingInvite`."""
+
+    owner = False
 
     def __init__(
         self, endpoint: Endpoint, request: Request, transaction: ServerTransaction, source: Address
     ) -> None:
-        super().__init__(endpoint, request.call_id, endpoint.wire.token(), None)
+        super().__init__(endpoint, request.call_id, endpoint.wire.token(), None, Session())
         self.request = request
         """The INVITE."""
         self.source = source
@@ -103,6 +135,12 @@ class IncomingCall(Call):
         self._why = "BYE"
         self._fields: HeaderList = ()
         self._dialog = Dialog.of_request(request, self.local_tag, source)
+        self._dialog.learn(request)
+        if request.sdp_body:
+            self._dialog.remote_sdp, self._dialog.negotiation = request.sdp_body, Negotiation.THEIRS
+        self._required = "100rel" in [option.lower() for option in request.values("require")]
+        self._reliable = ReliableSender(transaction, self.local_tag, self._on_prack_timeout)
+        self._answer: tuple[str | None, HeaderList, bytes] = (None, (), b"")
         self._add_dialog(self._dialog)
 
     @property
@@ -112,6 +150,11 @@ class IncomingCall(Call):
         user = self.request.uri.partition(":")[2].rpartition("@")[0] if uri is not None else ""
         return self._wire.contact(user, self.source.transport)
 
+    @property
+    def takes_reliable(self) -> bool:
+        """Whether the caller knows reliable provisional responses."""
+        return self._required or "100rel" in self._dialog.supported
+
     def progress(
         self,
         status: int,
@@ -119,42 +162,59 @@ class IncomingCall(Call):
         reason: str | None = None,
         body: bytes | None = None,
         headers: HeaderList = (),
+        *,
+        reliable: bool | None = None,
     ) -> None:
         """Send a provisional response, 100 to 199, with our To-tag (except 100); `body` is SDP.
 
-        Raises `LocalProtocolError` for another status or when a final response has been sent.
+        A reliable one is repeated until its PRACK and waits for those before it; without a PRACK in 64*T1 the
+        call ends with 504. By default one is reliable where the caller requires it. Raises
+        `LocalProtocolError` for another status, when a final response has been sent, or when the caller does
+        not know reliable responses.
         """
         if not 100 <= status < 200:
             raise LocalProtocolError(f"{status} is not a provisional status")
         self._must_be_open()
+        if reliable is None:
+            reliable = self._required
+        if reliable and status > 100:
+            self._progress_reliably(status, now, reason, body or b"", headers)
+            return
         if body:
-            self._local_sdp = body
+            self._session.describe(body)
         tag = "" if status == 100 else self.local_tag
         self._transaction.respond(
             status, now, reason, to_tag=tag, headers=self._with_contact(headers, body), body=body or b""
         )
+
+    def _progress_reliably(
+        self, status: int, now: float, reason: str | None, body: bytes, headers: HeaderList
+    ) -> None:
+        if not self.takes_reliable:
+            raise LocalProtocolError("the caller does not take reliable provisional responses")
+        fields = self._with_contact((("Allow", ALLOW), ("Supported", SUPPORTED), *headers), body)
+        must_be_one_line(*(name + value for name, value in fields), reason or "")
+        self._reliable.send(status, reason, fields, body, now)
+        if body:
+            self._session.describe(body)
+            self._settle()
 
     def answer(
         self, now: float, body: bytes | None = None, headers: HeaderList = (), reason: str | None = None
     ) -> None:
         """Answer with 200 and repeat it until the ACK; `body` is SDP.
 
-        Raises `LocalProtocolError` when a final response has been sent.
+        The 200 waits for the PRACK of reliable responses that describe the session. Raises
+        `LocalProtocolError` when a final response has been sent.
         """
         self._must_be_open()
         if body:
-            self._local_sdp = body
-        self._dialog.confirmed = True
-        self._transaction.respond(
-            200,
-            now,
-            reason,
-            to_tag=self.local_tag,
-            headers=self._with_contact((*headers, ("Allow", ALLOW)), body),
-            body=body or b"",
-        )
-        self._await_ack(self._transaction, now)
-        self._take(IncomingStep.ANSWER, now)
+            self._session.describe(body)
+        fields = (*headers, ("Allow", ALLOW), ("Supported", SUPPORTED))
+        must_be_one_line(*(name + value for name, value in fields), reason or "")
+        self._answer = (reason, fields, body or b"")
+        later = self._reliable.describes
+        self._take(IncomingStep.ANSWER_LATER if later else IncomingStep.ANSWER, now)
 
     def reject(self, status: int, now: float, reason: str | None = None, headers: HeaderList = ()) -> None:
         """Refuse with a final status, 300 to 699; `headers` may hold Contact (3xx), Reason and so on.
@@ -185,39 +245,71 @@ class IncomingCall(Call):
         """
         return self._endpoint.verifier.verify(self.request, "INVITE", lookup, now)
 
-    def hang_up(self, now: float, headers: HeaderList = ()) -> None:
+    def hang_up(self, now: float, headers: HeaderList = (), why: str = "") -> None:
         """End the call, whatever its state.
 
-        BYE (after the ACK), or 480 if not answered. Does nothing if ended.
+        BYE (after the ACK), or 480 if not answered. `why`, in English, is the text of a Reason (RFC 3326). Does
+        nothing if ended.
         """
-        self._fields = headers
+        self._fields = with_reason(headers, HUNG_UP, why) if why else headers
         self._take(IncomingStep.HANG_UP, now)
 
     # What the endpoint reports
 
     def on_cancel(self, request: Request, now: float) -> None:
         """A CANCEL arrived and has been answered."""
-        if self.state is not IncomingState.PROCEEDING or self.cancelled:
+        if self.state not in _UNANSWERED or self.cancelled:
             return
         self.cancelled = True
         self._wire.emit(Cancelled(self.call_id, now, request))
         if not self.ignore_cancel:
-            self._why = "CANCEL"
+            self._why, self._causes = "CANCEL", causes(request)
             self._take(IncomingStep.CANCEL, now)
 
     def on_bye(self, now: float) -> None:
         """The caller hung up."""
         self._take(IncomingStep.BYE, now)
 
-    def on_invite_acknowledged(self, request: Request, now: float) -> None:
+    def on_acknowledged(self, request: Request, now: float) -> None:
         """The ACK of our 2xx arrived."""
+        super().on_acknowledged(request, now)
         if request.cseq.number == self.request.cseq.number:
             self._take(IncomingStep.ACK, now)
 
     def on_ack_timeout(self, now: float) -> None:
         """Our 2xx was never acknowledged."""
-        self._why = "no ACK"
+        self._why, self._fields = "no ACK", with_reason((), NO_ACK)
         self._take(IncomingStep.ACK_TIMEOUT, now)
+
+    @property
+    def standing(self) -> Dialog | None:
+        """The confirmed dialog of the call while nobody is ending it, else None."""
+        return self._dialog if self.state is IncomingState.CONFIRMED else None
+
+    def on_expired(self, now: float) -> None:
+        """The caller has not been heard of in time."""
+        if self.state is IncomingState.CONFIRMED:
+            self._why, self._fields = "session expired", with_reason((), SESSION_EXPIRED)
+            self._take(IncomingStep.EXPIRE, now)
+
+    def _on_prack(self, dialog: Dialog, request: Request, transaction: ServerTransaction, now: float) -> None:
+        acknowledged = self._reliable.acknowledge(request)
+        if acknowledged is None:
+            self._reply(request, transaction, 481, now)
+            return
+        if request.sdp_body and dialog.negotiation is Negotiation.SETTLED:
+            self._answer_offer(dialog, request, transaction, now)
+        else:
+            self._reply(request, transaction, 200, now)
+            if request.sdp_body and acknowledged.body:
+                self._agree(dialog, request.sdp_body, "PRACK", now)
+        if not self._reliable.describes:
+            self._take(IncomingStep.PRACKED, now)
+        if self.state in _UNANSWERED:
+            self._reliable.go_on(now)
+
+    def _on_prack_timeout(self, now: float) -> None:
+        self._take(IncomingStep.PRACK_TIMEOUT, now)
 
     # The machine
 
@@ -229,7 +321,29 @@ class IncomingCall(Call):
         for act in acts:
             _DO[act](self, now)
         if self.state is IncomingState.ENDED:
+            self._reliable.stop()
             self._close(now)
+
+    def _settle(self) -> None:
+        """Our description has left: it answers their offer, or is ours and waits for an answer."""
+        if self._dialog.negotiation is Negotiation.THEIRS:
+            self._dialog.negotiation = Negotiation.SETTLED
+
+    def _send_200(self, now: float) -> None:
+        reason, headers, body = self._answer
+        self._reliable.stop()
+        self._dialog.confirmed = True
+        self._settle()
+        headers = (*headers, *self._grant(self._dialog, self.request, now))
+        self._transaction.respond(
+            200,
+            now,
+            reason,
+            to_tag=self.local_tag,
+            headers=self._with_contact(headers, body),
+            body=body,
+        )
+        self._await_ack(self._transaction, now)
 
     def _refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderList = ()) -> None:
         self._why = f"{status} {reason if reason is not None else REASONS.get(status, '')}".strip()
@@ -243,9 +357,14 @@ class IncomingCall(Call):
     def _send_480(self, now: float) -> None:
         self._refuse(480, now, headers=self._fields)
 
+    def _send_504(self, now: float) -> None:
+        self._refuse(504, now)
+        self._why = "no PRACK"
+
     def _do_bye(self, now: float) -> None:
         def done(failure: str, at: float) -> None:
-            self._why = f"BYE: {failure}" if failure else self._why
+            expired = self.state is IncomingState.EXPIRED
+            self._why = f"BYE: {failure}" if failure and not expired else self._why
             self._take(IncomingStep.BYE_DONE, at)
 
         self._send_bye(self._dialog, now, done, self._fields)
@@ -255,6 +374,9 @@ class IncomingCall(Call):
 
     def _tell_ended_them(self, now: float) -> None:
         self._tell_ended("them", self._why, now)
+
+    def _tell_ended_network(self, now: float) -> None:
+        self._tell_ended("network", self._why, now)
 
     def _must_be_open(self) -> None:
         if self.state is not IncomingState.PROCEEDING:
@@ -266,9 +388,12 @@ class IncomingCall(Call):
 
 
 _DO = {
+    IncomingAct.SEND_200: IncomingCall._send_200,
     IncomingAct.SEND_487: IncomingCall._send_487,
     IncomingAct.SEND_480: IncomingCall._send_480,
+    IncomingAct.SEND_504: IncomingCall._send_504,
     IncomingAct.SEND_BYE: IncomingCall._do_bye,
     IncomingAct.TELL_ENDED_US: IncomingCall._tell_ended_us,
     IncomingAct.TELL_ENDED_THEM: IncomingCall._tell_ended_them,
+    IncomingAct.TELL_ENDED_NETWORK: IncomingCall._tell_ended_network,
 }

@@ -13,15 +13,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from .caller import Caller
-from .compose import ALLOW, SDP_TYPE, OutRequest, with_tag
-from .dialog import Dialog
+from .compose import ALLOW, EXTENSIONS, SDP_TYPE, OutRequest, with_tag
+from .dialog import Dialog, Negotiation
 from .errors import LocalProtocolError
 from .events import Answered, ForkAnswered, Provisional, Refused, Rejected, TimedOut
 from .framing import Response
+from .reason import GIVEN_UP, HUNG_UP, NO_ACK, NOT_ACCEPTABLE, SESSION_EXPIRED, with_reason
+from .reliable import rseq_of
 from .sdp import SessionDescription, parse_sdp
+from .session import Session
+from .session_timer import MIN_SE_S, asking, min_se_s
 from .timers import Timer
 from .transactions import TIMEOUT, ClientTransaction, Step
-from .types import HeaderList, Invite
+from .types import Address, HeaderList, Invite
 from .values import parse_name_address, quote
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class OutgoingState(StrEnum):
     CONFIRMED = "Confirmed"
     HANGING_UP = "HangingUp"
     """Our BYE is on its way."""
+    EXPIRED = "Expired"
+    """Our BYE is on its way to a far side that has not been heard of in time."""
     ENDED = "Ended"
 
 
@@ -55,6 +61,7 @@ class OutgoingStep(StrEnum):
     ANSWER = "2xx"
     REJECT = "3xx-6xx"
     CHALLENGE = "401/407 we can answer"
+    TOO_SHORT = "422 we can meet"
     CANCEL = "cancel()"
     ACKNOWLEDGE = "acknowledge()"
     HANG_UP = "hang_up()"
@@ -63,6 +70,7 @@ class OutgoingStep(StrEnum):
     TIMEOUT = "timer B"
     REFUSED = "refused"
     GAVE_UP = "64*T1 after CANCEL"
+    EXPIRE = "session expired"
 
 
 class OutgoingAct(StrEnum):
@@ -78,7 +86,7 @@ class OutgoingAct(StrEnum):
     TELL_ENDED_THEM = "tell Ended by them"
     TELL_ENDED_NETWORK = "tell Ended by network"
     SEND_INVITE = "INVITE"
-    RETRY = "INVITE with credentials"
+    RETRY = "INVITE once more"
     SEND_CANCEL = "CANCEL"
     SEND_CANCEL_QUIETLY = "CANCEL, expect nothing"
     SEND_ACK = "ACK"
@@ -98,6 +106,7 @@ OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[Ou
     (_S.CALLING, _T.ANSWER): (_S.ANSWERED, (_A.TELL_ANSWERED,)),
     (_S.CALLING, _T.REJECT): _REJECTED,
     (_S.CALLING, _T.CHALLENGE): (_S.CALLING, (_A.RETRY,)),
+    (_S.CALLING, _T.TOO_SHORT): (_S.CALLING, (_A.RETRY,)),
     (_S.CALLING, _T.CANCEL): (_S.CANCEL_WANTED, ()),
     (_S.CALLING, _T.HANG_UP): (_S.CANCEL_WANTED, ()),
     (_S.CALLING, _T.TIMEOUT): (_S.ENDED, (_A.TELL_TIMED_OUT,)),
@@ -106,12 +115,14 @@ OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[Ou
     (_S.CANCEL_WANTED, _T.ANSWER): _CROSSED,
     (_S.CANCEL_WANTED, _T.REJECT): _REJECTED,
     (_S.CANCEL_WANTED, _T.CHALLENGE): _REJECTED,
+    (_S.CANCEL_WANTED, _T.TOO_SHORT): _REJECTED,
     (_S.CANCEL_WANTED, _T.TIMEOUT): (_S.ENDED, (_A.TELL_TIMED_OUT,)),
     (_S.CANCEL_WANTED, _T.REFUSED): (_S.ENDED, (_A.TELL_REFUSED,)),
     (_S.PROCEEDING, _T.PROVISIONAL): (_S.PROCEEDING, (_A.TELL_PROVISIONAL,)),
     (_S.PROCEEDING, _T.ANSWER): (_S.ANSWERED, (_A.TELL_ANSWERED,)),
     (_S.PROCEEDING, _T.REJECT): _REJECTED,
     (_S.PROCEEDING, _T.CHALLENGE): (_S.CALLING, (_A.RETRY,)),
+    (_S.PROCEEDING, _T.TOO_SHORT): (_S.CALLING, (_A.RETRY,)),
     (_S.PROCEEDING, _T.CANCEL): (_S.CANCELLING, (_A.SEND_CANCEL,)),
     (_S.PROCEEDING, _T.HANG_UP): (_S.CANCELLING, (_A.SEND_CANCEL,)),
     (_S.PROCEEDING, _T.BYE): (_S.ENDED, (_A.SEND_CANCEL_QUIETLY, _A.TELL_ENDED_THEM)),
@@ -119,6 +130,7 @@ OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[Ou
     (_S.CANCELLING, _T.ANSWER): _CROSSED,
     (_S.CANCELLING, _T.REJECT): _REJECTED,
     (_S.CANCELLING, _T.CHALLENGE): _REJECTED,
+    (_S.CANCELLING, _T.TOO_SHORT): _REJECTED,
     (_S.CANCELLING, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
     (_S.CANCELLING, _T.GAVE_UP): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
     (_S.ANSWERED, _T.ACKNOWLEDGE): (_S.CONFIRMED, (_A.SEND_ACK,)),
@@ -128,8 +140,11 @@ OUTGOING: dict[tuple[OutgoingState, OutgoingStep], tuple[OutgoingState, tuple[Ou
     (_S.CONFIRMED, _T.CANCEL): (_S.HANGING_UP, (_A.SEND_BYE,)),
     (_S.CONFIRMED, _T.HANG_UP): (_S.HANGING_UP, (_A.SEND_BYE,)),
     (_S.CONFIRMED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_THEM,)),
+    (_S.CONFIRMED, _T.EXPIRE): (_S.EXPIRED, (_A.SEND_BYE,)),
     (_S.HANGING_UP, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_US,)),
     (_S.HANGING_UP, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_US,)),
+    (_S.EXPIRED, _T.BYE): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
+    (_S.EXPIRED, _T.BYE_DONE): (_S.ENDED, (_A.TELL_ENDED_NETWORK,)),
     (_S.ENDED, _T.ANSWER): (_S.ENDED, (_A.DISCARD,)),
 }
 
@@ -146,15 +161,20 @@ class OutgoingCall(Caller):
         request = _first_invite(endpoint, invite, tag, contact)
         # A bad value is refused here, before anything is written down or begun.
         request.encode()
-        super().__init__(endpoint, request, tag, invite.destination, contact, invite.credentials)
+        request, destination = endpoint.wire.fit(request, invite.destination)
+        session = Session(invite.offer, invite.answerer)
+        super().__init__(endpoint, request, tag, destination, contact, invite.credentials, session)
         self.invite = invite
         self.state = OutgoingState.PREPARED
-        self._local_sdp = invite.offer
+        self.alerted = False
+        """Whether anything but 100 has come: somebody may have been rung."""
         self._answer: tuple[Response, Dialog] | None = None
         self._last: Response | None = None
         self._ack_body: bytes | None = None
         self._fields: HeaderList = ()
         self._why = "BYE"
+        self._text = ""
+        self._cause = HUNG_UP
         self._login = self._exchange()
         self._cancel_timer: Timer | None = None
 
@@ -174,20 +194,23 @@ class OutgoingCall(Caller):
             raise LocalProtocolError("there is no answer to acknowledge")
         self._ack_body = body
         if body:
-            self._local_sdp = body
+            self._session.describe(body)
+        if self._answer is not None:
+            self._answer[1].negotiation = Negotiation.SETTLED
         self._take(OutgoingStep.ACKNOWLEDGE, now)
 
-    def cancel(self, now: float, headers: HeaderList = ()) -> None:
+    def cancel(self, now: float, headers: HeaderList = (), why: str = "") -> None:
         """Give the call up.
 
-        CANCEL, as soon as a provisional response allows it; BYE if it has been answered.
+        CANCEL, as soon as a provisional response allows it; BYE if it has been answered. `why`, in English, is
+        the text of its Reason (RFC 3326), unless `headers` hold one.
         """
-        self._fields = headers
+        self._fields, self._text = headers, why
         self._take(OutgoingStep.CANCEL, now)
 
-    def hang_up(self, now: float, headers: HeaderList = ()) -> None:
+    def hang_up(self, now: float, headers: HeaderList = (), why: str = "") -> None:
         """End the call, whatever its state: ACK and BYE, BYE, or CANCEL. Does nothing if it has ended."""
-        self._fields = headers
+        self._fields, self._text = headers, why
         self._take(OutgoingStep.HANG_UP, now)
 
     def snapshot(self) -> dict[str, Any]:
@@ -225,9 +248,20 @@ class OutgoingCall(Caller):
         if 200 <= response.status < 300:
             self._on_success(response, now)
 
+    @property
+    def standing(self) -> Dialog | None:
+        """The confirmed dialog of the call while nobody is ending it, else None."""
+        return self._answered[1] if self.state is OutgoingState.CONFIRMED else None
+
+    def on_expired(self, now: float) -> None:
+        """The far side has not been heard of in time."""
+        if self.state is OutgoingState.CONFIRMED:
+            self._why, self._cause, self._text = "session expired", SESSION_EXPIRED, ""
+            self._take(OutgoingStep.EXPIRE, now)
+
     def on_ack_timeout(self, now: float) -> None:
         """A re-INVITE of theirs was answered and never acknowledged."""
-        self._why = "re-INVITE was not acknowledged"
+        self._why, self._cause, self._text = "re-INVITE was not acknowledged", NO_ACK, ""
         self._take(OutgoingStep.HANG_UP, now)
 
     # The INVITE
@@ -237,23 +271,75 @@ class OutgoingCall(Caller):
         return not self._transaction.over
 
     def _begin(self, now: float) -> ClientTransaction:
-        self._request = self._login.sign(self._request, self._destination)
-        return ClientTransaction(
+        signed = self._login.sign(self._request, self._destination)
+        self._request, self._destination = self._wire.fit(signed, self._destination)
+        transaction = ClientTransaction(
             self._wire, self._request, self._destination, self._on_response, self._on_failure, now
         )
+        transaction.on_moved = self._moved
+        return transaction
+
+    def _moved(self, request: OutRequest, destination: Address) -> None:
+        """The INVITE took another way: its CANCEL and whoever recovers the call must know."""
+        self._request, self._destination = request, destination
 
     def _on_response(self, response: Response, now: float) -> None:
         if 200 <= response.status < 300:
             self._on_success(response, now)
             return
-        self._last = response
         if response.status < 200:
-            if response.status > 100 and response.to.tag and not self.over:
-                self._dialog_of(response)
-            self._take(OutgoingStep.PROVISIONAL, now)
+            self._on_provisional(response, now)
+            return
+        self._last = response
+        # What has rung somebody is not sent again: it would ring twice.
+        if not self.alerted and self._login.challenged(response):
+            self._take(OutgoingStep.CHALLENGE, now)
+        elif not self.alerted and self._can_lengthen(response):
+            self._take(OutgoingStep.TOO_SHORT, now)
         else:
-            retry = self._login.challenged(response)
-            self._take(OutgoingStep.CHALLENGE if retry else OutgoingStep.REJECT, now)
+            self._take(OutgoingStep.REJECT, now)
+
+    def _on_provisional(self, response: Response, now: float) -> None:
+        tag, rseq = response.to.tag, rseq_of(response)
+        known = self._dialogs.get(tag)
+        if rseq is not None and known is not None and known.remote_rseq is not None:
+            if rseq <= known.remote_rseq:
+                return
+            if rseq > known.remote_rseq + 1:
+                # One before it is lost; both will be repeated (RFC 3262 section 4).
+                self._transaction.unsee(response)
+                return
+        self._last = response
+        self.alerted = self.alerted or response.status > 100 or bool(tag)
+        acceptable = True
+        if response.status > 100 and tag and not self.over:
+            dialog = self._dialog_of(response)
+            if rseq is not None:
+                acceptable = self._take_reliable(dialog, response, rseq, now)
+            if response.status == 199:
+                self._drop(dialog)
+        self._take(OutgoingStep.PROVISIONAL, now)
+        if not acceptable:
+            self._cause, self._text = NOT_ACCEPTABLE, ""
+            self._take(OutgoingStep.CANCEL, now)
+
+    def _take_reliable(self, dialog: Dialog, response: Response, rseq: int, now: float) -> bool:
+        """Acknowledge a reliable response; False if it holds an offer that we cannot take."""
+        dialog.remote_rseq = rseq
+        if response.sdp_body and self._request.body and dialog.negotiation is Negotiation.OURS:
+            dialog.remote_sdp, dialog.negotiation = response.sdp_body, Negotiation.SETTLED
+        return self._prack(dialog, response, rseq, now)
+
+    def _can_lengthen(self, response: Response) -> bool:
+        """Prepare the INVITE that a 422 asks for, once (RFC 4028 section 7.3)."""
+        least_s = min_se_s(response)
+        if response.status != 422 or self._least_s > MIN_SE_S or least_s is None or least_s <= MIN_SE_S:
+            return False
+        self._least_s = least_s
+        kept = [f for f in self._request.headers if f[0] not in ("Session-Expires", "Min-SE")]
+        timer = asking(max(self.invite.session_expires_s or 0, least_s), least_s)
+        self._request = replace(self._request, headers=(*timer, *kept))
+        return True
 
     def _on_success(self, response: Response, now: float) -> None:
         tag = response.to.tag
@@ -264,12 +350,20 @@ class OutgoingCall(Caller):
         dialog = self._dialog_of(response)
         if self._answer is None:
             self._login.accepted(response)
+            self._settle(dialog, response)
+            self._granted(response, now)
             self._answer = (response, dialog)
             self._last = response
             self._take(OutgoingStep.ANSWER, now)
         else:
             self._wire.emit(ForkAnswered(self.call_id, now, response, tag))
             self._discard(dialog, response.cseq.number, now)
+
+    def _settle(self, dialog: Dialog, response: Response) -> None:
+        """Take note of what the 2xx says about the session: the answer, or an offer that the ACK answers."""
+        offered = dialog.negotiation is Negotiation.OURS and not self._request.body
+        dialog.negotiation = Negotiation.THEIRS if offered else Negotiation.SETTLED
+        dialog.remote_sdp = response.sdp_body or dialog.remote_sdp
 
     def _on_failure(self, reason: str, now: float) -> None:
         self._why = reason
@@ -292,11 +386,18 @@ class OutgoingCall(Caller):
 
     def _tell_provisional(self, now: float) -> None:
         response = self._response
-        self._wire.emit(
-            Provisional(
-                self.call_id, now, response.status, response.reason, response, response.to.tag, _sdp(response)
-            )
+        told = Provisional(
+            self.call_id,
+            now,
+            response.status,
+            response.reason,
+            response,
+            response.to.tag,
+            _sdp(response),
+            reliable=rseq_of(response) is not None,
+            early_media=response.header("p-early-media"),
         )
+        self._wire.emit(told)
 
     def _tell_answered(self, now: float, after_cancel: bool = False) -> None:
         response = self._response
@@ -308,13 +409,16 @@ class OutgoingCall(Caller):
     def _tell_rejected(self, now: float) -> None:
         response = self._response
         denial = self._login.denial if response.status in (401, 407) else None
-        self._wire.emit(Rejected(self.call_id, now, response.status, response.reason, response, denial))
+        told = Rejected(
+            self.call_id, now, response.status, response.reason, response, denial, alerted=self.alerted
+        )
+        self._wire.emit(told)
 
     def _tell_timed_out(self, now: float) -> None:
         self._wire.emit(TimedOut(self.call_id, now))
 
     def _tell_refused(self, now: float) -> None:
-        self._wire.emit(Refused(self.call_id, now, self._why))
+        self._wire.emit(Refused(self.call_id, now, self._why, self.alerted))
 
     def _tell_ended_us(self, now: float) -> None:
         self._tell_ended("us", self._why, now)
@@ -324,16 +428,13 @@ class OutgoingCall(Caller):
 
     def _tell_ended_network(self, now: float) -> None:
         self._transaction.step(Step.ABANDON, now)
-        self._tell_ended("network", "no final response after CANCEL", now)
+        self._tell_ended("network", self._why, now)
 
     def _do_invite(self, now: float) -> None:
         self._transaction = self._begin(now)
 
     def _retry(self, now: float) -> None:
-        """Send the INVITE once more with credentials: new branch, next number (section 22.2)."""
-        for dialog in self._dialogs.values():
-            self._endpoint.dialogs.pop(dialog.key, None)
-        self._dialogs.clear()
+        """Send the INVITE once more, changed: new branch, next number (section 22.2)."""
         branch = self._wire.new_branch()
         self._request = replace(
             self._request,
@@ -344,10 +445,13 @@ class OutgoingCall(Caller):
         self._transaction = self._begin(now)
 
     def _do_cancel(self, now: float) -> None:
-        self._send_cancel(now, self._fields)
-        self._cancel_timer = self._wire.queue.start(
-            now + self._wire.timers.timeout, lambda at: self._take(OutgoingStep.GAVE_UP, at)
-        )
+        cause = self._cause if self._cause is NOT_ACCEPTABLE else GIVEN_UP
+        self._send_cancel(now, with_reason(self._fields, cause, self._text))
+        self._cancel_timer = self._wire.queue.start(now + self._wire.timers.timeout, self._gave_up)
+
+    def _gave_up(self, now: float) -> None:
+        self._why = "no final response after CANCEL"
+        self._take(OutgoingStep.GAVE_UP, now)
 
     def _do_cancel_quietly(self, now: float) -> None:
         self._send_cancel(now)
@@ -358,10 +462,11 @@ class OutgoingCall(Caller):
 
     def _do_bye(self, now: float) -> None:
         def done(failure: str, at: float) -> None:
-            self._why = f"BYE: {failure}" if failure else self._why
+            expired = self.state is OutgoingState.EXPIRED
+            self._why = f"BYE: {failure}" if failure and not expired else self._why
             self._take(OutgoingStep.BYE_DONE, at)
 
-        self._send_bye(self._answered[1], now, done, self._fields)
+        self._send_bye(self._answered[1], now, done, with_reason(self._fields, self._cause, self._text))
 
     def _do_discard(self, now: float) -> None:
         response, dialog = self._answered
@@ -403,13 +508,7 @@ def _first_invite(endpoint: Endpoint, invite: Invite, tag: str, contact: str) ->
     wire = endpoint.wire
     branch = wire.new_branch()
     name = f"{quote(invite.display_name)} " if invite.display_name else ""
-    headers: HeaderList = (
-        ("Contact", contact),
-        ("Allow", ALLOW),
-        ("Supported", "histinfo"),
-        ("User-Agent", wire.user_agent),
-        *invite.headers,
-    )
+    headers: HeaderList = (("Contact", contact), *_abilities(invite, wire.user_agent), *invite.headers)
     if invite.offer:
         headers = (*headers, SDP_TYPE)
     if any(c.isspace() for c in invite.target) or not invite.target:
@@ -427,6 +526,25 @@ def _first_invite(endpoint: Endpoint, invite: Invite, tag: str, contact: str) ->
         headers=headers,
         body=invite.offer or b"",
     )
+
+
+def _abilities(invite: Invite, user_agent: str) -> HeaderList:
+    """Return the fields that say what we can do; a field that the order brings itself is left to it."""
+    interval_s = invite.session_expires_s
+    if interval_s is not None and interval_s < MIN_SE_S:
+        raise LocalProtocolError(f"a session interval of {interval_s} s is below the least, {MIN_SE_S} s")
+    # Without an offer of ours a reliable response may bring theirs, which somebody must be able to answer.
+    bare = invite.offer is None and invite.answerer is None
+    options = [option for option in EXTENSIONS if not (bare and option == "100rel")]
+    fields: HeaderList = (
+        ("Allow", ALLOW),
+        ("Supported", ", ".join([*options, *invite.supported])),
+        ("P-Early-Media", "supported"),
+        ("User-Agent", user_agent),
+        *asking(interval_s, MIN_SE_S),
+    )
+    own = {name.lower() for name, _ in invite.headers}
+    return tuple(field for field in fields if field[0].lower() not in own)
 
 
 def _user(uri: str) -> str:

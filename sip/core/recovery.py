@@ -15,6 +15,7 @@ from .compose import OutRequest
 from .dialog import Dialog
 from .errors import LocalProtocolError
 from .framing import Response
+from .session import Session
 from .timers import Timer
 from .types import Address, Credentials
 
@@ -40,7 +41,7 @@ class Recovery(Caller):
             tag, contact = str(snapshot["local_tag"]), str(snapshot["contact"])
         except (KeyError, TypeError, ValueError) as error:
             raise LocalProtocolError(f"not a snapshot of a call: {error!r}") from error
-        super().__init__(endpoint, request, tag, destination, contact, credentials)
+        super().__init__(endpoint, request, tag, destination, contact, credentials, Session())
         self._running = 0
         self._limit: Timer | None = None
         if snapshot.get("state") == "Ended":
@@ -57,6 +58,14 @@ class Recovery(Caller):
 
     def on_bye(self, now: float) -> None:
         """The far side hung up meanwhile."""
+
+    @property
+    def standing(self) -> Dialog | None:
+        """Nothing of it stands: it is being ended."""
+        return None
+
+    def on_expired(self, now: float) -> None:
+        """Cannot happen: no session timer runs."""
 
     def on_ack_timeout(self, now: float) -> None:
         """Cannot happen: re-INVITEs of a recovered call are refused."""

@@ -43,7 +43,9 @@ def session_expires(message: Message) -> SessionExpires | None:
     if interval_s is None:
         return None
     role = rest.replace(" ", "").lower()
-    refresher: Refresher | None = "uac" if "refresher=uac" in role else "uas" if "refresher=uas" in role else None
+    refresher: Refresher | None = (
+        "uac" if "refresher=uac" in role else "uas" if "refresher=uas" in role else None
+    )
     return SessionExpires(interval_s, refresher)
 
 

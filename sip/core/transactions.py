@@ -15,13 +15,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import ClassVar
 
-from .compose import OutRequest, respond, response_destination
+from .compose import OutRequest, respond, response_destination, sent_by
+from .events import WayChanged
 from .framing import Request, Response
 from .timers import Timer
-from .types import Address, Datagram, HeaderList, Timers
+from .types import Address, Datagram, HeaderList, Setback, Timers
 from .wire import MAGIC_COOKIE, ServerKey, Wire
 
 
@@ -277,10 +279,17 @@ class ClientTransaction(_Transaction):
         self._response: Response | None = None
         self._why = ""
         self._seen: set[object] = set()
-        self.key = (request.branch, request.method)
-        wire.clients[self.key] = self
-        wire.unanswered.setdefault(destination, {})[self.key] = self
-        wire.send_request(request, destination, self._data)
+        self._renewed = False
+        self.on_moved: Callable[[OutRequest, Address], None] | None = None
+        """Told when the request goes another way than was asked for, with a new branch."""
+        self._launch(now)
+
+    def _launch(self, now: float) -> None:
+        self.key = (self.request.branch, self.request.method)
+        self.wire.clients[self.key] = self
+        self.wire.unanswered.setdefault(self.destination, {})[self.key] = self
+        self.wire.send_request(self.request, self.destination, self._data)
+        invite = self.request.method == "INVITE"
         self._do(Act.START_A if invite else Act.START_E, now)
         self._do(Act.START_B if invite else Act.START_F, now)
 
@@ -292,6 +301,10 @@ class ClientTransaction(_Transaction):
         self._seen.add(mark)
         return False
 
+    def unsee(self, response: Response) -> None:
+        """Take the next arrival of the same bytes for the first: this one came out of order."""
+        self._seen.discard(response.raw)
+
     def receive(self, response: Response, now: float) -> None:
         """Take a response that matches this transaction."""
         self._response = response
@@ -300,15 +313,43 @@ class ClientTransaction(_Transaction):
         else:
             self.step(Step.RECEIVED_2XX if response.status < 300 else Step.RECEIVED_FAILURE, now)
 
-    def fail(self, reason: str, now: float) -> None:
-        """The network refused the request."""
-        self._why = reason
-        self.step(Step.FAILED, now)
+    def fail(self, reason: str, now: float, setback: Setback = "refused") -> None:
+        """The network did not carry the request.
 
-    def _left(self, state: State) -> None:
+        One that took TCP for its length alone, and that nobody can have seen, takes UDP instead (RFC 3261 section
+        18.1.1). One whose connection was lost is sent once more on a new one, except an INVITE: it may have rung.
+        """
+        if setback == "unsent" and self.request.for_size:
+            self._fall_back(reason, now)
+        elif setback == "lost" and self.request.method != "INVITE" and not self._renewed:
+            self._renewed = True
+            self._do(Act.RESEND, now)
+        else:
+            self._why = reason
+            self.step(Step.FAILED, now)
+
+    def _fall_back(self, reason: str, now: float) -> None:
+        self._stop_timers()
+        self._no_longer_unanswered()
+        self.wire.clients.pop(self.key, None)
+        branch = self.wire.new_branch()
+        self.request = replace(self.request, via=self.wire.via(branch), branch=branch, for_size=False)
+        self.destination = self.destination._replace(transport="udp")
+        self.timers, self.began = self.wire.timers, now
+        self._interval = self.timers.t1
+        self._data = self.request.encode()
+        self.wire.emit(WayChanged(self.request.call_id, now, self.request.method, self.destination, reason))
+        self._launch(now)
+        if self.on_moved is not None:
+            self.on_moved(self.request, self.destination)
+
+    def _no_longer_unanswered(self) -> None:
         waiting = self.wire.unanswered.get(self.destination)
         if waiting is not None and waiting.pop(self.key, None) is not None and not waiting:
             del self.wire.unanswered[self.destination]
+
+    def _left(self, state: State) -> None:
+        self._no_longer_unanswered()
         if state is State.TERMINATED:
             self.wire.clients.pop(self.key, None)
 
@@ -395,7 +436,14 @@ class ServerTransaction(_Transaction):
     def _send(self, again: bool) -> None:
         destination = response_destination(self.request, self.source)
         label = Datagram(
-            self._data, destination, self.call_id, self.request.cseq.method, self.status, self._reason, again
+            self._data,
+            destination,
+            self.call_id,
+            self.request.cseq.method,
+            self.status,
+            self._reason,
+            again,
+            otherwise=sent_by(self.request, self.source),
         )
         self.wire.datagrams.append(label)
 

@@ -17,6 +17,8 @@ Answerer = Callable[[bytes], bytes | None]
 
 TransportName = Literal["udp", "tcp", "tls"]
 TRANSPORTS: tuple[TransportName, ...] = ("udp", "tcp", "tls")
+Setback = Literal["refused", "unsent", "lost"]
+"""What the network did to a message: refused it, never took it (no connection came about), or lost its connection."""
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 """RFC 3261 section 19.1.2."""
 
@@ -71,6 +73,8 @@ class Datagram:
     """The reason phrase of a response."""
     retransmission: bool = False
     """True when the same message left before."""
+    otherwise: Address | None = None
+    """Where it goes when no connection with the destination stands (a response) or can be made (a request)."""
 
     @property
     def is_request(self) -> bool:

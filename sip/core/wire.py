@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAGIC_COOKIE = "z9hG4bK"
 """The beginning of a branch of RFC 3261 (section 8.1.1.7)."""
 ServerKey = tuple[str, str, str, int]
+MAX_UDP_REQUEST = 1300
+"""The longest request in bytes that takes UDP where the path's MTU is not known (RFC 3261 section 18.1.1)."""
 
 
 class Wire:
@@ -49,6 +51,8 @@ class Wire:
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
         """By branch and method."""
         self.servers: dict[ServerKey, ServerTransaction] = {}
+        self.known_hosts: Callable[[str], Address | None] = lambda uri: None
+        """Returns the address of a URI with a host name, None while it is not known."""
         self.unanswered: dict[Address, dict[tuple[str, str], ClientTransaction]] = {}
         """Client transactions without any response, by destination: what an ICMP error ends."""
 
@@ -80,6 +84,14 @@ class Wire:
         way = "" if at.transport == "udp" else f";transport={at.transport}"
         return f"<sip:{user}@{at}{way}>" if user else f"<sip:{at}{way}>"
 
+    def fit(self, request: OutRequest, destination: Address) -> tuple[OutRequest, Address]:
+        """Return the request and where it goes, by TCP if it is too long for UDP and we have TCP."""
+        short = destination.transport != "udp" or "tcp" not in self.locals
+        if short or len(request.encode()) <= MAX_UDP_REQUEST:
+            return request, destination
+        by_tcp = replace(request, via=self.via(request.branch, "tcp"), for_size=True)
+        return by_tcp, destination._replace(transport="tcp")
+
     def send_request(
         self, request: OutRequest, destination: Address, data: bytes | None = None, *, again: bool = False
     ) -> None:
@@ -91,5 +103,10 @@ class Wire:
                 call_id=request.call_id,
                 method=request.method,
                 retransmission=again,
+                otherwise=request.otherwise,
             )
         )
+
+    def repeat(self, sent: Datagram) -> None:
+        """Queue the same bytes once more."""
+        self.datagrams.append(replace(sent, retransmission=True))
