@@ -1,17 +1,39 @@
-"""The small asyncio shell around a sans-IO `Endpoint`: datagrams and timers in, datagrams and events out."""
+"""The small asyncio shell around a sans-IO `Endpoint`: messages and timers in, messages and events out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 
-from sip.core import Address, Credentials, Datagram, Endpoint, Event, IncomingInvite, Invite, OutgoingCall
+from sip.core import (
+    Address,
+    Credentials,
+    Datagram,
+    Endpoint,
+    Event,
+    IncomingInvite,
+    Invite,
+    MessageReceived,
+    OutgoingCall,
+    RegistrationClient,
+    RegistrationPlan,
+    Setback,
+    TransportName,
+    decode,
+)
 from sip.kernel_time import ClockSource
+from sip.trunks import TlsSettings
 
-from .udp import UdpTransport
+from .connection import StreamLimits
+from .failures import TransportFailure, Trouble
+from .host_book import HostBook
+from .resolver import Resolver
+from .transports import Transports
+from .wire_message import WireMessage
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -30,25 +52,41 @@ class CallHandler(Protocol):
 
 OnIncoming = Callable[[IncomingInvite], CallHandler | None]
 OnStray = Callable[[Event], None]
+OnWire = Callable[[WireMessage], None]
+OnTrouble = Callable[[Address, float, Trouble], None]
+CS3 = 24
+"""The code point of signalling (RFC 4594 section 2.3)."""
+MAX_TROUBLES = 256
+_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE)
 
 
 class SipAgent:
-    """One SIP endpoint on one UDP socket. Open it with `open`.
+    """One SIP endpoint on its sockets. Open it with `open`.
 
     After calling anything on a call of the endpoint (`acknowledge`, `hang_up`, `answer`, ...) call `flush`,
     which sends what is due.
     """
 
-    def __init__(self, on_incoming: OnIncoming | None = None, on_stray: OnStray | None = None) -> None:
+    def __init__(
+        self,
+        on_incoming: OnIncoming | None = None,
+        on_stray: OnStray | None = None,
+        on_wire: OnWire | None = None,
+        on_trouble: OnTrouble | None = None,
+    ) -> None:
         self._handlers: dict[str, CallHandler] = {}
         self._on_incoming = on_incoming
         self._on_stray = on_stray
+        self._on_wire = on_wire
+        self._on_trouble = on_trouble
+        self._troubles: dict[Address, Trouble] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._clock: ClockSource = "user"
         self._pumping = False
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self.transport: UdpTransport
+        self._hosts: HostBook | None = None
+        self._transports: Transports
         self.endpoint: Endpoint
 
     @classmethod
@@ -57,23 +95,68 @@ class SipAgent:
         bind: Address,
         *,
         user_agent: str = "DutyRing",
+        transports: Sequence[TransportName] = ("udp",),
+        tls: TlsSettings | None = None,
+        dscp: int = CS3,
+        advertised: str | None = None,
         on_incoming: OnIncoming | None = None,
         on_stray: OnStray | None = None,
+        on_wire: OnWire | None = None,
+        on_trouble: OnTrouble | None = None,
+        resolver: Resolver | None = None,
+        limits: StreamLimits | None = None,
     ) -> SipAgent:
-        """Bind a socket and run an endpoint on it. Raises `BindError`.
+        """Bind sockets and run an endpoint on them. Raises `BindError` and `TlsError`.
+
+        `bind` names a host and the port of the first transport (0: a free one); UDP and TCP share their port, TLS
+        has the next one unless it stands alone. `advertised` is the host that others see us at (static NAT).
 
         `on_incoming` gives the handler of a new incoming call; without it, or where it returns None, the
-        call gets no handler. `on_stray` is told of events that belong to no known call.
+        call gets no handler. `on_stray` is told of events that belong to no known call, `on_wire` of every
+        message that leaves or arrives, `on_trouble(destination, at, trouble)` of connections that could not be made
+        or broke while something was expected. With a `resolver`, host names in Contact and Record-Route are looked
+        up in the background for the requests that follow.
         """
-        agent = cls(on_incoming, on_stray)
-        agent.transport = UdpTransport.open(bind, agent._on_datagram, agent._on_refused)
-        agent.endpoint = Endpoint(agent.transport.local, user_agent=user_agent)
+        agent = cls(on_incoming, on_stray, on_wire, on_trouble)
+        agent._transports = Transports.open(
+            bind, transports, agent._on_message, agent._on_refused, tls=tls, dscp=dscp, limits=limits
+        )
+        local, *others = agent._transports.locals
+        if resolver is not None:
+            agent._hosts = HostBook(resolver, local, agent._transports.expect_name)
+        agent.endpoint = Endpoint(
+            local,
+            others=tuple(others),
+            advertised=advertised,
+            user_agent=user_agent,
+            known_hosts=None if agent._hosts is None else agent._hosts.find,
+        )
         return agent
 
     @property
     def local(self) -> Address:
-        """The address that Via and Contact name."""
-        return self.transport.local
+        """Our address on the first transport."""
+        return self._transports.locals[0]
+
+    @property
+    def locals(self) -> tuple[Address, ...]:
+        """Our address on each transport."""
+        return self._transports.locals
+
+    def trouble_with(self, destination: Address) -> Trouble | None:
+        """Return what last went wrong with a destination, None since a message came from there."""
+        return self._troubles.get(destination)
+
+    def keep_alive(self, destination: Address, interval_s: float) -> None:
+        """Send keep-alives to a destination at this interval in seconds; 0 ends it (RFC 5626 section 4.4.1)."""
+        self._transports.keep_alive(destination, interval_s)
+
+    def expect_name(self, destination: Address, name: str) -> None:
+        """Let the certificate at a TLS destination bear this name, the one that was resolved (RFC 5922 section 7).
+
+        Without it `TlsSettings.server_name` counts, else the address itself.
+        """
+        self._transports.expect_name(destination, name)
 
     def prepare_call(self, invite: Invite, handler: CallHandler) -> OutgoingCall:
         """Prepare a call: its INVITE leaves at the `flush` after its `start`, once the caller has written it down."""
@@ -88,6 +171,17 @@ class SipAgent:
         call_id = self.endpoint.recover(snapshot, time.monotonic(), credentials)
         self._handlers[call_id] = handler
         self.flush()
+
+    def listen(self, call_id: str, handler: CallHandler) -> None:
+        """Tell `handler` what happens under a Call-ID, such as that of a registration, until `forget`."""
+        self._handlers[call_id] = handler
+
+    def register(self, plan: RegistrationPlan, handler: CallHandler) -> RegistrationClient:
+        """Register and stay so (see `Endpoint.register`); `handler` is told of it until `unregister` and `forget`."""
+        client = self.endpoint.register(plan, time.monotonic())
+        self._handlers[client.call_id] = handler
+        self.flush()
+        return client
 
     def forget(self, call_id: str) -> None:
         """Send this call's events to nobody from now on; its transactions live out their time."""
@@ -107,20 +201,30 @@ class SipAgent:
         self._schedule()
 
     def close(self) -> None:
-        """Stop the timers and release the socket."""
+        """Stop the timers, end the connections and release the sockets."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self.transport.close()
+        if self._hosts is not None:
+            self._hosts.close()
+        self._transports.close()
 
     def _send_all(self) -> bool:
         datagrams = self.endpoint.take_datagrams()
         for datagram in datagrams:
-            at = self.transport.send(datagram.data, datagram.destination)
-            handler = self._handlers.get(datagram.call_id) if datagram.call_id else None
+            self._send(datagram)
+        return bool(datagrams)
+
+    def _send(self, datagram: Datagram) -> None:
+        handler = self._handlers.get(datagram.call_id) if datagram.call_id else None
+
+        def sent(at: float, remote: Address) -> None:
+            if self._on_wire is not None:
+                self._tell_wire("sent", at, "user", datagram.data, remote, datagram.call_id)
             if handler is not None:
                 self._guarded(handler.on_sent, datagram, at)
-        return bool(datagrams)
+
+        self._transports.send(datagram, sent)
 
     def _deliver_all(self) -> bool:
         events = self.endpoint.take_events()
@@ -129,6 +233,8 @@ class SipAgent:
         return bool(events)
 
     def _deliver(self, event: Event) -> None:
+        if self._hosts is not None and isinstance(event, MessageReceived):
+            self._hosts.notice(event.message)
         if isinstance(event, IncomingInvite) and event.call_id and self._on_incoming is not None:
             handler = self._guarded(self._on_incoming, event)
             if handler is not None:
@@ -151,16 +257,46 @@ class SipAgent:
             log.exception("a call's handler failed")
             return None
 
-    def _on_datagram(self, data: bytes, source: Address, at: float, clock: ClockSource) -> None:
+    def _tell_wire(
+        self,
+        direction: Literal["sent", "received"],
+        at: float,
+        clock: ClockSource,
+        data: bytes,
+        remote: Address,
+        call_id: str | None,
+    ) -> None:
+        if self._on_wire is not None:
+            local = self._transports.local_to(remote)
+            self._guarded(self._on_wire, WireMessage(direction, at, clock, data, local, remote, call_id))
+
+    def _on_message(self, data: bytes, source: Address, at: float, clock: ClockSource) -> None:
+        if self._on_wire is not None and data.strip(b"\r\n\0 "):
+            self._tell_wire("received", at, clock, data, source, _call_id(data))
+        if self._troubles:
+            self._troubles.pop(source, None)
         self._clock = clock
         self.endpoint.receive(data, source, at)
         self.flush()
         self._clock = "user"
 
-    def _on_refused(self, destination: Address, at: float, reason: str) -> None:
-        if not self._closed:
-            self.endpoint.refused(destination, at, reason)
-            self.flush()
+    def _on_refused(self, destination: Address, at: float, trouble: Trouble) -> None:
+        if self._closed:
+            return
+        # That an idle connection ends is nothing to be told.
+        awaited = destination in self.endpoint.wire.unanswered
+        closed = trouble.kind is TransportFailure.CLOSED
+        if awaited or not closed:
+            self._troubles[destination] = trouble
+            if len(self._troubles) > MAX_TROUBLES:
+                del self._troubles[next(iter(self._troubles))]
+            if self._on_trouble is not None:
+                self._guarded(self._on_trouble, destination, at, trouble)
+        setback: Setback = "unsent" if trouble.unsent else "refused"
+        if closed and destination.transport != "udp" and not trouble.unsent:
+            setback = "lost"
+        self.endpoint.refused(destination, at, trouble.reason, setback)
+        self.flush()
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -176,3 +312,8 @@ class SipAgent:
             self._timer = None
         if deadline is not None and not self._closed:
             self._timer = self._loop.call_at(deadline, self._on_timer)
+
+
+def _call_id(data: bytes) -> str | None:
+    found = _CALL_ID.search(data)
+    return decode(found[1]).strip() if found else None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
-import os
 import socket
 import struct
 import time
@@ -18,7 +16,8 @@ from collections.abc import Callable
 from sip.core import Address
 from sip.kernel_time import ANCILLARY_SPACE, ArrivalClock, ClockSource, enable_timestamps, stamp_of
 
-from .errors import BindError
+from .failures import Trouble, network_trouble
+from .sockets import address_of, open_socket
 
 IP_RECVERR = 11
 """Linux <linux/in.h>."""
@@ -32,18 +31,15 @@ BATCH = 64
 """Datagrams read per wake-up, so that one flood does not starve the timers."""
 
 OnDatagram = Callable[[bytes, Address, float, ClockSource], None]
-OnRefused = Callable[[Address, float, str], None]
+OnRefused = Callable[[Address, float, Trouble], None]
 
 
 class UdpTransport:
     """One unconnected UDP socket. Open it with `open`; callbacks run in the event loop.
 
     `on_datagram(data, source, at, clock)` brings each datagram with its monotonic arrival time;
-    `on_refused(destination, at, reason)` tells of an ICMP error or a failed send.
+    `on_refused(destination, at, trouble)` tells of an ICMP error or a failed send.
     """
-
-    name = "UDP"
-    reliable = False
 
     def __init__(self, sock: socket.socket, on_datagram: OnDatagram, on_refused: OnRefused) -> None:
         self._sock = sock
@@ -52,27 +48,21 @@ class UdpTransport:
         self._clock = ArrivalClock()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._loop = asyncio.get_running_loop()
-        host, port = sock.getsockname()[:2]
-        self.local = Address(host, port)
+        self.local = address_of(sock.getsockname(), Address("", 0))
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
-    def open(cls, bind: Address, on_datagram: OnDatagram, on_refused: OnRefused) -> UdpTransport:
+    def open(
+        cls, bind: Address, on_datagram: OnDatagram, on_refused: OnRefused, *, dscp: int = 0
+    ) -> UdpTransport:
         """Bind and start reading; port 0 takes a free one. Raises `BindError`."""
-        family = socket.AF_INET6 if _is_ipv6(bind.host) else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            enable_timestamps(sock)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-            sock.bind((bind.host, bind.port))
-        except OSError as error:
-            sock.close()
-            raise BindError(f"cannot bind UDP {bind.host}:{bind.port}: {error.strerror}") from error
+        sock = open_socket(bind._replace(transport="udp"), dscp)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        enable_timestamps(sock)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         return cls(sock, on_datagram, on_refused)
 
     def send(self, data: bytes, destination: Address) -> float:
@@ -85,7 +75,8 @@ class UdpTransport:
             # A full send buffer is a lost datagram: SIP's retransmission timers repair it.
             pass
         except OSError as error:
-            self._loop.call_soon(self._on_refused, destination, at, error.strerror or str(error))
+            trouble = network_trouble(error.errno or errno.EIO, f"sending to {destination}")
+            self._loop.call_soon(self._on_refused, destination, at, trouble)
         return at
 
     def _send(self, data: bytes, destination: Address) -> None:
@@ -118,7 +109,7 @@ class UdpTransport:
                 continue
             self._clock.read()
             at, clock = self._clock.arrival(stamp_of(ancillary))
-            self._on_datagram(bytes(self._buffer[:size]), Address(source[0], source[1]), at, clock)
+            self._on_datagram(bytes(self._buffer[:size]), address_of(source, self.local), at, clock)
             if self._sock.fileno() < 0:
                 return
 
@@ -128,23 +119,16 @@ class UdpTransport:
                 _data, ancillary, _flags, destination = self._sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 return
-            reason = _refusal(ancillary)
-            if reason is not None and destination:
-                self._on_refused(Address(destination[0], destination[1]), time.monotonic(), reason)
+            trouble = _refusal(ancillary)
+            if trouble is not None and destination:
+                self._on_refused(address_of(destination, self.local), time.monotonic(), trouble)
 
 
-def _refusal(ancillary: list[tuple[int, int, bytes]]) -> str | None:
+def _refusal(ancillary: list[tuple[int, int, bytes]]) -> Trouble | None:
     for level, kind, data in ancillary:
         known = (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR))
         if known and len(data) >= _EXTENDED_ERROR.size:
             code = _EXTENDED_ERROR.unpack_from(data)[0]
             name = errno.errorcode.get(code, str(code))
-            return f"{os.strerror(code)} ({name}, reported by ICMP)"
+            return network_trouble(code, f"{name}, reported by ICMP")
     return None
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == 6
-    except ValueError:
-        return False

@@ -1,0 +1,202 @@
+"""One connection of SIP over TCP or TLS: framing, keep-alives, and the limits that keep it honest."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from sip.core import Address
+
+from .failures import TransportFailure, Trouble, trouble_of
+from .sockets import address_of
+from .stream_framing import LINE, PING, PONG, StreamError, StreamFramer
+
+PING_S = (95.0, 120.0)
+"""Between two pings, drawn anew each time (RFC 5626 section 4.4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What the connections of one listener may take. Times in seconds, sizes in bytes."""
+
+    connections: int = 1024
+    """Connections that others opened, in all."""
+    per_source: int = 256
+    """Of these, from one address."""
+    dialling: int = 256
+    """Connections that we are setting up."""
+    connect_s: float = 5.0
+    """To set a connection up, TLS included; half-open ones are dropped after it."""
+    first_message_s: float = 30.0
+    """Until the first complete message on a connection that others opened."""
+    message_s: float = 10.0
+    """From the first byte of a message to its last."""
+    idle_s: float = 900.0
+    """Without a message, after which a connection is closed that nobody keeps alive."""
+    pong_s: float = 10.0
+    """From our ping to their pong, if they ever sent one (RFC 5626 section 4.4.1)."""
+    write_buffer: int = 1 << 20
+    """What may wait for a peer that does not read."""
+    waiting: int = 1 << 20
+    """What may wait for a connection that is being set up."""
+    waiting_messages: int = 2048
+    check_s: float = 1.0
+    """Between two looks at the times above."""
+
+
+class ConnectionOwner(Protocol):
+    """Who is told what a connection brings."""
+
+    def on_connection(self, connection: StreamConnection) -> None:
+        """The connection stands."""
+
+    def on_stream_message(self, connection: StreamConnection, data: bytes, at: float) -> None:
+        """A whole message arrived; `at` is when it was read, monotonic seconds."""
+
+    def on_connection_lost(self, connection: StreamConnection, trouble: Trouble) -> None:
+        """The connection is gone."""
+
+
+class StreamConnection(asyncio.Protocol):
+    """Both directions of one connection."""
+
+    def __init__(
+        self, owner: ConnectionOwner, remote: Address, limits: StreamLimits, *, opened: bool
+    ) -> None:
+        self.remote = remote
+        self.local = remote
+        """Our own end, once the connection stands."""
+        self.opened = opened
+        """Whether we opened it."""
+        self.made = False
+        self.ping_s: float | None = None
+        """Between two pings: None draws it from `PING_S`, 0 sends none."""
+        self.kept = False
+        """Not to be closed for being idle."""
+        self.used_at = time.monotonic()
+        """When the last message passed, in either direction."""
+        self._owner = owner
+        self._limits = limits
+        self._framer = StreamFramer()
+        self._transport: asyncio.Transport
+        self._trouble: Trouble | None = None
+        self._born = self.used_at
+        self._began: float | None = None
+        self._greeted = opened
+        self._lines = 0
+        self._pinged_at: float | None = None
+        self._next_ping = self._born + random.uniform(*PING_S)
+        self._ponged = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether messages may be written."""
+        return self.made and self._trouble is None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.local = address_of(transport.get_extra_info("sockname"), self.remote)
+        self.made = True
+        self._born = self.used_at = time.monotonic()
+        self._owner.on_connection(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._owner.on_connection_lost(self, self._trouble or self._end_of(exc))
+
+    def data_received(self, data: bytes) -> None:
+        """Part of `asyncio.Protocol`."""
+        if not self.usable:
+            return
+        at = time.monotonic()
+        complete = False
+        try:
+            for piece in self._framer.feed(data):
+                if piece is LINE:
+                    self._on_line(at)
+                else:
+                    complete = self._greeted = True
+                    self._lines = 0
+                    self.used_at = at
+                    self._owner.on_stream_message(self, piece, at)
+                if not self.usable:
+                    return
+        except StreamError as error:
+            self.drop(TransportFailure.CLOSED, str(error))
+            return
+        if not self._framer.waiting:
+            self._began = None
+        elif complete or self._began is None:
+            self._began = at
+
+    def write(self, data: bytes) -> float:
+        """Hand a message over; returns the monotonic time of it. A peer that reads nothing loses the connection."""
+        at = self.used_at = time.monotonic()
+        self._write(data)
+        return at
+
+    def tend(self, now: float) -> None:
+        """Look at the times: to be called now and then."""
+        if not self.usable:
+            return
+        limits = self._limits
+        if self._began is not None and now - self._began > limits.message_s:
+            self.drop(TransportFailure.CLOSED, f"a message was not complete after {limits.message_s:g} s")
+        elif not self._greeted and now - self._born > limits.first_message_s:
+            self.drop(TransportFailure.CLOSED, f"no message came within {limits.first_message_s:g} s")
+        elif not self.kept and now - self.used_at > limits.idle_s:
+            self.drop(TransportFailure.CLOSED, f"no message passed for {limits.idle_s:g} s")
+        elif self._pinged_at is not None and self._ponged and now - self._pinged_at > limits.pong_s:
+            self.drop(TransportFailure.CLOSED, f"a ping was not answered within {limits.pong_s:g} s")
+        elif self.opened and now >= self._next_ping:
+            self._ping(now)
+
+    def keep_alive(self, interval_s: float) -> None:
+        """Ping every `interval_s` seconds from now on and never close for being idle; 0 sends no pings."""
+        self.kept, self.ping_s = True, interval_s
+        self._next_ping = time.monotonic() + interval_s if interval_s else float("inf")
+
+    def drop(self, kind: TransportFailure, why: str) -> None:
+        """Close at once; what was not taken is lost."""
+        if self._trouble is None:
+            self._trouble = Trouble(kind, f"{self._name} was closed by us: {why}")
+            if self.made:
+                self._transport.abort()
+
+    @property
+    def _name(self) -> str:
+        return f"the {self.remote.transport.upper()} connection with {self.remote}"
+
+    def _on_line(self, at: float) -> None:
+        if self._pinged_at is not None and at - self._pinged_at <= self._limits.pong_s:
+            self._pinged_at, self._ponged = None, True
+            return
+        if not self.opened:
+            # Who keeps a flow alive wants it to stay.
+            self.used_at = at
+        self._lines += 1
+        if self._lines == 2:
+            self._lines = 0
+            self._write(PONG)
+
+    def _ping(self, now: float) -> None:
+        interval_s = random.uniform(*PING_S) if self.ping_s is None else self.ping_s
+        self._next_ping = now + interval_s
+        self._pinged_at = now
+        self._write(PING)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport.get_write_buffer_size() + len(data) > self._limits.write_buffer:
+            self.drop(TransportFailure.TIMEOUT, "the other side does not take what we send")
+            return
+        self._transport.write(data)
+
+    def _end_of(self, error: Exception | None) -> Trouble:
+        middle = " in the middle of a message" if self._framer.waiting else ""
+        if error is None:
+            return Trouble(TransportFailure.CLOSED, f"{self._name} was closed by the other side{middle}")
+        return trouble_of(error, f"{self._name} broke{middle}", unsent=False)
