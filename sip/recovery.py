@@ -6,9 +6,10 @@ import asyncio
 import logging
 from typing import Any
 
-from sip.core import Address, Credentials, Datagram, Ended, Event, LocalProtocolError, uri_address
+from sip.core import Address, Datagram, Ended, Event, LocalProtocolError, uri_address
 from sip.kernel_time import ClockSource
 from sip.transport import BindError, SipAgent
+from sip.trunk_line import TrunkLine
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +20,17 @@ RECOVERY_S = 33.0
 class RecoveryDesk:
     """Recovers calls. All that left from one address share one socket on it: late answers go to that address."""
 
-    def __init__(self, user_agent: str, credentials: Credentials | None) -> None:
-        self._user_agent = user_agent
-        self._credentials = credentials
+    def __init__(self) -> None:
         self._agents: dict[Address, SipAgent] = {}
         self._users: dict[Address, int] = {}
 
-    async def recover(self, snapshot: dict[str, Any]) -> None:
-        """See `Phone.recover`."""
+    async def recover(self, snapshot: dict[str, Any], line: TrunkLine) -> None:
+        """End a call of the trunk `line`, see `Phone.recover`."""
         old = _local_address(snapshot)
-        agent = self._take(old)
+        agent = self._take(old, line)
         ended = asyncio.Event()
         try:
-            agent.recover(snapshot, _Until(ended), self._credentials)
+            agent.recover(snapshot, _Until(ended), line.trunk.credentials)
             async with asyncio.timeout(RECOVERY_S):
                 await ended.wait()
         except TimeoutError:
@@ -39,9 +38,9 @@ class RecoveryDesk:
         finally:
             self._give_back(old)
 
-    def _take(self, old: Address) -> SipAgent:
+    def _take(self, old: Address, line: TrunkLine) -> SipAgent:
         if old not in self._agents:
-            self._agents[old] = _agent_on(old, self._user_agent)
+            self._agents[old] = _agent_on(old, line)
         self._users[old] = self._users.get(old, 0) + 1
         return self._agents[old]
 
@@ -79,8 +78,8 @@ def _local_address(snapshot: dict[str, Any]) -> Address:
     return old
 
 
-def _agent_on(old: Address, user_agent: str) -> SipAgent:
+def _agent_on(old: Address, line: TrunkLine) -> SipAgent:
     try:
-        return SipAgent.open(old, user_agent=user_agent)
+        return line.recovery_agent(old)
     except BindError:
-        return SipAgent.open(Address(old.host, 0, old.transport), user_agent=user_agent)
+        return line.recovery_agent(Address(old.host, 0, old.transport))
