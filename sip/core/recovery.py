@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 
+UNSEEN_REQUESTS = 100
+"""How many requests (PRACK, refreshes) may have left in a dialog since its snapshot was taken.
+
+Their numbers must not come again, and a gap does no harm (RFC 3261 section 12.2.2).
+"""
+
+
 class Recovery(Caller):
     """The rest of an outgoing call of another process; ends with one `Ended` by us."""
 
@@ -49,6 +56,7 @@ class Recovery(Caller):
             return
         answered = any(dialog.confirmed for dialog, _ in dialogs)
         for dialog, acknowledged in dialogs:
+            dialog.local_cseq += UNSEEN_REQUESTS
             self._add_dialog(dialog)
             self._recover(dialog, acknowledged, answered, now)
         if not answered:

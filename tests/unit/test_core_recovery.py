@@ -50,7 +50,7 @@ def test_an_answered_call_is_hung_up() -> None:
     heir = Heir(dead.call.snapshot())
     (bye,) = heir.out("BYE")
     assert (bye.from_.tag, bye.to.tag, bye.call_id) == (dead.call.local_tag, "t1", dead.call.call_id)
-    assert bye.cseq.number == 2
+    assert bye.cseq.number > 2
     assert bye.uri == f"sip:62@{LINE}"
     assert heir.ended() == []
     heir.receive(bye, 200)
