@@ -41,13 +41,16 @@ from .incoming import IncomingCall, IncomingState
 from .outgoing import OutgoingCall, OutgoingState
 from .reason import Cause
 from .registration import Binding, RegistrationClient, RegistrationPlan, RegistrationState
+from .sdes import CryptoLine, Sdes, SrtpKeys, SrtpMode, SrtpSuite
 from .sdp import (
     Negotiated,
     PayloadType,
     SessionDescription,
     build_answer,
     build_offer,
+    mismatch,
     negotiate,
+    own_keys,
     parse_sdp,
 )
 from .types import (
@@ -78,6 +81,7 @@ __all__ = [
     "Cancelled",
     "Cause",
     "Credentials",
+    "CryptoLine",
     "Datagram",
     "Denial",
     "DtmfInfo",
@@ -119,11 +123,15 @@ __all__ = [
     "RequestFailed",
     "RequestReceived",
     "Response",
+    "Sdes",
     "ServerHealth",
     "SessionChanged",
     "SessionDescription",
     "Setback",
     "SipError",
+    "SrtpKeys",
+    "SrtpMode",
+    "SrtpSuite",
     "Stray",
     "TimedOut",
     "Timers",
@@ -134,7 +142,9 @@ __all__ = [
     "build_answer",
     "build_offer",
     "decode",
+    "mismatch",
     "negotiate",
+    "own_keys",
     "parse_message",
     "parse_sdp",
     "parse_uri",

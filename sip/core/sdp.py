@@ -1,95 +1,61 @@
-"""Session descriptions (RFC 4566, offer and answer of RFC 3264), for one stream of telephone audio.
+"""Offers and answers (RFC 3264) for one stream of telephone audio, plain or with SRTP keys (RFC 4568).
 
-`parse_sdp` accepts what gateways really send: bare line feeds, unknown lines, several media, missing `rtpmap`
-of static payload types. It never raises; what could not be read is an absent value and a note.
+How SRTP is offered, by mode:
+
+- `off`: RTP/AVP without keys. An offer of RTP/SAVP is refused; keys in one of RTP/AVP are passed over.
+- `required`: RTP/SAVP with keys, as RFC 4568 has it. An answer or offer without keys is refused.
+- `optional`: RTP/AVP with keys. Strictly RTP/AVP is plain, but this is what telephones and exchanges of many makers
+  send and understand as "SRTP if you can"; those who do not understand it see an ordinary offer. The two other ways,
+  two media lines or capability negotiation (RFC 5939), are refused or misread by more of them.
+
+Comfort noise (payload type 13) is not offered and `a=silenceSupp:off` (RFC 3108) asks for none: we listen to the
+line, and the far side's silence suppression would cut what it deems silence. Packets of comfort noise that come all
+the same are understood by the media engine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from .description import (
+    MIRROR,
+    STATIC_PAYLOAD_TYPES,
+    Direction,
+    PayloadType,
+    SessionDescription,
+    audio_choices,
+    parse_sdp,
+)
+from .sdes import Sdes, SrtpKeys
 from .types import Address
 
-Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-MIRROR: dict[Direction, Direction] = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
-}
-"""The direction of the answer to an offered direction (RFC 3264 section 6.1)."""
-
-STATIC_PAYLOAD_TYPES = {
-    0: ("PCMU", 8000),
-    3: ("GSM", 8000),
-    4: ("G723", 8000),
-    8: ("PCMA", 8000),
-    9: ("G722", 8000),
-    13: ("CN", 8000),
-    15: ("G728", 8000),
-    18: ("G729", 8000),
-}
-"""RFC 3551 table 4."""
+__all__ = [
+    "CODECS",
+    "MIRROR",
+    "PTIME_MS",
+    "STATIC_PAYLOAD_TYPES",
+    "TELEPHONE_EVENT",
+    "Direction",
+    "Negotiated",
+    "PayloadType",
+    "SessionDescription",
+    "build_answer",
+    "build_offer",
+    "mismatch",
+    "negotiate",
+    "own_keys",
+    "parse_sdp",
+    "with_direction",
+]
 
 CODECS = ("PCMA", "PCMU")
 """What we speak, the preferred first."""
 _NUMBERS = {"PCMA": 8, "PCMU": 0}
 PTIME_MS = 20
 TELEPHONE_EVENT = 101
-
-
-@dataclass(frozen=True, slots=True)
-class PayloadType:
-    """One format of the media line."""
-
-    number: int
-    encoding: str
-    """Upper case, such as `PCMA`; "" if the format is not described."""
-    clock_hz: int
-    parameters: str = ""
-    """The value of `a=fmtp`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
-    """The audio stream of one session description."""
-
-    address: Address | None
-    """Where the describing side wants its RTP; None without a usable audio line."""
-    direction: Direction
-    """As seen from the describing side."""
-    payload_types: tuple[PayloadType, ...]
-    """In order of preference."""
-    ptime_ms: float | None = None
-    maxptime_ms: float | None = None
-    origin: str = ""
-    """The value of the `o=` line."""
-    rejected: bool = False
-    """The audio line has port 0."""
-    media_count: int = 0
-    """How many media lines there are; an answer has as many."""
-    media_lines: tuple[str, ...] = ()
-    """The values of the `m=` lines, in order."""
-    audio_index: int = -1
-    """Which of them is described here; -1 for none."""
-    notes: tuple[str, ...] = ()
-    """What could not be read."""
-    raw: bytes = b""
-
-    @property
-    def telephone_event(self) -> int | None:
-        """The payload type of RFC 4733 events at 8 kHz, None if not offered."""
-        for payload_type in self.payload_types:
-            if payload_type.encoding == "TELEPHONE-EVENT" and payload_type.clock_hz == 8000:
-                return payload_type.number
-        return None
-
-    @property
-    def on_hold(self) -> bool:
-        """Whether the describing side does not want to hear us (or gave the address 0.0.0.0 of RFC 2543)."""
-        held = self.direction in ("sendonly", "inactive")
-        return held or (self.address is not None and self.address.host in ("0.0.0.0", "::"))
+PLAIN = ("RTP/AVP", "RTP/AVPF")
+SECURE = ("RTP/SAVP", "RTP/SAVPF")
+"""RFC 3551, RFC 4585, RFC 3711, RFC 5124. The feedback of the F kinds is announced by further lines; we have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +74,12 @@ class Negotiated:
     """The payload type of DTMF events, None if there are none."""
     direction: Direction
     """As seen from us."""
-
-
-def parse_sdp(body: bytes) -> SessionDescription:
-    """Read a session description; never raises."""
-    return _Reader(body).read()
+    srtp: SrtpKeys | None = None
+    """What both sides encrypt with; None: plain RTP."""
+    rtcp: Address | None = None
+    """Where our RTCP goes; None: the port above `remote`."""
+    rtcp_mux: bool = False
+    """Whether RTCP shares the port of RTP, when both sides said so."""
 
 
 def build_offer(
@@ -122,12 +89,23 @@ def build_offer(
     codecs: tuple[str, ...] = CODECS,
     ptime_ms: int = PTIME_MS,
     direction: Direction = "sendrecv",
+    *,
+    crypto: Sdes | None = None,
+    rtcp: Address | None = None,
+    rtcp_mux: bool = False,
 ) -> bytes:
-    """Return an offer of G.711 and telephone events for the RTP address."""
+    """Return an offer of G.711 and telephone events for the RTP address.
+
+    `crypto` holds the keys of an offer of SRTP, `rtcp` an RTCP address other than the next higher port. The same
+    arguments give the same bytes: a repeated offer keeps its version (RFC 3264 section 8).
+    """
     formats = [PayloadType(_NUMBERS[codec], codec, 8000) for codec in codecs]
     formats.append(PayloadType(TELEPHONE_EVENT, "telephone-event", 8000, "0-15"))
-    audio = _audio_lines(address.port, formats, direction, ptime_ms)
-    return _compose(address, session_id, version, [audio])
+    required = crypto is not None and crypto.mode == "required"
+    profile = "RTP/SAVP" if required else "RTP/AVP"
+    further = _further_lines(address, crypto, rtcp, rtcp_mux)
+    audio = _audio_lines(address.port, profile, formats, direction, ptime_ms)
+    return _compose(address, session_id, version, [[*audio, *further]])
 
 
 def build_answer(
@@ -138,52 +116,101 @@ def build_answer(
     codecs: tuple[str, ...] = CODECS,
     ptime_ms: int | None = None,
     direction: Direction | None = None,
+    *,
+    crypto: Sdes | None = None,
+    rtcp: Address | None = None,
+    rtcp_mux: bool = False,
 ) -> bytes | None:
-    """Return the answer to an offer, or None when there is no common codec (488).
+    """Return the answer to an offer, or None when nothing is common (488); `mismatch` says why.
 
-    The answer keeps the offer's payload type numbers and order, refuses further media with port 0, and
-    mirrors the direction.
+    The answer keeps the offer's profile, payload type numbers and order, refuses further media with port 0, and
+    mirrors the direction. With keys it names those of the first line that we can use. `rtcp_mux` tells whether
+    we can, and counts only if they offer it.
     """
-    common = [p for p in offer.payload_types if p.encoding in codecs and p.clock_hz == 8000]
-    if offer.audio_index < 0 or not common:
+    offer = _chosen(offer, codecs, crypto)
+    if offer.audio_index < 0 or _fault(offer, codecs, crypto, answering=True):
         return None
-    formats = [common[0]]
-    event = offer.telephone_event
-    if event is not None:
+    if offer.rejected and any(line.split()[1:2] != ["0"] for line in offer.media_lines):
+        # Sound is to give way to something that we refuse (T.38): the call had better stay as it is.
+        return None
+    formats = [p for p in offer.payload_types if _speaks(p, codecs)][:1]
+    if (event := offer.telephone_event) is not None:
         formats.append(PayloadType(event, "telephone-event", 8000, "0-15"))
     port = 0 if offer.rejected else address.port
     way = direction or MIRROR[offer.direction]
-    audio = _audio_lines(port, formats, way, ptime_ms or offer.ptime_ms or PTIME_MS)
+    audio = _audio_lines(
+        port, offer.profile or PLAIN[0], formats, way, ptime_ms or offer.ptime_ms or PTIME_MS
+    )
+    keys = crypto.matched(offer.crypto) if crypto is not None else None
+    audio += _further_lines(address, keys, rtcp, rtcp_mux and offer.rtcp_mux)
     media = [
         audio if n == offer.audio_index else [_refusal(line)] for n, line in enumerate(offer.media_lines)
     ]
     return _compose(address, session_id, version, media)
 
 
+def own_keys(ours: SessionDescription) -> Sdes:
+    """Return the SRTP mode and the keys that a description of our own stands for."""
+    if not ours.crypto:
+        return Sdes("off")
+    return Sdes("required" if ours.profile in SECURE else "optional", ours.crypto)
+
+
 def negotiate(
-    remote: SessionDescription | None, codecs: tuple[str, ...] = CODECS, ptime_ms: float | None = None
+    remote: SessionDescription | None,
+    codecs: tuple[str, ...] = CODECS,
+    ptime_ms: float | None = None,
+    *,
+    crypto: Sdes | None = None,
+    answering: bool = False,
+    rtcp_mux: bool = False,
 ) -> Negotiated | None:
-    """Return what we send to the side that described itself as `remote`, or None if there is nothing common.
+    """Return what we send to the side that described itself as `remote`, or None where `mismatch` says why.
 
     Their order of preference decides the codec, their `ptime` the packet length unless `ptime_ms` overrides
-    it.
+    it. `answering`: theirs is an offer, and `crypto` what our answer was made with; else theirs is the answer to an
+    offer with `crypto`. `rtcp_mux`: our own description said so.
     """
-    if remote is None or remote.address is None or remote.rejected:
+    remote = None if remote is None else _chosen(remote, codecs, crypto if answering else None)
+    if remote is None or remote.address is None or mismatch(remote, codecs, crypto, answering):
         return None
-    for payload_type in remote.payload_types:
-        if payload_type.encoding in codecs and payload_type.clock_hz == 8000:
-            length_ms = ptime_ms or remote.ptime_ms or PTIME_MS
-            if remote.maxptime_ms is not None:
-                length_ms = min(length_ms, remote.maxptime_ms)
-            return Negotiated(
-                remote=remote.address,
-                payload_type=payload_type.number,
-                codec=payload_type.encoding,
-                ptime_ms=length_ms,
-                telephone_event=remote.telephone_event,
-                direction=MIRROR[remote.direction],
-            )
-    return None
+    chosen = next(payload_type for payload_type in remote.payload_types if _speaks(payload_type, codecs))
+    length_ms = ptime_ms or remote.ptime_ms or PTIME_MS
+    if remote.maxptime_ms is not None:
+        length_ms = min(length_ms, remote.maxptime_ms)
+    return Negotiated(
+        remote=remote.address,
+        payload_type=chosen.number,
+        codec=chosen.encoding,
+        ptime_ms=length_ms,
+        telephone_event=remote.telephone_event,
+        direction=MIRROR[remote.direction],
+        srtp=_keys(remote, crypto, answering),
+        rtcp=remote.rtcp,
+        rtcp_mux=rtcp_mux and remote.rtcp_mux,
+    )
+
+
+def mismatch(
+    remote: SessionDescription | None,
+    codecs: tuple[str, ...] = CODECS,
+    crypto: Sdes | None = None,
+    answering: bool = False,
+) -> str:
+    """Return why there can be no sound with the side that described itself as `remote`, "" if there can.
+
+    The arguments are those of `negotiate`.
+    """
+    if remote is None:
+        return "the far side sent no session description"
+    remote = _chosen(remote, codecs, crypto if answering else None)
+    if remote.audio_index < 0:
+        return "the far side describes no sound"
+    if remote.rejected:
+        return "the far side refused the sound (port 0)"
+    if remote.address is None:
+        return "the far side names no address for its sound"
+    return _fault(remote, codecs, crypto, answering)
 
 
 def with_direction(description: SessionDescription, direction: Direction) -> SessionDescription:
@@ -191,14 +218,89 @@ def with_direction(description: SessionDescription, direction: Direction) -> Ses
     return replace(description, direction=direction)
 
 
-def _audio_lines(port: int, formats: list[PayloadType], direction: Direction, ptime_ms: float) -> list[str]:
-    lines = [f"m=audio {port} RTP/AVP {' '.join(str(f.number) for f in formats)}"]
+def _speaks(payload_type: PayloadType, codecs: tuple[str, ...]) -> bool:
+    return payload_type.encoding in codecs and payload_type.clock_hz == 8000
+
+
+def _chosen(offer: SessionDescription, codecs: tuple[str, ...], crypto: Sdes | None) -> SessionDescription:
+    """Return the audio line that we take of those offered: one with SRTP before one without, if we do it."""
+    choices = audio_choices(offer)
+    fitting = [choice for choice in choices if not _fault(choice, codecs, crypto, answering=True)]
+    if crypto is not None and crypto.mode != "off":
+        fitting.sort(key=lambda choice: not choice.crypto)
+    return next(iter(fitting), offer)
+
+
+def _fault(remote: SessionDescription, codecs: tuple[str, ...], crypto: Sdes | None, answering: bool) -> str:
+    """Say why the profile, the keys or the codecs of an audio line cannot be ours, "" if they can."""
+    profile = remote.profile or PLAIN[0]
+    if "TLS" in profile or (profile in SECURE and remote.fingerprint and not remote.crypto):
+        return f"the far side wants keys by DTLS ({profile}), which we do not do"
+    if profile not in PLAIN + SECURE:
+        return f"the far side's sound goes by {profile[:40]}, which we do not do"
+    if why := _srtp_fault(remote, crypto, answering):
+        return why
+    if not any(_speaks(payload_type, codecs) for payload_type in remote.payload_types):
+        theirs = ", ".join(p.encoding or str(p.number) for p in remote.payload_types) or "nothing"
+        return f"no common codec: the far side has {theirs[:200]}, we have {', '.join(codecs)}"
+    return ""
+
+
+def _srtp_fault(remote: SessionDescription, crypto: Sdes | None, answering: bool) -> str:
+    secure = remote.profile in SECURE
+    if crypto is None or crypto.mode == "off":
+        return "the far side wants SRTP, and ours is off" if secure else ""
+    if _keys(remote, crypto, answering) is not None:
+        return ""
+    if not answering and remote.crypto:
+        return "the far side answers with an SRTP key for a line that we did not offer"
+    if secure:
+        return "the far side wants SRTP, but gives no key that we can use" + _about_keys(remote)
+    if crypto.mode == "required":
+        return "the far side has no SRTP, and ours is required" + _about_keys(remote)
+    return ""
+
+
+def _about_keys(remote: SessionDescription) -> str:
+    notes = [note for note in remote.notes if note.startswith("a=crypto")]
+    return f" ({'; '.join(notes[:3])})" if notes else ""
+
+
+def _keys(remote: SessionDescription, crypto: Sdes | None, answering: bool) -> SrtpKeys | None:
+    """Return the keys that both sides agree on: theirs is the line with the tag and the suite of one of ours."""
+    if crypto is None or crypto.mode == "off":
+        return None
+    ours = {
+        (line.tag, line.suite): line.key
+        for line in (crypto.matched(remote.crypto) if answering else crypto).lines
+    }
+    for line in remote.crypto:
+        if (key := ours.get((line.tag, line.suite))) is not None:
+            return SrtpKeys(line.suite, key, line.key)
+    return None
+
+
+def _audio_lines(
+    port: int, profile: str, formats: list[PayloadType], direction: Direction, ptime_ms: float
+) -> list[str]:
+    lines = [f"m=audio {port} {profile} {' '.join(str(f.number) for f in formats)}"]
     for entry in formats:
         lines.append(f"a=rtpmap:{entry.number} {entry.encoding}/{entry.clock_hz}")
         if entry.encoding == "telephone-event":
             lines.append(f"a=fmtp:{entry.number} {entry.parameters or '0-15'}")
-    lines += [f"a=ptime:{ptime_ms:g}", f"a={direction}"]
-    return lines
+    return [*lines, "a=silenceSupp:off - - - -", f"a=ptime:{ptime_ms:g}", f"a={direction}"]
+
+
+def _further_lines(address: Address, crypto: Sdes | None, rtcp: Address | None, mux: bool) -> list[str]:
+    lines = [line.text for line in crypto.lines] if crypto is not None else []
+    if rtcp is not None:
+        elsewhere = f" IN {_family(rtcp.host)} {rtcp.host}" if rtcp.host != address.host else ""
+        lines.append(f"a=rtcp:{rtcp.port}{elsewhere}")
+    return [*lines, "a=rtcp-mux"] if mux else lines
+
+
+def _family(host: str) -> str:
+    return "IP6" if ":" in host else "IP4"
 
 
 def _refusal(media_line: str) -> str:
@@ -207,7 +309,7 @@ def _refusal(media_line: str) -> str:
 
 
 def _compose(address: Address, session_id: int, version: int, media: list[list[str]]) -> bytes:
-    family = "IP6" if ":" in address.host else "IP4"
+    family = _family(address.host)
     lines = [
         "v=0",
         f"o=- {session_id} {version} IN {family} {address.host}",
@@ -218,134 +320,3 @@ def _compose(address: Address, session_id: int, version: int, media: list[list[s
     for section in media:
         lines += section
     return ("\r\n".join(lines) + "\r\n").encode()
-
-
-class _Media:
-    """The lines of one media section, as far as they matter."""
-
-    def __init__(self, line: str) -> None:
-        self.line = line
-        self.host: str | None = None
-        self.direction: Direction | None = None
-        self.maps: dict[int, tuple[str, int]] = {}
-        self.parameters: dict[int, str] = {}
-        self.ptime_ms: float | None = None
-        self.maxptime_ms: float | None = None
-
-    @property
-    def is_audio(self) -> bool:
-        words = self.line.split()
-        return len(words) >= 2 and words[0].lower() == "audio"
-
-
-class _Reader:
-    """Reads one body line by line."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self.origin = ""
-        self.session = _Media("")
-        self.media: list[_Media] = []
-        self.notes: list[str] = []
-
-    def read(self) -> SessionDescription:
-        for line in self.body.decode("utf-8", "replace").replace("\r", "\n").split("\n"):
-            kind, equals, value = line.strip().partition("=")
-            if equals:
-                self._line(kind.strip(), value.strip())
-        return self._result()
-
-    def _line(self, kind: str, value: str) -> None:
-        here = self.media[-1] if self.media else self.session
-        if kind == "o":
-            self.origin = value
-        elif kind == "m":
-            self.media.append(_Media(value))
-        elif kind == "c":
-            words = value.split()
-            if len(words) >= 3:
-                here.host = words[2].partition("/")[0]
-            else:
-                self.notes.append("c= line cannot be read")
-        elif kind == "a":
-            self._attribute(here, value)
-
-    def _attribute(self, here: _Media, value: str) -> None:
-        name, _, content = value.partition(":")
-        name = name.strip().lower()
-        if name in MIRROR:
-            here.direction = name
-        elif name == "rtpmap":
-            self._map(here, content)
-        elif name == "fmtp":
-            number, _, parameters = content.strip().partition(" ")
-            if (known := _integer(number)) is not None:
-                here.parameters[known] = parameters.strip()
-        elif name in ("ptime", "maxptime"):
-            setattr(here, f"{name}_ms", self._length(name, content))
-
-    def _map(self, here: _Media, content: str) -> None:
-        number, _, rest = content.strip().partition(" ")
-        encoding, _, clock = rest.strip().partition("/")
-        known, clock_hz = _integer(number), _integer(clock.partition("/")[0])
-        if known is None or not encoding:
-            self.notes.append("a=rtpmap cannot be read")
-        else:
-            here.maps[known] = (encoding.strip().upper(), clock_hz or 8000)
-
-    def _length(self, name: str, content: str) -> float | None:
-        try:
-            length_ms = float(content)
-        except ValueError:
-            length_ms = 0.0
-        if 1.0 <= length_ms <= 1000.0:
-            return length_ms
-        self.notes.append(f"a={name} cannot be read")
-        return None
-
-    def _result(self) -> SessionDescription:
-        index = self._audio_index()
-        audio = self.media[index] if index >= 0 else _Media("")
-        words = audio.line.split()
-        port = _integer(words[1].partition("/")[0]) if len(words) > 1 else None
-        if index >= 0 and (port is None or port > 65535):
-            self.notes.append("the port of the audio line cannot be read")
-            port = None
-        host = audio.host or self.session.host
-        return SessionDescription(
-            address=Address(host, port) if host and port else None,
-            direction=audio.direction or self.session.direction or "sendrecv",
-            payload_types=self._payload_types(audio, words[3:]),
-            ptime_ms=audio.ptime_ms or self.session.ptime_ms,
-            maxptime_ms=audio.maxptime_ms or self.session.maxptime_ms,
-            origin=self.origin,
-            rejected=port == 0,
-            media_count=len(self.media),
-            media_lines=tuple(media.line for media in self.media),
-            audio_index=index,
-            notes=tuple(self.notes),
-            raw=self.body,
-        )
-
-    def _audio_index(self) -> int:
-        candidates = [n for n, media in enumerate(self.media) if media.is_audio]
-        for n in candidates:
-            if _integer(self.media[n].line.split()[1].partition("/")[0]):
-                return n
-        return candidates[0] if candidates else -1
-
-    def _payload_types(self, audio: _Media, numbers: list[str]) -> tuple[PayloadType, ...]:
-        found = []
-        for text in numbers:
-            number = _integer(text)
-            if number is None or number > 127:
-                self.notes.append(f"payload type {text[:8]!r} cannot be read")
-                continue
-            encoding, clock_hz = audio.maps.get(number) or STATIC_PAYLOAD_TYPES.get(number) or ("", 0)
-            found.append(PayloadType(number, encoding, clock_hz, audio.parameters.get(number, "")))
-        return tuple(found)
-
-
-def _integer(text: str) -> int | None:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None

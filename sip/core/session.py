@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .sdp import CODECS, PTIME_MS, build_answer, build_offer, parse_sdp
+from .sdes import Sdes
+from .sdp import CODECS, PTIME_MS, build_answer, build_offer, own_keys, parse_sdp
 from .types import Address, Answerer
 
 
@@ -24,6 +25,7 @@ class Session:
         self._id, self._version = 1, 1
         self._codecs: tuple[str, ...] = CODECS
         self._ptime_ms: float | None = None
+        self._keys = Sdes("off")
         if offer:
             self.describe(offer)
             spoken = {p.encoding for p in parse_sdp(offer).payload_types}
@@ -35,6 +37,7 @@ class Session:
         ours = parse_sdp(body)
         self._address = ours.address or self._address
         self._ptime_ms = self._ptime_ms or ours.ptime_ms
+        self._keys = self._keys if self._keys.lines else own_keys(ours)
         words = ours.origin.split()
         if len(words) > 2 and words[1].isdigit() and words[2].isdigit():
             self._id, self._version = int(words[1]), int(words[2])
@@ -46,7 +49,9 @@ class Session:
             return self._remember(self._answerer(offer))
         if address is None:
             return None
-        return self._numbered(lambda n: build_answer(theirs, address, self._id, n, self._codecs))
+        return self._numbered(
+            lambda n: build_answer(theirs, address, self._id, n, self._codecs, crypto=self._keys)
+        )
 
     def offer(self) -> bytes | None:
         """Return a full offer for a re-INVITE that brought none and remember it; None without a stream."""
@@ -54,7 +59,9 @@ class Session:
         if address is None:
             return self.local
         ptime_ms = round(self._ptime_ms or PTIME_MS)
-        return self._numbered(lambda n: build_offer(address, self._id, n, self._codecs, ptime_ms))
+        return self._numbered(
+            lambda n: build_offer(address, self._id, n, self._codecs, ptime_ms, crypto=self._keys)
+        )
 
     def _numbered(self, build: Callable[[int], bytes | None]) -> bytes | None:
         """Count the version up if there is something new to say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Credentials:
 class Datagram:
     """Bytes to send, with a label that tells the time line what they are."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     destination: Address
     call_id: str | None
     """None for what belongs to no call."""
@@ -93,7 +93,7 @@ class Invite:
     from_uri: str
     """Our identity, a URI without angle brackets."""
     display_name: str = ""
-    offer: bytes | None = None
+    offer: bytes | None = field(default=None, repr=False)
     """The SDP offer; None leaves the offer to the far side."""
     credentials: Credentials | Authorizer | None = None
     """Answers challenges; without it a 401 or 407 is the final answer. An `Authorizer` remembers them for the
