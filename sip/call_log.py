@@ -11,18 +11,24 @@ from typing import Any
 
 from sip.core import Datagram, Message, MessageReceived, Request, Response
 from sip.progress.forwarding import RoutingSign
-from sip.record import EndedBy, TimelineEntry
+from sip.record import DtmfDigit, EndedBy, TimelineEntry
+from sip.routing_signs import isup_of, routing_sign
 from sip.transport import ClockSource
 
 TOLD_HEADERS = (
     "Contact",
     "Diversion",
     "History-Info",
+    "Min-SE",
     "P-Asserted-Identity",
     "P-Early-Media",
+    "RSeq",
     "Reason",
+    "Remote-Party-ID",
+    "Require",
     "Retry-After",
     "Server",
+    "Session-Expires",
     "User-Agent",
     "Warning",
 )
@@ -59,6 +65,16 @@ class CallLog:
     crossed: bool = False
     """A 200 crossed our CANCEL."""
     our_failure: bool = False
+    alerted: bool = False
+    """Something but 100 came back: somebody may have been rung."""
+    way_failed: bool = False
+    """Our way into the network did not carry the call: silence, a network error, 503, credentials not accepted."""
+    denial: str | None = None
+    """Why a challenge of the far side could not be met."""
+    digits_sent_ms: float | None = None
+    """The end of the last digit that was sent for an extension."""
+    dtmf_info: list[DtmfDigit] = field(default_factory=list)
+    """Digits that came by INFO."""
     media_lost: bool = False
     """The media engine or its writer died in mid-call."""
     errors: list[str] = field(default_factory=list)
@@ -66,6 +82,16 @@ class CallLog:
     def ms(self, at: float) -> float:
         """Turn a monotonic time into call time."""
         return 0.0 if self.t0 is None else (at - self.t0) * 1000
+
+    @property
+    def may_try_another(self) -> bool:
+        """Whether another way may be tried: nobody can have been rung, and this way failed."""
+        return not (self.alerted or self.interrupted) and (self.way_failed or self.gave_up)
+
+    def digits_by_info(self, digits: str, at: float, duration_ms: int | None) -> None:
+        """Keep digits that came by INFO; the length that it names is kept where there is one."""
+        self.dtmf_info += [DtmfDigit(digit, self.ms(at), float(duration_ms or 0)) for digit in digits]
+        self.note(self.ms(at), "dtmf", digits=digits, by="INFO")
 
     def note(self, t_ms: float, event: str, **fields: Any) -> None:
         """Add one entry to the time line and tell whoever watches."""
@@ -122,14 +148,11 @@ class CallLog:
             cause = _Q850.match(value)
             if cause:
                 self.q850 = int(cause[1])
-        if isinstance(message, Response) and message.cseq.method == "INVITE":
-            sign = RoutingSign(
-                t_ms=t_ms,
-                status=message.status,
-                history_info=tuple(message.values("History-Info")),
-                diversion=tuple(message.values("Diversion")),
-                contacts=tuple(message.values("Contact")),
-            )
+        isup = isup_of(message)
+        if self.q850 is None and isup is not None:
+            self.q850 = isup.cause
+        sign = routing_sign(message, t_ms)
+        if sign is not None:
             self.signs.append(sign)
 
 

@@ -23,29 +23,30 @@ from sip.call_log import CallLog
 from sip.core import (
     Answered,
     Datagram,
+    DtmfInfo,
     Ended,
     Event,
     MessageReceived,
-    Negotiated,
     OutgoingCall,
     Provisional,
     Refused,
     Rejected,
-    RequestReceived,
+    SessionChanged,
     SessionDescription,
     TimedOut,
-    negotiate,
 )
 from sip.media import (
     CaptureFailed,
+    DigitsSent,
     FirstPacket,
     HeardBlock,
     MediaError,
     MediaEvent,
     MediaLost,
     MediaSession,
-    RemoteMedia,
+    PacketLogFailed,
 )
+from sip.media_terms import MediaTerms, TermsError
 from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state
 from sip.progress.outcome import TONE_OUTCOMES
 from sip.transport import ClockSource, SipAgent
@@ -54,6 +55,9 @@ log = logging.getLogger(__name__)
 
 Journal = Callable[[dict[str, Any]], Awaitable[None]]
 _LONGEST_WAIT_S = 3_600.0
+_WAY_FAILED = frozenset({401, 407, 503})
+"""Final statuses that speak of our way into the network and not of the line: credentials that are not accepted, and
+a server that asks us to go elsewhere (RFC 3261 section 21.5.4, RFC 3263 section 4.3)."""
 INTERRUPT_PATIENCE_S = 2.0
 """How long an interrupted call waits for a first response, which would allow its CANCEL."""
 
@@ -65,6 +69,7 @@ class CallPlan:
     max_ring_s: float
     max_talk_s: float
     say: npt.NDArray[np.int16] | None = None
+    digits: str = ""
     listener: LineListener = field(default_factory=LineListener)
 
 
@@ -77,6 +82,7 @@ class CallDriver:
         session: MediaSession,
         plan: CallPlan,
         facts: CallLog,
+        terms: MediaTerms,
         journal: Journal | None,
         stop: asyncio.Event | None,
     ) -> None:
@@ -84,6 +90,7 @@ class CallDriver:
         self._session = session
         self._plan = plan
         self._facts = facts
+        self._terms = terms
         self._journal = journal
         self._stop = stop
         self._wake = asyncio.Event()
@@ -96,6 +103,7 @@ class CallDriver:
         self._ending = False
         self._over = False
         self._played = False
+        self._dialled = False
         self._patience: float | None = None
         self.codec: str | None = None
 
@@ -160,12 +168,16 @@ class CallDriver:
                 self._on_rejected(event)
             case TimedOut():
                 facts.fail("no response to the INVITE within 32 s (Timer B)")
+                facts.way_failed = True
                 self._finish(event.at, "network")
             case Refused():
                 facts.fail(f"the network refused the INVITE: {event.reason}", ours=True)
+                facts.way_failed = True
                 self._finish(event.at, "network")
-            case RequestReceived() if event.sdp is not None and 200 <= event.status < 300:
-                self._connect(event.sdp, self._answered_dialog, final=True)
+            case SessionChanged():
+                self._on_session_changed(event)
+            case DtmfInfo():
+                facts.digits_by_info(event.digits, event.at, event.duration_ms)
             case Ended():
                 self._finish(event.at, event.by)
             case _:
@@ -184,6 +196,11 @@ class CallDriver:
                 self._facts.fail(f"the media engine was lost: {event.reason}", ours=True)
             case CaptureFailed():
                 self._facts.fail(f"the recording failed: {event.reason}", ours=True)
+            case PacketLogFailed():
+                self._facts.fail(f"the packets could not be kept: {event.reason}")
+            case DigitsSent():
+                self._facts.digits_sent_ms = event.t_ms
+                self._facts.note(event.t_ms, "digits_sent", began_ms=event.began_ms)
             case _:
                 return
         self._wake.set()
@@ -194,6 +211,7 @@ class CallDriver:
             facts.first_provisional_ms = t_ms
         if event.status == 180 and facts.first_180_ms is None:
             facts.first_180_ms = t_ms
+        facts.alerted = facts.alerted or event.status > 100
         if event.status > 100 and event.dialog_key not in self._early:
             self._early.add(event.dialog_key)
             self._journal_due = True
@@ -206,6 +224,7 @@ class CallDriver:
         facts.connected_ms = facts.ms(event.at)
         facts.status, facts.reason = event.response.status, event.response.reason
         facts.crossed = event.after_cancel
+        facts.alerted = True
         self._journal_due = True
         self._acknowledge_due = not event.after_cancel
         self._ending = self._ending or event.after_cancel
@@ -218,21 +237,33 @@ class CallDriver:
             facts.fail("the 200 brought no session description: no sound")
 
     def _on_rejected(self, event: Rejected) -> None:
+        facts = self._facts
         if event.status in (401, 407):
-            self._facts.fail(
-                f"the far side wants credentials that it accepts ({event.status} {event.reason})", ours=True
+            why = f": {event.denial}" if event.denial else ""
+            facts.fail(
+                f"the far side wants credentials that it accepts ({event.status} {event.reason}){why}",
+                ours=True,
             )
+        facts.denial = event.denial
+        facts.way_failed = event.status in _WAY_FAILED
         self._finish(event.at, "us" if self._ending else "them")
 
+    def _on_session_changed(self, event: SessionChanged) -> None:
+        """A re-INVITE or UPDATE was agreed on: hold, another address, another codec."""
+        final = bool(self._answered_dialog) and event.dialog_key == self._answered_dialog
+        self._facts.note(
+            self._facts.ms(event.at), "session_changed", method=event.method, direction=event.remote.direction
+        )
+        self._dialogs[event.dialog_key] = event.remote
+        if final or not self._answered_dialog:
+            self._connect(event.remote, event.dialog_key, final=final)
+
     def _connect(self, sdp: SessionDescription, dialog: str, *, final: bool) -> None:
-        agreed = negotiate(sdp)
-        if agreed is None:
-            self._facts.fail("the far side's session description holds no G.711 audio that can be reached")
-            return
-        self.codec = agreed.codec
         try:
-            self._session.connect(_remote(agreed, dialog, final))
-        except MediaError as error:
+            remote = self._terms.agree(sdp, dialog, final=final)
+            self.codec = remote.codec
+            self._session.connect(remote)
+        except (TermsError, MediaError) as error:
             self._facts.fail(f"no sound: {error}")
 
     # -- what is due ---------------------------------------------------------------------------------------------
@@ -276,6 +307,7 @@ class CallDriver:
             self._end("not answered" if facts.gave_up else "talk time over")
             return None
         self._say(state)
+        self._dial_on(state)
         return None if limit_ms is None else facts.t0 + limit_ms / 1000
 
     def _limit_ms(self, state: AnswerState) -> float | None:
@@ -308,6 +340,13 @@ class CallDriver:
             self._played = True
             self._session.play(self._plan.say)
             self._facts.note(self._facts.ms(time.monotonic()), "prompt", what="started")
+
+    def _dial_on(self, state: AnswerState) -> None:
+        """Send the digits for the extension once the switchboard has answered."""
+        if self._plan.digits and not self._dialled and state.state == "answered":
+            self._dialled = True
+            self._session.send_digits(self._plan.digits)
+            self._facts.note(self._facts.ms(time.monotonic()), "digits", what="sending")
 
     def _tell(self, state: AnswerState) -> None:
         told = {entry.event for entry in self._facts.timeline}
@@ -356,16 +395,3 @@ class CallDriver:
         assert self._stop is not None
         await self._stop.wait()
         self._wake.set()
-
-
-def _remote(agreed: Negotiated, dialog: str, final: bool) -> RemoteMedia:
-    return RemoteMedia(
-        host=agreed.remote.host,
-        port=agreed.remote.port,
-        payload_type=agreed.payload_type,
-        codec="PCMU" if agreed.codec == "PCMU" else "PCMA",
-        ptime_ms=round(agreed.ptime_ms),
-        telephone_event_pt=agreed.telephone_event,
-        final=final,
-        dialog=dialog,
-    )

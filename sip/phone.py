@@ -1,7 +1,7 @@
 """The phone: places calls and gives back their records.
 
     async with Phone(trunk) as phone:
-        record = await phone.call("sip:62@127.0.0.1:5060", Script(max_ring_s=60))
+        record = await phone.call("0917-3262000", Script(max_ring_s=60))
 
 Runs in the phone process; the media engine and its writer are its children.
 """
@@ -9,101 +9,61 @@ Runs in the phone process; the media engine and its writer are its children.
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-import socket
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from sip.assembly import CallIdentity, assemble
-from sip.call_log import CallLog, OnUpdate, now_iso
-from sip.core import (
-    Address,
-    Credentials,
-    Invite,
-    LocalProtocolError,
-    build_offer,
-    parse_uri,
-    uri_address,
-)
-from sip.driver import CallDriver, CallPlan, Journal
-from sip.guard import refuse_emergency
-from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
-from sip.progress import Limits, LineListener
+from sip.call_log import OnUpdate
+from sip.core import LocalProtocolError
+from sip.driver import Journal
+from sip.guard import DialPolicy
+from sip.media import MediaEngine, MediaError, parse_digits
+from sip.numbers import NumberError, split_extension
+from sip.placing import Attempt, Script, failed_record
 from sip.record import CallRecord
 from sip.recovery import RecoveryDesk
-from sip.system_clock import clock_synchronised
-from sip.transport import BindError, ResolutionError, SipAgent
+from sip.targets import TargetError, is_uri, parse_target
+from sip.trace import CallTrace
+from sip.transport import Resolver, WireMessage
+from sip.trunk_line import TrunkLine
+from sip.trunks import Trunk, TrunkError
 
-log = logging.getLogger(__name__)
-
-USER_AGENT = "DutyRing"
-DEFAULT_PORT = 5060
-
-
-class TargetError(ValueError):
-    """The target is not a SIP URI that can be called."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a call goes."""
-
-    uri: str
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trunk:
-    """How the phone stands in the network."""
-
-    from_uri: str | None = None
-    """Our identity; None: `sip:dutyring@<local address>`."""
-    bind: Address | None = None
-    """Local SIP address; None: chosen by the route to each target, port ephemeral."""
-    credentials: Credentials | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What to do on one call."""
-
-    max_ring_s: float = 60.0
-    max_talk_s: float = 20.0
-    say: npt.NDArray[np.int16] | None = None
-    """Prompt after the answer, mono samples at 8 kHz (`sip.media.load_prompt`)."""
-    capture: Path | None = None
-    """Where the raw sound of both sides is kept; `recordings.encode` makes a sound file of it."""
-    limits: Limits = field(default_factory=Limits)
-
-
-def parse_target(text: str) -> Target:
-    """Read a `sip:` URI. Raises `TargetError` that says what is wrong and what would be right."""
-    uri = parse_uri(text)
-    if uri is None or uri.scheme not in ("sip", "sips") or not uri.host:
-        raise TargetError(f"{text!r} is not a SIP URI; it takes one such as sip:62@127.0.0.1:5060")
-    if uri.scheme == "sips" or (uri.parameters.get("transport") or "udp").lower() != "udp":
-        raise TargetError(f"{text!r} asks for another transport than UDP, the only one there is")
-    port = DEFAULT_PORT if uri.port is None else uri.port
-    if not 0 < port < 65_536:
-        raise TargetError(f"{text!r} names port {port}; it takes 1 to 65535")
-    return Target(text, uri.host.strip("[]"), port)
+__all__ = ["Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
 
 
 class Phone:
-    """Places calls, many at once. Use it as an async context manager."""
+    """Places calls, many at once. Use it as an async context manager.
 
-    def __init__(self, trunk: Trunk | None = None) -> None:
-        self._trunk = trunk or Trunk()
-        self._agents: dict[Address, SipAgent] = {}
-        self._recoveries = RecoveryDesk(USER_AGENT, self._trunk.credentials)
+    `trunks` are our ways into the telephone network, in the order in which they are tried; SIP URIs are called
+    directly unless a trunk is named. `policy` says which numbers are never dialled. Raises `TrunkError` for two
+    trunks of one name.
+    """
+
+    def __init__(
+        self,
+        trunks: Trunk | Sequence[Trunk] | None = None,
+        *,
+        policy: DialPolicy | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        given = (trunks,) if isinstance(trunks, Trunk) else tuple(trunks or ())
+        self.policy = policy or DialPolicy()
+        """Which numbers are never dialled; may be replaced while the phone runs."""
+        self._resolver = resolver or Resolver()
+        self._traces: dict[str, CallTrace] = {}
+        self._lines: dict[str, TrunkLine] = {}
+        for trunk in given:
+            if trunk.name in self._lines:
+                raise TrunkError(trunk.name, "name", "a name that no other trunk has")
+            self._lines[trunk.name] = self._line(trunk)
+        direct = next((line for line in self._lines.values() if line.trunk.is_direct), None)
+        self._direct = direct or self._line(Trunk())
+        self._recoveries = RecoveryDesk()
         self._engine: MediaEngine
+
+    def _line(self, trunk: Trunk) -> TrunkLine:
+        return TrunkLine(trunk, self._resolver, lambda event, line, agent: None, self._on_wire)
 
     async def __aenter__(self) -> Phone:
         """Start the media engine. Raises `MediaError` where it cannot be had."""
@@ -111,13 +71,14 @@ class Phone:
             self._engine = await MediaEngine.start()
         except OSError as error:
             raise MediaError(f"the media engine could not be started: {error.strerror or error}") from error
+        for line in self._lines.values():
+            line.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for agent in self._agents.values():
-            agent.close()
+        await asyncio.gather(*(line.close() for line in {*self._lines.values(), self._direct}))
         await self._engine.close()
 
     @property
@@ -130,28 +91,32 @@ class Phone:
         target: str,
         script: Script,
         *,
+        trunks: Sequence[str] | None = None,
         journal: Journal | None = None,
         on_update: OnUpdate | None = None,
         stop: asyncio.Event | None = None,
+        trace: CallTrace | None = None,
     ) -> CallRecord:
         """Place one call and return its record, whatever came of it.
 
-        `journal` is awaited with a JSON-able snapshot of the dialog before the INVITE leaves, at each early
-        dialog and at the 200 before its ACK; `Phone.recover` ends what such a snapshot left behind.
-        `on_update` is told each entry of the time line as it happens. Setting `stop` ends the call (outcome
-        `cancelled`). Raises `TargetError` and `NeverDialledError` before anything is sent.
+        `target` is a SIP URI or a telephone number, with an extension behind it perhaps (`0917-3262000转6001`).
+        `trunks` names the trunks that may carry it, in order; None: all of ours for a number, none for a URI. A
+        next trunk is tried only where nothing but 100 came from the one before.
+
+        `journal` is awaited with a JSON-able snapshot of the dialog before each INVITE leaves, at each early
+        dialog and at the 200 before its ACK; `Phone.recover` ends what such a snapshot left behind. `trunk` and
+        `position` in it say which destination of the attempt it belongs to. `on_update` is told each entry of the
+        time line as it happens. Setting `stop` ends the call (outcome `cancelled`). `trace` is given the call's
+        SIP messages. Raises `TargetError`, `TrunkError` and `NeverDialledError` before anything is sent.
         """
-        where = parse_target(target)
-        refuse_emergency(target)
-        facts = CallLog(on_update)
+        number, script = _with_extension(target, script)
+        lines = self._lines_for(number, trunks)
         try:
-            destination = await _resolve(where)
-            agent = self._agent_towards(destination)
-            return await self._place(where, destination, agent, script, facts, journal, stop)
-        except LocalProtocolError as error:
+            self._check(number, script, lines)
+            attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
+            return await attempt.run(lines)
+        except (LocalProtocolError, NumberError) as error:
             raise TargetError(f"{target!r}: {error}") from error
-        except (ResolutionError, BindError, MediaError) as error:
-            return failed_record(target, str(error))
 
     async def recover(self, snapshot: dict[str, Any]) -> None:
         """End what a killed process left behind: CANCEL or BYE, from the same port where it is free.
@@ -159,93 +124,56 @@ class Phone:
         Returns when the far side has confirmed, at the latest after 33 s. Raises `LocalProtocolError` for what
         is no snapshot, `BindError` where no socket can be had.
         """
-        await self._recoveries.recover(snapshot)
+        line = self._lines.get(str(snapshot.get("trunk")), self._direct)
+        await self._recoveries.recover(snapshot, line)
 
-    async def _place(
-        self,
-        where: Target,
-        destination: Address,
-        agent: SipAgent,
-        script: Script,
-        facts: CallLog,
-        journal: Journal | None,
-        stop: asyncio.Event | None,
-    ) -> CallRecord:
-        spec = SessionSpec(bind_host=agent.local.host, capture=script.capture)
-        listener = LineListener()
-        holder: list[CallDriver] = []
-        session = await self._engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
-        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, listener)
-        driver = CallDriver(agent, session, plan, facts, journal, stop)
-        holder.append(driver)
-        invite = Invite(
-            target=where.uri,
-            destination=destination,
-            from_uri=self._trunk.from_uri or _own_uri(agent.local),
-            offer=build_offer(Address(*session.local), secrets.randbits(31)),
-            credentials=self._trunk.credentials,
-        )
-        report = MediaReport()
-        try:
-            call = agent.prepare_call(invite, driver)
-            await driver.run(call)
-        finally:
-            report = await session.close(facts.ended_ms or 0.0)
-        if report.lost and not facts.media_lost:
-            facts.media_lost = True
-            facts.fail(f"the media engine was lost: {report.lost}", ours=True)
-        identity = CallIdentity(where.uri, call.call_id, clock_synchronised())
-        return assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
+    # -- what holds for every call ---------------------------------------------------------------------------------
 
-    def _agent_towards(self, destination: Address) -> SipAgent:
-        """The agent on the local address of this route; an unspecified one would not do in Contact and SDP."""
-        bind = self._trunk.bind or Address("", 0)
-        if bind.host in ("", "0.0.0.0", "::"):
-            bind = Address(_local_host(destination), bind.port)
-        if bind not in self._agents:
-            self._agents[bind] = SipAgent.open(bind, user_agent=USER_AGENT)
-        return self._agents[bind]
+    def _lines_for(self, target: str, names: Sequence[str] | None) -> list[TrunkLine]:
+        if names is not None:
+            return [self._named(name) for name in names]
+        if is_uri(target):
+            return [self._direct]
+        lines = [line for line in self._lines.values() if not line.trunk.is_direct]
+        if not lines:
+            parse_target(target)
+        return lines
+
+    def _named(self, name: str) -> TrunkLine:
+        if name not in self._lines:
+            known = ", ".join(self._lines) or "none"
+            raise TrunkError(name, "name", f"one of ours: {known}")
+        return self._lines[name]
+
+    def _check(self, target: str, script: Script, lines: Sequence[TrunkLine]) -> None:
+        """Refuse what is never dialled, as typed and as it would leave on each trunk."""
+        for line in lines:
+            trunk = line.trunk
+            dialled = line.request_uri(target)
+            self.policy.check(
+                target, dialled, access_code=trunk.numbers.access_code, trunk=not trunk.is_direct
+            )
+        if script.digits:
+            try:
+                parse_digits(script.digits)
+            except ValueError as error:
+                raise TargetError(str(error)) from error
+            self.policy.check_digits_sent(script.digits)
+
+    def _follow(self, call_id: str, trace: CallTrace) -> None:
+        self._traces[call_id] = trace
+
+    def _on_wire(self, message: WireMessage) -> None:
+        trace = self._traces.get(message.call_id or "")
+        if trace is not None:
+            trace.add(message)
 
 
-async def _resolve(target: Target) -> Address:
-    literal = uri_address(target.uri)
-    if literal is not None:
-        return Address(literal.host, target.port)
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise ResolutionError(f"{target.host} has no address: {error.strerror or error}") from error
-    except UnicodeError as error:
-        raise ResolutionError(f"{target.host} is no host name: {error}") from error
-    return Address(*found[0][4][:2])
-
-
-def _local_host(destination: Address) -> str:
-    """The address from which the kernel would send to `destination`; nothing is sent."""
-    family = socket.AF_INET6 if ":" in destination.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((destination.host, destination.port))
-        except OSError as error:
-            raise BindError(f"no route to {destination.host}: {error.strerror}") from error
-        return str(probe.getsockname()[0])
-
-
-def _own_uri(local: Address) -> str:
-    host = f"[{local.host}]" if ":" in local.host else local.host
-    return f"sip:dutyring@{host}"
-
-
-def failed_record(target: str, reason: str) -> CallRecord:
-    """The record of a call that never left, because our own side could not carry it."""
-    return CallRecord(
-        target=target,
-        call_id="",
-        started_at=now_iso(),
-        clock_synchronised=clock_synchronised(),
-        outcome="network_failure",
-        ended_by="us",
-        errors=(reason,),
-        our_failure=True,
-    )
+def _with_extension(target: str, script: Script) -> tuple[str, Script]:
+    """Split the extension off a number: it is dialled by digits after the answer."""
+    if is_uri(target):
+        return target, script
+    number, extension = split_extension(target)
+    if extension is None or script.digits:
+        return number, script
+    return number, replace(script, digits=f"ww{extension}")

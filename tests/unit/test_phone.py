@@ -62,9 +62,10 @@ async def phone() -> AsyncIterator[Phone]:
     ("text", "host", "port"),
     [
         ("sip:62@127.0.0.1:5062", "127.0.0.1", 5062),
-        ("sip:62@127.0.0.1", "127.0.0.1", 5060),
+        ("sip:62@127.0.0.1", "127.0.0.1", None),
         ("sip:62@[::1]:5070", "::1", 5070),
-        ("sip:3212345@pbx.example;transport=UDP", "pbx.example", 5060),
+        ("sip:3212345@pbx.example;transport=UDP", "pbx.example", None),
+        ("sips:62@pbx.example:5071", "pbx.example", 5071),
     ],
 )
 def test_targets(text: str, host: str, port: int) -> None:
@@ -74,8 +75,8 @@ def test_targets(text: str, host: str, port: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "62", "tel:3212345", "http://x", "sip:", "sip:62@", "sip:62@h:0", "sip:62@h:70000", "sips:62@h",
-     "sip:62@h;transport=tcp", "sip:6 2@h"],
+    ["", "62", "tel:3212345", "http://x", "sip:", "sip:62@", "sip:62@h:0", "sip:62@h:70000",
+     "sip:62@h;transport=sctp", "sip:6 2@h"],
 )  # fmt: skip
 def test_what_is_no_target_is_named(text: str) -> None:
     with pytest.raises(TargetError, match=r"it takes|asks for|names port"):
@@ -200,7 +201,7 @@ async def test_recovery_from_a_snapshot(extension: str, far_end: Simulator) -> N
             while len(snapshots) < wanted:
                 await asyncio.sleep(0.02)
         # A process that is killed sends nothing more: its socket is gone.
-        for agent in first._agents.values():
+        for agent in first._direct.agents:
             agent.close()
         assert far_end.live_calls == 1
         async with Phone() as second:
@@ -337,7 +338,7 @@ async def test_two_calls_of_a_killed_process_are_both_ended(far_end: Simulator) 
         async with asyncio.timeout(10):
             while len(snapshots) < 2 or not all(s["dialogs"] for s in snapshots.values()):
                 await asyncio.sleep(0.02)
-        for agent in first._agents.values():
+        for agent in first._direct.agents:
             agent.close()
         async with Phone() as second:
             await asyncio.gather(*(second.recover(snapshot) for snapshot in snapshots.values()))
@@ -399,7 +400,7 @@ async def test_a_host_that_is_no_name_is_named(phone: Phone) -> None:
 async def test_incoming_calls_are_refused_at_once(phone: Phone, far_end: Simulator) -> None:
     """Nobody takes calls on the phone's port: a caller must hear so, not wait."""
     await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.1))
-    ours = next(iter(phone._agents.values())).local
+    ours = phone._direct.agents[0].local
     async with Phone() as caller:
         record = await caller.call(f"sip:anybody@{ours}", Script())
     assert (record.sip_status, record.outcome) == (480, "unreachable")

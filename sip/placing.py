@@ -1,0 +1,163 @@
+"""One attempt: its destinations one after the other, each a call of its own, and the record of the last."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.assembly import CallIdentity, assemble
+from sip.call_log import CallLog, OnUpdate, now_iso
+from sip.core import Address
+from sip.driver import CallDriver, CallPlan, Journal
+from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
+from sip.media_terms import MediaTerms
+from sip.progress import Limits, LineListener
+from sip.record import CallRecord, TargetTry
+from sip.system_clock import clock_synchronised
+from sip.trace import CallTrace
+from sip.transport import BindError, ResolutionError, TlsError
+from sip.trunk_line import Destination, LineError, TrunkLine
+from sip.trunks import CapError
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What to do on one call."""
+
+    max_ring_s: float = 60.0
+    max_talk_s: float = 20.0
+    say: npt.NDArray[np.int16] | None = None
+    """Prompt after the answer, mono samples at 8 kHz (`sip.media.load_prompt`)."""
+    digits: str = ""
+    """Sent after the answer, `w` waits half a second: the extension behind a switchboard."""
+    capture: Path | None = None
+    """Where the raw sound of both sides is kept; `recordings.encode` makes a sound file of it."""
+    packets: Path | None = None
+    """Where the call's RTP packets are kept (`sip.media.read_packets`), for `CallTrace.write_pcap`."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt to reach a target; `run` it once."""
+
+    engine: MediaEngine
+    target: str
+    script: Script
+    journal: Journal | None
+    on_update: OnUpdate | None
+    stop: asyncio.Event | None
+    trace: CallTrace | None
+    follow: Callable[[str, CallTrace], None]
+    """Told the Call-ID whose messages belong to a trace."""
+    tried: list[TargetTry] = field(default_factory=list)
+
+    async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
+        """Try the trunks in order; a next one only where nothing but 100 came back. Returns the last one's record."""
+        record: CallRecord | None = None
+        troubles: list[str] = []
+        for line in lines:
+            try:
+                async with line.admitted(self.target, self.stop):
+                    await line.ready()
+                    for destination in await line.destinations(self.target):
+                        record, settled = await self._place(line, destination)
+                        if settled or self._stopped:
+                            return self._closed(record)
+            except (ResolutionError, BindError, TlsError, MediaError, CapError, LineError) as error:
+                troubles.append(f"{line.name}: {error}" if len(lines) > 1 else str(error))
+                line.trouble(error)
+            if self._stopped:
+                break
+        if record is None:
+            record = failed_record(self.target, *troubles)
+        elif troubles:
+            record = dataclasses.replace(record, errors=(*record.errors, *troubles))
+        return self._closed(record)
+
+    @property
+    def _stopped(self) -> bool:
+        return self.stop is not None and self.stop.is_set()
+
+    def _closed(self, record: CallRecord) -> CallRecord:
+        return dataclasses.replace(record, targets=tuple(self.tried))
+
+    async def _place(self, line: TrunkLine, destination: Destination) -> tuple[CallRecord, bool]:
+        """Call one destination; returns its record and whether that settles the attempt."""
+        script, trunk, facts = self.script, line.trunk, CallLog(self.on_update)
+        agent = line.agent_towards(destination.address)
+        spec = SessionSpec(
+            bind_host=agent.local.host,
+            capture=script.capture,
+            port_range=trunk.rtp_ports,
+            dscp=trunk.dscp_media,
+            packets=script.packets,
+        )
+        holder: list[CallDriver] = []
+        session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
+        terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
+        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, LineListener())
+        driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
+        holder.append(driver)
+        report, call_id = MediaReport(), ""
+        try:
+            call = agent.prepare_call(line.invite(destination, agent, terms.offer), driver)
+            call_id = call.call_id
+            if self.trace is not None:
+                self.follow(call_id, self.trace)
+            await driver.run(call)
+        finally:
+            report = await session.close(facts.ended_ms or 0.0)
+            self._note(line, destination, call_id, facts)
+        if report.lost and not facts.media_lost:
+            facts.media_lost = True
+            facts.fail(f"the media engine was lost: {report.lost}", ours=True)
+        identity = CallIdentity(destination.uri, call_id, clock_synchronised())
+        record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
+        alarms = line.judge(record, facts, report)
+        return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another
+
+    def _journal_of(self, line: TrunkLine) -> Journal | None:
+        """The ledger's row of this destination: it knows which trunk and which try a snapshot belongs to."""
+        if self.journal is None:
+            return None
+        journal, position = self.journal, len(self.tried)
+
+        async def write(snapshot: dict[str, Any]) -> None:
+            await journal({**snapshot, "trunk": line.name, "position": position})
+
+        return write
+
+    def _note(self, line: TrunkLine, destination: Destination, call_id: str, facts: CallLog) -> None:
+        address = destination.address
+        noted = TargetTry(
+            trunk=line.name,
+            uri=destination.uri,
+            destination=f"{address} {address.transport}",
+            call_id=call_id,
+            started_at=facts.started_at,
+            status=facts.status,
+            error=facts.errors[0] if facts.errors else None,
+        )
+        self.tried.append(noted)
+
+
+def failed_record(target: str, *reasons: str) -> CallRecord:
+    """The record of a call that never left, because our own side could not carry it."""
+    return CallRecord(
+        target=target,
+        call_id="",
+        started_at=now_iso(),
+        clock_synchronised=clock_synchronised(),
+        outcome="network_failure",
+        ended_by="us",
+        errors=reasons,
+        our_failure=True,
+    )

@@ -1,0 +1,283 @@
+"""One trunk at work: its sockets, its account, who is admitted, and where its calls go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sip.call_log import CallLog
+from sip.core import (
+    DEFAULT_PORTS,
+    Address,
+    Authorizer,
+    IncomingInvite,
+    Invite,
+    OptionsResult,
+    Registered,
+    RegistrationFailed,
+    TransportName,
+    Unregistered,
+    uri_address,
+)
+from sip.media import MediaReport
+from sip.record import CallRecord
+from sip.targets import Target, check_number, is_uri, local_host, own_uri, parse_target
+from sip.transport import CallHandler, Resolver, SipAgent, WireMessage
+from sip.trunk_watch import TrunkWatch
+from sip.trunks import Admission, CapError, Ticket, Trunk
+
+USER_AGENT = "DutyRing"
+WAIT_FOR_SLOT_S = 120.0
+"""How long a call waits for a free slot of its trunk: two unanswered calls before it."""
+_LONGEST_PAUSE_S = 1.0
+_ANYWHERE = ("", "0.0.0.0", "::")
+_SHARED: tuple[TransportName, ...] = ("udp", "tcp")
+"""One agent serves both: a request too long for UDP leaves by TCP (RFC 3261 section 18.1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One place that a call may be sent to."""
+
+    uri: str
+    """The request-URI."""
+    address: Address
+
+
+class LineError(Exception):
+    """The trunk cannot carry calls at present."""
+
+
+class OnIncoming(Protocol):
+    """Takes an incoming call of a trunk; returns its handler, or None to refuse it."""
+
+    def __call__(self, event: IncomingInvite, line: TrunkLine, agent: SipAgent) -> CallHandler | None:
+        """Take the call."""
+
+
+class TrunkLine:
+    """A trunk's sockets and rules; opened by the `Phone`."""
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        resolver: Resolver,
+        on_incoming: OnIncoming,
+        on_wire: Callable[[WireMessage], None],
+    ) -> None:
+        self.trunk = trunk
+        self._resolver = resolver
+        self._on_incoming = on_incoming
+        self._on_wire = on_wire
+        self._agents: dict[tuple[str, int, tuple[TransportName, ...]], SipAgent] = {}
+        self.account = Authorizer(trunk.credentials) if trunk.credentials else None
+        """Shared by calls, registration and probes: what one has learned of a challenge serves the next."""
+        rules = trunk.numbers
+        self._admission = Admission(trunk.limits, area_code=rules.area_code, country=rules.country)
+        self._freed = asyncio.Event()
+        self._server_hosts: set[str] = set()
+        self._names: dict[Address, str] = {}
+        """The name under which an address was asked for: a certificate must bear it."""
+        self._watch = TrunkWatch(self, self)
+
+    @property
+    def name(self) -> str:
+        """The trunk's name."""
+        return self.trunk.name
+
+    @property
+    def agents(self) -> tuple[SipAgent, ...]:
+        """The agents opened so far, one for each local address and kind of transport."""
+        return tuple(self._agents.values())
+
+    # -- where calls go --------------------------------------------------------------------------------------------
+
+    def request_uri(self, target: str) -> str:
+        """Return the request-URI for a target on this trunk.
+
+        Raises `TargetError`, `NumberError` or `TrunkError` for what cannot be called here.
+        """
+        if is_uri(target):
+            parse_target(target)
+            return target
+        return self.trunk.uri_for(check_number(target))
+
+    async def destinations(self, target: str) -> list[Destination]:
+        """Return where a call to the target may be sent, the first to be tried first.
+
+        Raises as `request_uri`, and `ResolutionError`.
+        """
+        uri = self.request_uri(target)
+        trunk = self.trunk
+        if trunk.server is not None:
+            return [Destination(uri, address) for address in await self.server_addresses()]
+        return [Destination(uri, address) for address in await self._resolve(parse_target(uri))]
+
+    async def server_addresses(self) -> list[Address]:
+        """Return where the trunk's server is, the first address preferred. Raises `ResolutionError`."""
+        trunk = self.trunk
+        assert trunk.server is not None
+        # UDP and TCP have SRV records of their own; a trunk that says UDP means UDP.
+        found = await self._resolver.resolve(trunk.server, trunk.port, trunk.transport, family=self._family)
+        self._server_hosts = {address.host for address in found}
+        self._names = {**self._names, **dict.fromkeys(found, trunk.server)}
+        return found
+
+    @property
+    def _family(self) -> Literal[4, 6] | None:
+        """Our own address decides which addresses of the far side can be reached."""
+        bind = self.trunk.bind
+        if bind is None or not bind.host:
+            return None
+        return 6 if ":" in bind.host else 4
+
+    async def _resolve(self, where: Target) -> list[Address]:
+        transport = where.transport or (None if self.trunk.transport == "udp" else self.trunk.transport)
+        literal = uri_address(where.uri)
+        if literal is not None:
+            chosen = transport or "udp"
+            return [Address(literal.host, where.port or DEFAULT_PORTS[chosen], chosen)]
+        secure = where.uri.lower().startswith("sips:")
+        found = await self._resolver.resolve(
+            where.host, where.port, transport, secure=secure, family=self._family
+        )
+        self._names = {**self._names, **dict.fromkeys(found, where.host)}
+        return found
+
+    def agent_towards(self, destination: Address) -> SipAgent:
+        """Return the agent on the local address of this route; an unspecified one would not do in Contact and SDP.
+
+        Raises `BindError`, and `TlsError` where our certificate or the authorities' cannot be used.
+        """
+        bind = self.trunk.bind or Address("", 0)
+        host = local_host(destination) if bind.host in _ANYWHERE else bind.host
+        transports: tuple[TransportName, ...] = ("tls",) if destination.transport == "tls" else _SHARED
+        key = (host, bind.port, transports)
+        if key not in self._agents:
+            self._agents[key] = self._open(Address(host, bind.port, transports[0]), transports)
+        agent = self._agents[key]
+        if (
+            destination.transport == "tls"
+            and destination in self._names
+            and self.trunk.tls.server_name is None
+        ):
+            agent.expect_name(destination, self._names[destination])
+        return agent
+
+    def recovery_agent(self, local: Address) -> SipAgent:
+        """Return a new agent on the very address that an earlier process used. Raises `BindError`."""
+        return self._open(local, ("tls",) if local.transport == "tls" else _SHARED)
+
+    def _open(self, bind: Address, transports: tuple[TransportName, ...]) -> SipAgent:
+        def incoming(event: IncomingInvite) -> CallHandler | None:
+            return self._on_incoming(event, self, agent)
+
+        agent = SipAgent.open(
+            bind,
+            user_agent=USER_AGENT,
+            transports=transports,
+            tls=self.trunk.tls,
+            dscp=self.trunk.dscp_signalling,
+            advertised=self.trunk.advertised,
+            on_incoming=incoming,
+            on_wire=self._on_wire,
+            resolver=self._resolver,
+        )
+        return agent
+
+    def invite(self, destination: Destination, agent: SipAgent, offer: bytes) -> Invite:
+        """Return the INVITE of a call to the destination, with this trunk's identity and account."""
+        trunk = self.trunk
+        known_as = self._watch.associated
+        own = known_as[0] if known_as else own_uri(trunk.advertised or agent.local.host)
+        from_uri, display_name = trunk.identity(own)
+        return Invite(
+            target=destination.uri,
+            destination=destination.address,
+            from_uri=from_uri,
+            display_name=display_name,
+            offer=offer,
+            credentials=self.account,
+            route=self._watch.service_route or trunk.route,
+            headers=trunk.identity_headers(),
+            session_expires_s=trunk.session_expires_s,
+        )
+
+    # -- who is admitted -------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def admitted(self, target: str, stop: asyncio.Event | None) -> AsyncIterator[None]:
+        """Hold one of the trunk's slots; waits for a free one and for the rate.
+
+        Raises `CapError` where the quota of this number or of our identity is used up, or where no slot came free
+        within `WAIT_FOR_SLOT_S` or before `stop`.
+        """
+        ticket = await self._admit(target, stop)
+        try:
+            yield
+        finally:
+            self._admission.release(ticket)
+            self._freed.set()
+
+    async def _admit(self, target: str, stop: asyncio.Event | None) -> Ticket:
+        caller = self.trunk.from_uri or ""
+        until = time.monotonic() + WAIT_FOR_SLOT_S
+        while True:
+            now = time.monotonic()
+            try:
+                return self._admission.admit(now, target, caller)
+            except CapError as error:
+                stopped = stop is not None and stop.is_set()
+                if error.which not in ("concurrency", "rate") or now >= until or stopped:
+                    raise
+                pause_s = min(until - now, _LONGEST_PAUSE_S, error.retry_after_s or _LONGEST_PAUSE_S)
+            self._freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), pause_s)
+
+    # -- how it fares ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Register and watch the server, where the trunk wants it."""
+        if not self.trunk.is_direct:
+            self._watch.start()
+
+    async def ready(self) -> None:
+        """Return once calls may leave. Raises `LineError` that says why they may not."""
+        reason = await self._watch.ready()
+        if reason is not None:
+            raise LineError(reason)
+
+    def registration(self, event: Registered | RegistrationFailed | Unregistered) -> None:
+        """The registrar has spoken, or been silent."""
+
+    def health(self, result: OptionsResult) -> None:
+        """The server has answered an OPTIONS, or not."""
+
+    def trouble(self, error: Exception) -> None:
+        """A call could not leave, or the server could not even be looked for."""
+
+    def judge(self, record: CallRecord, facts: CallLog, report: MediaReport) -> tuple[str, ...]:
+        """Take note of how a call went; returns the codes of what was wrong on our own side with it."""
+        return ()
+
+    # -- who may call us ---------------------------------------------------------------------------------------------
+
+    def trusts(self, source: Address) -> bool:
+        """Whether an incoming call from there needs no challenge: the trunk's server, and whom its settings trust."""
+        return source.host in self._server_hosts or self.trunk.trusts(source.host)
+
+    @property
+    def realm(self) -> str:
+        """The realm of our challenges."""
+        return self.trunk.domain or self.trunk.server or "dutyring"
+
+    async def close(self) -> None:
+        """Give the registration up and release the sockets."""
+        await self._watch.close()
+        for agent in self._agents.values():
+            agent.close()

@@ -1,0 +1,217 @@
+"""Keeps one trunk registered and asks its server whether it is alive.
+
+Both go on until `close`. What happens is told to the `AlarmBoard` of the phone, which knows what it means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from sip.core import (
+    Address,
+    Authorizer,
+    Datagram,
+    Event,
+    OptionsResult,
+    Registered,
+    RegistrationClient,
+    RegistrationFailed,
+    RegistrationPlan,
+    Unregistered,
+)
+from sip.kernel_time import ClockSource
+from sip.transport import BindError, ResolutionError, SipAgent, TlsError
+from sip.trunks import Trunk
+
+log = logging.getLogger(__name__)
+
+FIRST_ANSWER_S = 10.0
+"""How long a call waits for the first answer of the registrar."""
+GOODBYE_S = 2.0
+RETRY_S = 30.0
+"""Until a server whose name or route could not be found is looked for again."""
+
+
+class Ways(Protocol):
+    """What the watch needs of its trunk: where the server is and the socket towards it."""
+
+    trunk: Trunk
+    account: Authorizer | None
+
+    async def server_addresses(self) -> list[Address]:
+        """Return the server's addresses, the first one preferred. Raises `ResolutionError`."""
+
+    def agent_towards(self, destination: Address) -> SipAgent:
+        """Return the agent of this route. Raises `BindError` and `TlsError`."""
+
+
+class WatchTold(Protocol):
+    """Who is told what the watch sees."""
+
+    def registration(self, event: Registered | RegistrationFailed | Unregistered) -> None:
+        """The registrar has spoken, or been silent."""
+
+    def health(self, result: OptionsResult) -> None:
+        """The server has answered an OPTIONS, or not."""
+
+    def trouble(self, error: Exception) -> None:
+        """The server could not even be looked for."""
+
+
+class TrunkWatch:
+    """Watches one trunk that has a server. It is the handler of the registration's events."""
+
+    def __init__(self, ways: Ways, told: WatchTold) -> None:
+        self._ways = ways
+        self._told = told
+        self._tasks: list[asyncio.Task[None]] = []
+        self._client: RegistrationClient | None = None
+        self._agent: SipAgent | None = None
+        self._answered = asyncio.Event()
+        self._left = asyncio.Event()
+        self.service_route: tuple[str, ...] = ()
+        """The route set that the registrar wants for our calls (RFC 3608)."""
+        self.associated: tuple[str, ...] = ()
+        """The identities that it knows us by; the first is the default one (RFC 7315 section 4.1)."""
+        self.failure: str | None = None
+        """Why the last REGISTER was not accepted."""
+
+    def start(self) -> None:
+        """Register and probe from now on."""
+        trunk, loop = self._ways.trunk, asyncio.get_running_loop()
+        if trunk.registration is not None:
+            self._tasks.append(loop.create_task(self._register()))
+        if trunk.health_s is not None:
+            self._tasks.append(loop.create_task(self._probe(trunk.health_s)))
+
+    @property
+    def registered(self) -> bool:
+        """Whether a binding stands."""
+        return self._client is not None and self._client.registered(time.monotonic())
+
+    async def ready(self) -> str | None:
+        """Return None once calls may leave, or why they may not; waits for the registrar's first answer."""
+        if self._ways.trunk.registration is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answered.wait(), FIRST_ANSWER_S)
+        if self.registered:
+            return None
+        return f"not registered: {self.failure or 'the registrar has not answered yet'}"
+
+    async def close(self) -> None:
+        """Give the registration up and stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is None or self._agent is None or not self.registered:
+            return
+        self._client.unregister(time.monotonic())
+        self._agent.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._left.wait(), GOODBYE_S)
+
+    # -- registering -----------------------------------------------------------------------------------------------
+
+    async def _register(self) -> None:
+        async for destination, agent in self._found():
+            self._agent = agent
+            self._client = agent.register(self._plan(destination), self)
+            seconds = self._ways.trunk.keep_alive_s
+            if seconds:
+                agent.keep_alive(destination, seconds)
+            return
+
+    def _plan(self, destination: Address) -> RegistrationPlan:
+        trunk = self._ways.trunk
+        wanted = trunk.registration
+        assert wanted is not None
+        user = (
+            wanted.user
+            or _user_of(trunk.from_uri)
+            or (trunk.credentials.username if trunk.credentials else "")
+        )
+        domain = trunk.host_part.partition(":")[0] if trunk.domain is None else trunk.host_part
+        return RegistrationPlan(
+            registrar=wanted.registrar or f"sip:{domain}",
+            aor=f"sip:{user}@{domain}",
+            destination=destination,
+            contact_user=wanted.contact_user or user,
+            expires_s=wanted.expires_s,
+            credentials=self._ways.account,
+            route=trunk.route,
+            label=trunk.name,
+        )
+
+    def on_event(self, event: Event, clock: ClockSource) -> None:
+        """Take an event of the registration."""
+        if isinstance(event, Registered):
+            self.failure = None
+            self.service_route, self.associated = event.service_route, event.associated
+        elif isinstance(event, RegistrationFailed):
+            self.failure = f"{event.status} {event.reason}" if event.status else event.reason
+        elif isinstance(event, Unregistered):
+            self._left.set()
+        else:
+            return
+        self._answered.set()
+        self._told.registration(event)
+
+    def on_sent(self, datagram: Datagram, at: float) -> None:
+        """Nothing is kept of the registration's messages."""
+
+    # -- probing ---------------------------------------------------------------------------------------------------
+
+    async def _probe(self, period_s: float) -> None:
+        while True:
+            async for destination, agent in self._found():
+                self._told.health(await self._ask(destination, agent))
+                break
+            await asyncio.sleep(period_s)
+
+    async def _ask(self, destination: Address, agent: SipAgent) -> OptionsResult:
+        answer: asyncio.Future[OptionsResult] = asyncio.get_running_loop().create_future()
+        trunk = self._ways.trunk
+        agent.endpoint.send_options(
+            f"sip:{trunk.host_part}",
+            destination,
+            time.monotonic(),
+            _settle(answer),
+            from_uri=trunk.from_uri,
+            route=trunk.route,
+            credentials=self._ways.account,
+        )
+        agent.flush()
+        return await answer
+
+    async def _found(self) -> AsyncIterator[tuple[Address, SipAgent]]:
+        """Yield the server's address and the agent towards it, again and again until there is one."""
+        while True:
+            try:
+                destination = (await self._ways.server_addresses())[0]
+                agent = self._ways.agent_towards(destination)
+            except (ResolutionError, BindError, TlsError) as error:
+                self.failure = str(error)
+                self._answered.set()
+                self._told.trouble(error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            yield destination, agent
+
+
+def _settle(answer: asyncio.Future[OptionsResult]) -> Callable[[OptionsResult], None]:
+    def take(result: OptionsResult) -> None:
+        if not answer.done():
+            answer.set_result(result)
+
+    return take
+
+
+def _user_of(uri: str | None) -> str:
+    """Return the user part of a URI, "" without one."""
+    return (uri or "").partition(":")[2].rpartition("@")[0].partition(";")[0]
