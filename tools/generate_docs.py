@@ -10,9 +10,11 @@ from pathlib import Path
 
 from sip.core import state_machines_page
 from sip.simulator import lines_page
+from sip.trunks import alarms_page
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
+    "alarms.md": alarms_page,
     "simulated-lines.md": lines_page,
     "state-machines.md": state_machines_page,
 }
