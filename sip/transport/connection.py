@@ -186,7 +186,8 @@ class StreamConnection(asyncio.Protocol):
     def _ping(self, now: float) -> None:
         interval_s = random.uniform(*PING_S) if self.ping_s is None else self.ping_s
         self._next_ping = now + interval_s
-        self._pinged_at = now
+        if self._pinged_at is None or now - self._pinged_at > self._limits.pong_s:
+            self._pinged_at = now
         self._write(PING)
 
     def _write(self, data: bytes) -> None:
