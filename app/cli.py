@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from app.cli_trunks import numbers, trunks
+
 app = typer.Typer(
     name="dutyring",
     help="Spot-check calls to duty lines (值班电话抽查): measured, recorded, judged.",
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The database: migrations up and down.", no_args_is_help=False)
 app.add_typer(db, name="db")
+app.add_typer(trunks, name="trunks")
+app.add_typer(numbers, name="numbers")
 
 EXIT_ARGUMENT = 2
 

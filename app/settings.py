@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from app.trunk_settings import TrunkMemberError, TrunkSettings, check_trunk
+from app.trunk_settings import SettingError, TrunkSettings, check_trunk
+from sip.guard import DEFAULT_DENY, DialPolicy
 
-__all__ = ["Settings", "TrunkSettings", "get_settings", "problem"]
+__all__ = ["SettingError", "Settings", "TrunkSettings", "get_settings", "problem"]
 
 DATABASE_FILE = "dutyring.sqlite3"
 RING_PERIOD_S = 5.0
@@ -78,9 +79,10 @@ class Settings(BaseSettings):
         "needs no trunk.",
     )
     deny_numbers: tuple[str, ...] = Field(
-        default=(),
-        description="Numbers that are never dialled, as a JSON list; a `*` at the end stands for any digits. "
-        "Emergency, premium and international numbers need not be named.",
+        default=DEFAULT_DENY,
+        description="Patterns of numbers that are never dialled, as a JSON list: digits, `?` for any digit, `*` at "
+        "the end for any rest; `+*` is everything abroad. Set, it replaces the default (premium, international and "
+        "carrier-selected calls); `dutyring numbers add deny` adds to it. Emergency numbers hold in any case.",
     )
     allow_numbers: tuple[str, ...] = Field(
         default=(),
@@ -158,6 +160,16 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("deny_numbers")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, pattern in enumerate(value, 1):
+            try:
+                DialPolicy(deny=(pattern,))
+            except ValueError as error:
+                raise ValueError(f"pattern {number} cannot be read") from error
+        return value
+
     @model_validator(mode="after")
     def _usable_trunks(self) -> Self:
         for name, trunk in self.trunks.items():
@@ -213,7 +225,7 @@ def problem(error: Exception) -> str | None:
 
     None for an error that is not about settings.
     """
-    if isinstance(error, TrunkMemberError):
+    if isinstance(error, SettingError):
         return str(error)
     if isinstance(error, ValidationError) and error.title == Settings.__name__:
         return "; ".join(_problems(error))

@@ -31,7 +31,11 @@ _MEMBERS = {
 """Names of a trunk's fields in `sip.trunks`, where the settings call them otherwise."""
 
 
-class TrunkMemberError(ValueError):
+class SettingError(ValueError):
+    """A setting cannot be used: the text names it and what it takes, never what was given."""
+
+
+class TrunkMemberError(SettingError):
     """A member of a trunk cannot be used."""
 
     def __init__(self, trunk: str, member: str, reason: str) -> None:

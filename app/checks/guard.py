@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from sip.guard import NEVER_DIALLED, NeverDialledError, emergency_number
+from sip.numbers import split_extension
 
 __all__ = ["NEVER_DIALLED", "NeverDialledError", "TargetError", "check_target", "emergency_number"]
 
@@ -20,12 +21,14 @@ class TargetError(ValueError):
 def check_target(target: str) -> str:
     """Return `target` as it will be dialled, without surrounding space and with plain digits.
 
+    A number may have an extension behind it (`0917-3262000转6001`), which is sent after the answer.
+
     Raises `NeverDialledError` for an emergency number and `TargetError` for what is no number and no SIP URI.
     """
     plain = unicodedata.normalize("NFKC", target).strip()
     number = emergency_number(plain)
     if number is not None:
         raise NeverDialledError(target, number)
-    if not (_NUMBER.fullmatch(plain) or _URI.fullmatch(plain)):
+    if not (_URI.fullmatch(plain) or _NUMBER.fullmatch(split_extension(plain)[0])):
         raise TargetError(f"{target!r} is neither a telephone number nor a sip: URI")
     return plain

@@ -72,12 +72,13 @@ async def conclude(
 ) -> None:
     """End every target of an attempt that is over.
 
-    `tries` are the targets as the call's record tells them, in order; `released`: no far end is left to be told.
+    `tries` are the targets as the call's record tells them; `released`: no far end is left to be told.
     """
     now = datetime.now(UTC)
     rows = await repository.targets_of(session, attempt.id)
-    for row, told in zip(rows, tries, strict=False):
-        row.sip_status = row.sip_status if told.get("sip_status") is None else told["sip_status"]
+    told = {item.get("call_id"): item for item in tries}
+    for row in rows:
+        row.sip_status = told.get(row.call_id, {}).get("status", row.sip_status)
     if rows and rows[-1].ended_at is None and rows[-1].sip_status is None:
         rows[-1].sip_status = sip_status
     for row in rows:

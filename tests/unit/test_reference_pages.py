@@ -28,6 +28,8 @@ def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     if below is None:
         yield name, command
         return
+    if command.invoke_without_command:
+        yield name, command
     for word, child in below.items():
         yield from commands(child, f"{name} {word}")
 

@@ -1,16 +1,23 @@
-"""`dutyring db downgrade` and `dutyring serve` with what a hurried hand types."""
+"""`dutyring db`, `serve`, `trunks` and `numbers` with what a hurried hand types."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import pytest
 
+from app.cli import main
 from app.database import current, upgrade
-from app.settings import Settings
+from app.settings import Settings, TrunkSettings, get_settings
 
 COMMAND = [sys.executable, "-m", "app.cli"]
 
@@ -60,11 +67,12 @@ def test_evidence_is_not_deleted_without_a_yes(settings: Settings, revision: str
 def test_down_with_a_yes(settings: Settings, revision: str) -> None:
     upgrade(settings)
     done = run(settings, "db", "downgrade", revision, "--yes")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "empty\n", "")
-    assert current(settings) is None
+    left = None if revision == "base" else "0001"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{left or 'empty'}\n", "")
+    assert current(settings) == left
     upgrade(settings)
     assert answer(settings, b"y\n", "db", "downgrade", revision) == 0
-    assert current(settings) is None
+    assert current(settings) == left
 
 
 @pytest.mark.parametrize(
@@ -81,3 +89,152 @@ def test_wrong_arguments_are_one_line(settings: Settings, arguments: tuple[str, 
     assert done.returncode == 2
     assert done.stderr.startswith("dutyring: ")
     assert done.stderr.count("\n") == 1
+
+
+@dataclass
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Enter(Protocol):
+    """Runs a command in this process: as a process of its own it would be the same, and slower."""
+
+    def __call__(self, settings: Settings, *arguments: str, typed: str = "") -> Done: ...
+
+
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Enter]:
+    def run_here(settings: Settings, *arguments: str, typed: str = "") -> Done:
+        for name, value in settings.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        get_settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        out, err = capsys.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    yield run_here
+    get_settings.cache_clear()
+
+
+def test_a_trunk_is_entered_shown_disabled_and_removed(settings: Settings, entered: Enter) -> None:
+    assert entered(settings, "trunks").returncode == 0
+    assert not settings.data_dir.exists()
+    add = ("trunks", "add", "main", "--host", "pbx.example", "--transport", "tcp", "--register")
+    done = entered(settings, *add, "--set", "country=86", "--set", 'codecs=["PCMU"]', "--set", "port=5070")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = entered(settings, "trunks", "--json")
+    # Nobody knows how it is while no service runs.
+    assert shown.returncode == 1
+    (trunk,) = json.loads(shown.stdout)["trunks"]
+    assert (trunk["name"], trunk["state"], trunk["server"]) == ("main", "unknown", "pbx.example:5070")
+    told = json.loads(entered(settings, "trunks", "show", "main", "--json").stdout)
+    assert told["config"]["codecs"] == ["PCMU"]
+    assert (told["config"]["country"], told["config"]["registration"]) == ("86", True)
+    assert "pbx.example" in entered(settings, "trunks", "show", "main").stdout
+    assert entered(settings, "trunks", "disable", "main").returncode == 0
+    disabled = entered(settings, "trunks", "--json")
+    assert disabled.returncode == 0
+    assert json.loads(disabled.stdout)["trunks"][0]["state"] == "disabled"
+    assert entered(settings, "trunks", "enable", "main").returncode == 0
+    assert entered(settings, "trunks", "remove", "main").returncode == 0
+    assert json.loads(entered(settings, "trunks", "--json").stdout)["trunks"] == []
+
+
+def test_a_trunk_of_the_settings_wins_and_the_record_is_said_to_be_unused(
+    settings: Settings, entered: Enter
+) -> None:
+    given = settings.model_copy(update={"trunks": {"main": TrunkSettings(host="deployed")}})
+    # model_copy leaves no mark of what was set; the environment is made of those marks.
+    given.model_fields_set.add("trunks")
+    done = entered(given, "trunks", "add", "main", "--host", "entered.example")
+    assert "settings have a trunk 'main' too" in done.stdout
+    rows = json.loads(entered(given, "trunks", "--json").stdout)["trunks"]
+    assert [(row["server"], row["state"]) for row in rows] == [
+        ("deployed", "unknown"),
+        ("entered.example", "shadowed"),
+    ]
+    assert entered(given, "trunks", "show", "main").returncode == 1
+
+
+WRONG = [
+    (("trunks", "add", "main"), "--host"),
+    (("trunks", "add", "main", "--host", "two words"), "--host"),
+    (("trunks", "add", " ", "--host", "pbx"), "NAME"),
+    (("trunks", "add", "main", "--host", "pbx", "--transport", "pigeon"), "--transport"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "password=hush"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "codecs"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "codecs=[]"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "ptime_ms=soon"), "--set"),
+    (("trunks", "add", "m", "--host", "pbx", "--password-env", "A", "--password-file", "B"), "--set"),
+    (("trunks", "show", "nothing"), "NAME"),
+    (("trunks", "remove", "nothing"), "NAME"),
+    (("trunks", "enable", "nothing"), "NAME"),
+    (("trunks", "--loud"), "--loud"),
+    (("numbers", "add", "friend", "1"), "KIND"),
+    (("numbers", "add", "allow"), "NUMBER"),
+    (("numbers", "add", "allow", "nobody"), "NUMBER"),
+    (("numbers", "add", "deny", "*9"), "NUMBER"),
+    (("numbers", "add", "key", "0917-3262001"), "NUMBER"),
+    (("numbers", "add", "key"), "NUMBER"),
+    (("numbers", "remove", "allow", "0917-3262001"), "NUMBER"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), WRONG)
+def test_wrong_trunks_and_numbers_are_one_line(
+    settings: Settings, entered: Enter, arguments: tuple[str, ...], named: str
+) -> None:
+    done = entered(settings, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("dutyring: ")
+    assert named in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "hush" not in done.stderr
+
+
+KEY = "0917-3262001"
+
+
+def test_answer_keys_are_shown_masked_and_their_revealing_is_on_record(
+    settings: Settings, entered: Enter
+) -> None:
+    assert entered(settings, "numbers", "add", "key", "--label", "省", typed=f"{KEY}\n").returncode == 0
+    assert entered(settings, "numbers", "add", "deny", "400*").returncode == 0
+    listed = entered(settings, "numbers", "list", "--json")
+    rows = json.loads(listed.stdout)["numbers"]
+    assert rows == [
+        {"kind": "key", "number": "…01", "label": "省"},
+        {"kind": "deny", "number": "400*", "label": ""},
+    ]
+    assert "3262001" not in listed.stdout + entered(settings, "numbers", "list").stdout
+    assert revealings(settings) == 0
+    assert "+869173262001" in entered(settings, "numbers", "list", "--reveal").stdout
+    assert revealings(settings) == 1
+    again = entered(settings, "numbers", "add", "key", typed=KEY)
+    assert again.returncode == 2
+    assert "3262001" not in again.stderr
+    assert entered(settings, "numbers", "remove", "key", typed=KEY).returncode == 0
+    assert entered(settings, "numbers", "remove", "deny", "400*").returncode == 0
+    assert json.loads(entered(settings, "numbers", "list", "--json").stdout)["numbers"] == []
+
+
+def revealings(settings: Settings) -> int:
+    with sqlite3.connect(settings.data_dir / "dutyring.sqlite3") as connection:
+        query = "SELECT count(*) FROM audit_events WHERE action = 'reveal'"
+        return int(connection.execute(query).fetchone()[0])
+
+
+def test_a_broken_database_is_one_line(settings: Settings, entered: Enter) -> None:
+    settings.data_dir.mkdir()
+    (settings.data_dir / "dutyring.sqlite3").write_bytes(b"no database at all, " * 100)
+    for arguments in (("trunks",), ("numbers", "list")):
+        done = entered(settings, *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "DUTYRING_DATA_DIR" in done.stderr
+        assert done.stderr.count("\n") == 1

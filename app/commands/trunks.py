@@ -1,0 +1,207 @@
+"""`dutyring trunks`: our lines to the telephone network, how they are, and those that were entered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.commands.numbers import in_records
+from app.settings import Settings, get_settings
+from app.trunk_settings import TrunkConfig, TrunkMemberError
+from app.trunks import repository, service
+from app.trunks.models import TrunkEvent
+from app.trunks.policy import RecordsError, Stored, read_if_there
+from app.trunks.view import TrunkView, views
+
+SCHEMA = "dutyring.trunks/1"
+_OPTIONS = {"host", "transport", "user", "password_env", "password_file"}
+EVENTS_SHOWN = 20
+
+
+def show_all(*, as_json: bool) -> int:
+    """Print every trunk; return 0 if each one is as it should be, else 1."""
+    settings = get_settings()
+    found = views(settings, stored(settings), datetime.now(UTC))
+    if as_json:
+        _print({"schema": SCHEMA, "trunks": [view.to_dict() for view in found]})
+    else:
+        print_table(found, settings)
+    return 0 if all(view.well for view in found) else 1
+
+
+def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
+    """Print a table for a person, and below it what stands against each trunk.
+
+    `until`: to when it is registered, - where it should be and is not.
+    """
+    console = Console(highlight=False)
+    if not found:
+        console.print("no trunks: set DUTYRING_TRUNKS, or enter one with `dutyring trunks add`", markup=False)
+        return
+    table = Table("name", "server", "transport", "state", "until", "calls", "caps")
+    for view in found:
+        until = view.registered_until
+        told = (
+            until.astimezone(settings.zone).strftime("%H:%M:%S") if until else "-" if view.registers else ""
+        )
+        table.add_row(view.name, view.server, view.transport, view.state, told, str(view.calls), view.caps)
+    console.print(table)
+    for view in found:
+        for alarm in view.alarms:
+            told = f" ({alarm.detail})" if alarm.detail else ""
+            console.print(f"{view.name}: {alarm.kind}: {alarm.zh} / {alarm.en}{told}", markup=False)
+        for note in view.notes:
+            console.print(f"{view.name}: {note}", markup=False)
+
+
+def show(name: str, as_json: bool) -> int:
+    """Print one trunk; return the exit status: 0 if it is as it should be, else 1."""
+    settings = get_settings()
+    kept = stored(settings)
+    found = [view for view in views(settings, kept, datetime.now(UTC)) if view.name == name]
+    if not found:
+        raise typer.BadParameter(f"there is no trunk {name!r}", param_hint="'NAME'")
+    config = _config(settings, kept, name)
+    happened = _events(settings, name) if kept.states else []
+    view = found[0]
+    if as_json:
+        events = [_event(event) for event in happened]
+        _print({"schema": SCHEMA, **view.to_dict(), "config": config, "events": events})
+    else:
+        print_table(found[:1], settings)
+        console = Console(highlight=False)
+        for member, value in config.items():
+            console.print(f"{member:<24} {json.dumps(value, ensure_ascii=False)}", markup=False)
+        for event in happened:
+            at = event.at.astimezone(settings.zone).strftime("%Y-%m-%d %H:%M:%S")
+            told = " ".join(part for part in (event.kind, event.alarm or "", event.detail) if part)
+            console.print(f"{at}  {told}", markup=False)
+    return 0 if view.well else 1
+
+
+def add(name: str, given: dict[str, Any], members: Sequence[str]) -> int:
+    """Enter a trunk; return the exit status. Wrong members raise `typer.BadParameter`."""
+    given = given | dict(_member(text) for text in members)
+    try:
+        config = TrunkConfig.model_validate(given)
+    except ValidationError as error:
+        raise _wrong_member(error) from None
+
+    async def write(session: AsyncSession) -> None:
+        await service.add(session, name, config, enabled=config.enabled)
+
+    get_settings()
+    try:
+        in_records(write)
+    except TrunkMemberError as error:
+        raise typer.BadParameter(f"{error.member}: {error.reason}", param_hint=_hint(error.member)) from None
+    except (service.PresentError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="'NAME'") from None
+    _say_shadowed(name)
+    _say("entered; a running service uses it from its next start")
+    return 0
+
+
+def remove(name: str) -> int:
+    """Take a trunk out; return the exit status."""
+    return _change(name, lambda session: service.remove(session, name))
+
+
+def enable(name: str, enabled: bool) -> int:
+    """Let calls use a trunk, or no more; return the exit status."""
+    return _change(name, lambda session: service.enable(session, name, enabled))
+
+
+def stored(settings: Settings) -> Stored:
+    """Read what was entered, nothing where there is no database. A broken one raises `typer.BadParameter`."""
+    try:
+        return asyncio.run(read_if_there(settings))
+    except RecordsError as error:
+        raise typer.BadParameter(str(error), param_hint="DUTYRING_DATA_DIR") from error
+
+
+def _change(name: str, change: Callable[[AsyncSession], Awaitable[None]]) -> int:
+    try:
+        in_records(change)
+    except service.UnknownError:
+        where = "; it stands in the settings" if name in get_settings().trunks else ""
+        raise typer.BadParameter(
+            f"no trunk {name!r} was entered{where}; it takes one of `dutyring trunks add`",
+            param_hint="'NAME'",
+        ) from None
+    return 0
+
+
+def _member(text: str) -> tuple[str, Any]:
+    member, sign, value = text.partition("=")
+    if not sign or member not in TrunkConfig.model_fields:
+        raise typer.BadParameter(
+            f"it takes MEMBER=VALUE with a member of {', '.join(TrunkConfig.model_fields)}",
+            param_hint="'--set'",
+        )
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return member, value
+    # 86 is a country code and 5060 a port: what a member takes as text stays text.
+    return member, value if isinstance(read, int | float) and not isinstance(read, bool) else read
+
+
+def _wrong_member(error: ValidationError) -> typer.BadParameter:
+    item = error.errors(include_input=False, include_url=False)[0]
+    member = str(item["loc"][0]) if item["loc"] else ""
+    field = TrunkConfig.model_fields.get(member)
+    reason = item["msg"].removeprefix("Value error, ")
+    takes = f"; it takes: {field.description}" if field and field.description else ""
+    return typer.BadParameter(f"{member}: {reason}{takes}".lstrip(": "), param_hint=_hint(member))
+
+
+def _hint(member: str) -> str:
+    return f"'--{member.replace('_', '-')}'" if member in _OPTIONS else "'--set'"
+
+
+def _config(settings: Settings, kept: Stored, name: str) -> dict[str, Any]:
+    """What is set, without secrets."""
+    if name in settings.trunks:
+        trunk = settings.trunks[name]
+        return trunk.model_dump(mode="json", exclude={"password"}, exclude_unset=True)
+    row = next(row for row in kept.trunks if row.name == name)
+    return service.config_of(row).model_dump(mode="json", exclude_unset=True)
+
+
+def _events(settings: Settings, name: str) -> Sequence[TrunkEvent]:
+    async def read(session: AsyncSession) -> Sequence[TrunkEvent]:
+        return await repository.events(session, name, EVENTS_SHOWN)
+
+    return in_records(read)
+
+
+def _event(event: TrunkEvent) -> dict[str, Any]:
+    return {
+        "at": event.at.isoformat(timespec="seconds"),
+        "kind": event.kind,
+        "alarm": event.alarm,
+        "detail": event.detail,
+    }
+
+
+def _say_shadowed(name: str) -> None:
+    if name in get_settings().trunks:
+        _say(f"note: the settings have a trunk {name!r} too, and it is the one that is used")
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+def _print(content: dict[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False))  # noqa: T201
