@@ -154,6 +154,13 @@ class AlarmBoard:
         contrary = REACHABILITY if status is not None else frozenset()
         return self._apply(trunk, "registration", signs, contrary, detail or trouble or f"{status}", now)
 
+    def note_unregistered(self, trunk: str, now: float) -> Noted:
+        """We gave the registration up ourselves: nothing is wrong, and nothing is bound."""
+        known = self._known(trunk, now)
+        known.refused, known.bound_until = False, None
+        cleared = {AlarmKind.REGISTRATION_FAILED, AlarmKind.REGISTRATION_EXPIRED}
+        return self._apply(trunk, "registration", [], cleared, "", now)
+
     def note_health(
         self,
         trunk: str,

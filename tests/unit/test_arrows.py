@@ -61,6 +61,13 @@ def offences(folder: str, rooms: tuple[str, ...]) -> list[str]:
         ("sip/transport", ("sip.media", "sip.progress", "sip.simulator", "sip.phone")),
         ("sip/media", ("sip.core", "sip.transport", "sip.simulator", "sip.phone")),
         ("sip/progress", ("sip.core", "sip.transport", "sip.media", "sip.simulator", "sip.phone")),
+        (
+            "sip/trunks",
+            (
+                *("sip.transport", "sip.media", "sip.progress", "sip.simulator", "sip.phone"),
+                *("asyncio", "socket", "time", "logging"),
+            ),
+        ),
         ("sip", ("tests", "benchmarks")),
         ("app", ("tests", "benchmarks")),
     ],

@@ -410,3 +410,23 @@ def test_no_writing_hides_an_answer_key(data: st.DataObject, prefix: str) -> Non
     )
     with pytest.raises(AnswerKeyError):
         OPEN.check(prefix + text)
+
+
+@given(
+    st.sampled_from(["010", "021", "029", "0755", "0916", "0917", "0911", "+8610", "0086917", "+86 911 "])
+    | st.sampled_from(["", "0", "+86", "0086"]),
+    st.data(),
+)
+def test_no_ordinary_number_is_refused(prefix: str, data: st.DataObject) -> None:
+    digits = st.text("0123456789", min_size=9, max_size=9)
+    if prefix.lstrip("+0").removeprefix("86"):
+        number = data.draw(st.sampled_from("2345678")) + data.draw(digits)[:7]
+    else:
+        start = data.draw(
+            st.sampled_from(["130", "139", "152", "162", "165", "166", "167", "186", "191", "199"])
+        )
+        number = start + data.draw(digits)[:8]
+    policy = DialPolicy.open(area_code="917")
+    for access in ("", "9", "0"):
+        policy.check(prefix + number, access + prefix + number, access)
+    policy.check(f"sip:{prefix.strip()}{number}@127.0.0.1".replace(" ", ""), trunk=False)

@@ -8,7 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from sip.core.events import RegistrationProblem
+from sip.core import RegistrationProblem
+from sip.transport.errors import ResolutionFailure
+from sip.transport.failures import TransportFailure
 from sip.trunks import (
     MEANINGS,
     PHONE,
@@ -274,6 +276,14 @@ def test_a_binding_that_is_taken_from_us_is_an_expired_registration() -> None:
     assert AlarmKind.REGISTRATION_EXPIRED in noted.raised
 
 
+def test_a_registration_that_we_give_up_is_no_alarm() -> None:
+    board = AlarmBoard()
+    board.note_registration(T, 0.0, until=600.0)
+    assert board.note_unregistered(T, 1.0) == Noted()
+    status = board.status(T, 700.0)
+    assert (status.state, status.registered_until, status.alarms) == ("registering", None, ())
+
+
 def test_every_problem_of_a_registration_raises_an_alarm() -> None:
     for problem in get_args(RegistrationProblem):
         noted = AlarmBoard().note_registration(T, 0.0, until=None, trouble=problem)
@@ -281,10 +291,8 @@ def test_every_problem_of_a_registration_raises_an_alarm() -> None:
 
 
 def test_every_trouble_of_the_transport_has_an_alarm() -> None:
-    transport = pytest.importorskip("sip.transport.failures")
-    errors = pytest.importorskip("sip.transport.errors")
-    assert {kind.value for kind in transport.TransportFailure} <= SURE_TROUBLES.keys()
-    assert {f"dns_{kind.value}" for kind in errors.ResolutionFailure} <= SURE_TROUBLES.keys()
+    assert {kind.value for kind in TransportFailure} <= SURE_TROUBLES.keys()
+    assert {f"dns_{kind.value}" for kind in ResolutionFailure} <= SURE_TROUBLES.keys()
 
 
 def test_what_calls_showed_is_not_cleared_by_a_registration() -> None:
