@@ -14,6 +14,8 @@ from .failures import TransportFailure, Trouble, trouble_of
 from .sockets import address_of
 from .stream_framing import LINE, PING, PONG, StreamError, StreamFramer
 
+AFTER_HANDSHAKE_S = 2.0
+"""A TLS connection that ends this soon, without a word, was refused rather than closed."""
 PING_S = (95.0, 120.0)
 """Between two pings, drawn anew each time (RFC 5626 section 4.4.1)."""
 
@@ -86,6 +88,7 @@ class StreamConnection(asyncio.Protocol):
         self._born = self.used_at
         self._began: float | None = None
         self._greeted = opened
+        self._heard = False
         self._lines = 0
         self._pinged_at: float | None = None
         self._next_ping = self._born + random.uniform(*PING_S)
@@ -113,6 +116,7 @@ class StreamConnection(asyncio.Protocol):
         if not self.usable:
             return
         at = time.monotonic()
+        self._heard = True
         complete = False
         try:
             for piece in self._framer.feed(data):
@@ -197,6 +201,12 @@ class StreamConnection(asyncio.Protocol):
         self._transport.write(data)
 
     def _end_of(self, error: Exception | None) -> Trouble:
+        soon = time.monotonic() - self._born < AFTER_HANDSHAKE_S
+        refused = self.remote.transport == "tls" and self.opened and not self._heard and soon
+        if refused and (error is None or isinstance(error, ConnectionError)):
+            # TLS 1.3 verifies the client's certificate after the client's side of the handshake is done.
+            why = "ended right after the TLS handshake: they may demand a client certificate, or not accept ours"
+            return Trouble(TransportFailure.TLS_OTHER, f"{self._name} {why}")
         middle = " in the middle of a message" if self._framer.waiting else ""
         if error is None:
             return Trouble(TransportFailure.CLOSED, f"{self._name} was closed by the other side{middle}")
