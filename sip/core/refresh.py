@@ -119,6 +119,8 @@ class RefreshedCall(Call):
             elif method == "INVITE" and acks:
                 self._wire.repeat(acks[0])
             else:
+                dialog.learn(response)
+                dialog.refresh(response)
                 if method == "INVITE":
                     acks.append(self._ack_of(dialog, response))
                 self._refreshed(dialog, method, response, at)
@@ -143,8 +145,6 @@ class RefreshedCall(Call):
         return self._wire.datagrams[-1]
 
     def _refreshed(self, dialog: Dialog, method: str, response: Response, now: float) -> None:
-        dialog.learn(response)
-        dialog.refresh(response)
         if self.over:
             return
         if response.sdp_body:
