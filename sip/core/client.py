@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .authorizer import Authorizer, Denial, Exchange
 from .compose import ALLOW, OutRequest, with_tag
 from .errors import LocalProtocolError
+from .events import retry_after_s
 from .framing import Response
 from .transactions import TIMEOUT, ClientTransaction
 from .types import Address, Credentials, HeaderList
@@ -179,14 +180,12 @@ def options_result(outcome: Outcome) -> OptionsResult:
         response.status,
         response.reason,
         outcome.round_trip_ms,
-        retry_after_s(response),
+        asked_wait_s(response),
         outcome.denial,
     )
 
 
-def retry_after_s(response: Response) -> float | None:
-    """Return the seconds of Retry-After (RFC 3261 section 20.33), without its comment; None if it has none."""
-    text = (response.header("retry-after") or "").partition("(")[0].partition(";")[0].strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        return None
-    return min(float(text), MAX_RETRY_AFTER_S)
+def asked_wait_s(response: Response) -> float | None:
+    """Return how long a response asks us to wait (Retry-After), a day at most; None if it does not say."""
+    asked_s = retry_after_s(response)
+    return None if asked_s is None else min(float(asked_s), MAX_RETRY_AFTER_S)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .authorizer import Authorizer
-from .client import Conversation, Outcome, OutsideRequest, retry_after_s
+from .client import Conversation, Outcome, OutsideRequest, asked_wait_s
 from .compose import ALLOW
 from .errors import LocalProtocolError
 from .events import Registered, RegistrationFailed, RegistrationProblem, Unregistered
@@ -454,7 +454,7 @@ def _failure(outcome: Outcome) -> _Failure:
         problem = outcome.denial
     elif response.status not in _PROBLEMS and 500 <= response.status < 600:
         problem = "unavailable"
-    return _Failure(problem, response.status, response.reason, retry_after_s(response))
+    return _Failure(problem, response.status, response.reason, asked_wait_s(response))
 
 
 def _seconds(text: str | None) -> float | None:

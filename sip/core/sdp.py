@@ -150,7 +150,11 @@ def build_answer(
 
 
 def own_keys(ours: SessionDescription) -> Sdes:
-    """Return the SRTP mode and the keys that a description of our own stands for."""
+    """Return the SRTP mode and the keys that a description of our own stands for.
+
+    For `negotiate` with what the far side answered to it, or with the offer that it answers: in both cases the
+    lines of the two sides are matched by tag and suite, without `answering`.
+    """
     if not ours.crypto:
         return Sdes("off")
     return Sdes("required" if ours.profile in SECURE else "optional", ours.crypto)

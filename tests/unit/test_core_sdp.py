@@ -148,3 +148,84 @@ def test_what_we_agree_on() -> None:
 def test_ipv6() -> None:
     text = GATEWAY.replace(b"c=IN IP4 198.51.100.7", b"c=IN IP6 2001:db8::7")
     assert parse_sdp(text).address == Address("2001:db8::7", 24680)
+
+
+def test_rtcp_as_the_far_side_names_it() -> None:
+    with_port = parse_sdp(GATEWAY + b"a=rtcp:24699\na=rtcp-mux\n")
+    assert (with_port.rtcp, with_port.rtcp_mux) == (Address("198.51.100.7", 24699), True)
+    elsewhere = parse_sdp(GATEWAY + b"a=rtcp:24699 IN IP4 203.0.113.4\n")
+    assert elsewhere.rtcp == Address("203.0.113.4", 24699)
+    agreed = negotiate(elsewhere)
+    assert agreed is not None
+    assert (agreed.rtcp, agreed.rtcp_mux, agreed.srtp) == (elsewhere.rtcp, False, None)
+    for ours in (False, True):
+        both = negotiate(with_port, rtcp_mux=ours)
+        assert both is not None
+        assert both.rtcp_mux is ours
+    for bad in (b"a=rtcp:x\n", b"a=rtcp:0\n", b"a=rtcp\n", b"a=rtcp:70000\n"):
+        found = parse_sdp(GATEWAY + bad)
+        assert (found.rtcp, found.notes) == (None, ("a=rtcp cannot be read",))
+
+
+def test_rtcp_is_named_only_if_asked() -> None:
+    here = Address("192.0.2.1", 40000)
+    plain = build_offer(here, 1)
+    assert b"rtcp" not in plain
+    assert b"a=rtcp:40007\r\na=rtcp-mux" in build_offer(
+        here, 1, rtcp=Address("192.0.2.1", 40007), rtcp_mux=True
+    )
+    assert b"a=rtcp:7 IN IP6 2001:db8::1\r\n" in build_offer(here, 1, rtcp=Address("2001:db8::1", 7))
+    muxed = parse_sdp(GATEWAY + b"a=rtcp-mux\n")
+    for offer, ours, expected in (
+        (muxed, True, True),
+        (muxed, False, False),
+        (parse_sdp(GATEWAY), True, False),
+    ):
+        body = build_answer(offer, here, 1, rtcp_mux=ours)
+        assert body is not None
+        assert parse_sdp(body).rtcp_mux is expected
+
+
+def test_silence_suppression_is_asked_to_be_off_and_comfort_noise_not_offered() -> None:
+    offer = build_offer(Address("192.0.2.1", 40000), 1, codecs=("PCMU", "PCMA"), ptime_ms=30)
+    assert b"m=audio 40000 RTP/AVP 0 8 101\r\n" in offer
+    assert b"a=silenceSupp:off - - - -\r\na=ptime:30\r\n" in offer
+    answer = build_answer(parse_sdp(GATEWAY.replace(b"8 0", b"13 8 0")), Address("192.0.2.1", 40000), 1)
+    assert answer is not None
+    assert b"m=audio 40000 RTP/AVP 8 97\r\n" in answer
+
+
+def test_the_same_offer_has_the_same_bytes() -> None:
+    here = Address("192.0.2.1", 40000)
+    assert build_offer(here, 7, 3) == build_offer(here, 7, 3)
+    assert build_offer(here, 7, 3) != build_offer(here, 7, 4)
+
+
+def test_what_browsers_offer_beside_is_left_out_of_the_answer() -> None:
+    browser = GATEWAY.replace(b"t=0 0\n", b"t=0 0\na=group:BUNDLE 0\na=ice-lite\n").replace(
+        b"RTP/AVP", b"RTP/AVPF"
+    )
+    offer = parse_sdp(browser + b"a=mid:0\na=ice-ufrag:x\na=candidate:1 1 UDP 1 192.0.2.5 9 typ host\n")
+    body = build_answer(offer, Address("192.0.2.1", 40000), 1)
+    assert body is not None
+    assert b"m=audio 40000 RTP/AVPF 8 97\r\n" in body
+    for word in (b"BUNDLE", b"ice", b"candidate", b"mid"):
+        assert word not in body
+
+
+@pytest.mark.parametrize(
+    ("media", "answered"),
+    [
+        (b"m=image 6000 udptl t38\n", None),
+        (b"m=audio 0 RTP/AVP 8\nm=image 6000 udptl t38\n", None),
+        (b"m=audio 0 RTP/AVP 8\n", [b"m=audio 0 RTP/AVP 8"]),
+        (
+            b"m=audio 5000 RTP/AVP 8\nm=image 6000 udptl t38\n",
+            [b"m=audio 40000 RTP/AVP 8", b"m=image 0 udptl t38"],
+        ),
+    ],
+)
+def test_fax_is_refused_and_the_call_kept(media: bytes, answered: list[bytes] | None) -> None:
+    offer = parse_sdp(b"v=0\no=- 1 1 IN IP4 192.0.2.2\nc=IN IP4 192.0.2.2\n" + media)
+    body = build_answer(offer, Address("192.0.2.1", 40000), 1)
+    assert (body and [line for line in body.splitlines() if line.startswith(b"m=")]) == answered
