@@ -4,6 +4,7 @@ Imports no asyncio, socket, time or logging; a test holds that.
 """
 
 from .authorizer import Authorizer, Denial
+from .binding import Binding
 from .client import OptionsResult, Outcome, OutsideRequest, ServerHealth
 from .diagrams import state_machines_page
 from .endpoint import Endpoint
@@ -40,7 +41,7 @@ from .framing import Message, Request, Response, decode, parse_message
 from .incoming import IncomingCall, IncomingState
 from .outgoing import OutgoingCall, OutgoingState
 from .reason import Cause
-from .registration import Binding, RegistrationClient, RegistrationPlan, RegistrationState
+from .registration import RegistrationClient, RegistrationPlan, RegistrationState
 from .sdes import CryptoLine, Sdes, SrtpKeys, SrtpMode, SrtpSuite
 from .sdp import (
     Negotiated,

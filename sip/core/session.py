@@ -28,8 +28,8 @@ class Session:
         self._keys = Sdes("off")
         if offer:
             self.describe(offer)
-            spoken = {p.encoding for p in parse_sdp(offer).payload_types}
-            self._codecs = tuple(codec for codec in CODECS if codec in spoken) or CODECS
+            spoken = (p.encoding for p in parse_sdp(offer).payload_types)
+            self._codecs = tuple(codec for codec in spoken if codec in CODECS) or CODECS
 
     def describe(self, body: bytes) -> None:
         """Take a description of ours that somebody else made."""

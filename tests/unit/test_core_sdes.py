@@ -13,6 +13,7 @@ from sip.core import (
     Endpoint,
     Event,
     IncomingInvite,
+    OutgoingCall,
     RequestReceived,
     Sdes,
     SessionDescription,
@@ -238,11 +239,22 @@ def test_keys_must_be_whole() -> None:
     assert Sdes.make("off", lambda size: b"") == Sdes("off")
 
 
-def test_a_call_with_keys_is_held_with_the_same_keys() -> None:
-    """A re-INVITE of the far side with a new key is answered with ours, under its tag."""
+def reinvited(call: OutgoingCall, tag: str, number: int, body: bytes) -> bytes:
+    """Return a re-INVITE of the far side."""
+    head = (
+        f"INVITE sip:dutyring@{PHONE} SIP/2.0\r\nVia: SIP/2.0/UDP {LINE};branch=z9hG4bK{number}\r\n"
+        f"From: <sip:62@{LINE}>;tag={tag}\r\nTo: <sip:dutyring@192.0.2.1>;tag={call.local_tag}\r\n"
+        f"Call-ID: {call.call_id}\r\nCSeq: {number} INVITE\r\nContact: <sip:{LINE}>\r\n"
+    )
+    return (head + ("Content-Type: application/sdp\r\n\r\n" if body else "\r\n")).encode() + body
+
+
+def test_a_call_keeps_its_keys_and_the_order_of_its_codecs() -> None:
+    """A re-INVITE with a new key is answered with ours, under its tag; one without an offer gets all of ours."""
     network = Network(make_endpoint(PHONE), make_endpoint(LINE))
+    phone = network.endpoints[PHONE]
     caller, callee = keys("required"), keys("required", seed=100)
-    held = build_offer(THERE, 2, 2, direction="sendonly", crypto=keys("required", seed=200))
+    offer = build_offer(HERE, 1, 1, ("PCMU", "PCMA"), crypto=caller)
 
     def react(endpoint: Endpoint, event: Event, now: float) -> None:
         if isinstance(event, IncomingInvite) and event.sdp is not None:
@@ -251,21 +263,25 @@ def test_a_call_with_keys_is_held_with_the_same_keys() -> None:
             call.acknowledge(now)
 
     network.react = react
-    call = network.endpoints[PHONE].place_call(invite(offer=build_offer(HERE, 1, crypto=caller)), network.now)
+    call = phone.place_call(invite(offer=offer), network.now)
     network.run(1.0)
     (incoming,) = find(network.events[LINE], IncomingInvite)
-    request = (
-        f"INVITE sip:dutyring@{PHONE} SIP/2.0\r\nVia: SIP/2.0/UDP {LINE};branch=z9hG4bKhold\r\n"
-        f"From: <sip:62@{LINE}>;tag={incoming.call.local_tag}\r\n"
-        f"To: <sip:dutyring@192.0.2.1>;tag={call.local_tag}\r\nCall-ID: {call.call_id}\r\nCSeq: 1 INVITE\r\n"
-        f"Contact: <sip:{LINE}>\r\nContent-Type: application/sdp\r\n\r\n"
-    )
-    network.endpoints[PHONE].receive(request.encode() + held, LINE, network.now)
-    answers = [d.data for d in network.endpoints[PHONE].take_datagrams() if d.status == 200]
-    (body,) = [data.partition(b"\r\n\r\n")[2] for data in answers]
+    tag = incoming.call.local_tag
+
+    def answer(number: int, body: bytes) -> bytes:
+        phone.receive(reinvited(call, tag, number, body), LINE, network.now)
+        (found,) = [d.data for d in phone.take_datagrams() if d.status == 200]
+        ack = reinvited(call, tag, number, b"").replace(b"INVITE", b"ACK").replace(b"z9hG4bK", b"z9hG4bKa")
+        phone.receive(ack, LINE, network.now)
+        return found.partition(b"\r\n\r\n")[2]
+
+    held = answer(1, build_offer(THERE, 2, 2, direction="sendonly", crypto=keys("required", seed=200)))
     network.run(0.0)
     (received,) = find(network.events[PHONE], RequestReceived)
     assert (received.status, received.sdp is not None and received.sdp.on_hold) == (200, True)
-    assert words(body, "a=crypto") == [caller.lines[0].text]
-    assert words(body, "m=") == ["m=audio 40000 RTP/SAVP 8 101"]
-    assert words(body, "a=recvonly")
+    assert words(held, "a=crypto") == [caller.lines[0].text]
+    assert words(held, "m=") == ["m=audio 40000 RTP/SAVP 8 101"]
+    assert words(held, "a=recvonly")
+    full = answer(2, b"")
+    assert words(full, "m=") == ["m=audio 40000 RTP/SAVP 0 8 101"]
+    assert words(full, "a=crypto") == [line.text for line in caller.lines]
