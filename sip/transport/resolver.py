@@ -41,8 +41,8 @@ _NAPTR_SERVICES: dict[bytes, TransportName] = {b"SIP+D2U": "udp", b"SIP+D2T": "t
 class Resolver:
     """Looks names up. One serves a whole process; use it from one event loop.
 
-    `nameservers` with `dns_port` replace those of the system (addresses); the system is then not asked in any other
-    way either. `transports` are those that we speak, in order of preference where the other side has none.
+    `nameservers` with `dns_port` replace those of the system (addresses). `ask_system` says whether the system is
+    asked about names that DNS does not know: by default only without `nameservers`. `transports` are those that we speak, in order of preference where the other side has none.
     """
 
     def __init__(
@@ -52,12 +52,13 @@ class Resolver:
         dns_port: int = 53,
         transports: Sequence[TransportName] = TRANSPORTS,
         hosts_file: Path = HOSTS_FILE,
+        ask_system: bool | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._transports = tuple(transports)
         self._hosts_file = hosts_file
         self._timeout_s = timeout_s
-        self._ask_system = nameservers is None
+        self._ask_system = nameservers is None if ask_system is None else ask_system
         self._dns = _dns_resolver(nameservers, dns_port, timeout_s)
 
     async def resolve(
