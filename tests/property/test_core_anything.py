@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sip.core import (
+    Credentials,
     Ended,
     Endpoint,
     Event,
@@ -132,18 +133,37 @@ def run(endpoint: Endpoint, now: float, seconds: float) -> list[Event]:
     return endpoint.take_events()
 
 
+BODIES = [b"", OFFER, OFFER.replace(b"sendrecv", b"inactive"), OFFER.replace(b"AVP 8 0 101", b"AVP 18")]
+TIMERS = [
+    "",
+    "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n",
+    "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\n",
+    "Allow: UPDATE\r\nSession-Expires: 5\r\nMin-SE: 200\r\n",
+]
 ACTIONS = st.one_of(
     st.tuples(
         st.just("respond"),
         st.sampled_from([100, 180, 183, 200, 202, 302, 401, 407, 486, 487, 503, 603]),
         st.sampled_from(["", "a", "b", "c"]),
         st.booleans(),
+        st.sampled_from(TIMERS),
     ),
-    st.tuples(st.just("settle"), st.integers(0, 5), st.sampled_from([100, 200, 401, 481, 500])),
+    st.tuples(
+        st.just("reliable"),
+        st.sampled_from([180, 183, 199]),
+        st.sampled_from(["a", "b"]),
+        st.integers(1, 4),
+        st.booleans(),
+    ),
+    st.tuples(
+        st.just("settle"), st.integers(0, 5), st.sampled_from([100, 200, 401, 405, 408, 422, 481, 491, 500])
+    ),
     st.tuples(
         st.just("request"),
-        st.sampled_from(["BYE", "INFO", "INVITE", "ACK", "UPDATE", "CANCEL"]),
+        st.sampled_from(["BYE", "INFO", "INVITE", "ACK", "UPDATE", "CANCEL", "PRACK"]),
         st.integers(1, 4),
+        st.sampled_from(BODIES),
+        st.sampled_from(TIMERS),
     ),
     st.tuples(st.sampled_from(["acknowledge", "cancel", "hang_up", "refused"])),
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.6, 5.0, 33.0])),
@@ -156,13 +176,12 @@ CHALLENGE = (
 class Chaos:
     """An outgoing call to which things happen in any order."""
 
-    def __init__(self, with_credentials: bool) -> None:
-        from sip.core import Credentials
-
+    def __init__(self, with_credentials: bool, session_expires_s: int | None) -> None:
         self.phone = make_endpoint()
         self.now = 0.0
         credentials = Credentials("u", "p") if with_credentials else None
-        self.call = self.phone.place_call(invite(credentials=credentials), 0.0)
+        order = invite(credentials=credentials, session_expires_s=session_expires_s)
+        self.call = self.phone.place_call(order, 0.0)
         self.sent: list[Message] = []
         self.events: list[Event] = []
         self.collect()
@@ -179,24 +198,34 @@ class Chaos:
         found = [m for m in self.sent if m.cseq.method == method]
         return found[-1 - back % len(found)] if found else None
 
-    def do_respond(self, status: int, tag: str, body: bool) -> None:
+    def do_respond(self, status: int, tag: str, body: bool, timer: str) -> None:
         request = self.last("INVITE")
         assert request is not None
-        data = make_response(request, f"{status} X", tag, OFFER if body else b"", CHALLENGE)
+        data = make_response(request, f"{status} X", tag, OFFER if body else b"", CHALLENGE + timer)
         self.phone.receive(data, LINE, self.now)
 
+    def do_reliable(self, status: int, tag: str, number: int, body: bool) -> None:
+        request = self.last("INVITE")
+        assert request is not None
+        headers = f"Require: 100rel\r\nRSeq: {number}\r\n"
+        self.phone.receive(
+            make_response(request, status, tag, OFFER if body else b"", headers), LINE, self.now
+        )
+
     def do_settle(self, back: int, status: int) -> None:
-        others = [m for m in self.sent if m.cseq.method in ("BYE", "CANCEL")]
+        others = [m for m in self.sent if m.cseq.method not in ("ACK", "INVITE") or m.to.tag]
         if others:
             data = make_response(others[-1 - back % len(others)], f"{status} X", "z", headers=CHALLENGE)
             self.phone.receive(data, LINE, self.now)
 
-    def do_request(self, method: str, cseq: int) -> None:
+    def do_request(self, method: str, cseq: int, body: bytes, timer: str) -> None:
+        kind = "Content-Type: application/sdp\r\n" if body else ""
         for tag in ("a", "b"):
             self.phone.receive(
                 f"{method} sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP {LINE};branch=z9hG4bK{method}{cseq}{tag}\r\n"
                 f"From: <sip:62@h>;tag={tag}\r\nTo: <sip:x@y>;tag={self.call.local_tag}\r\n"
-                f"Call-ID: {self.call.call_id}\r\nCSeq: {cseq} {method}\r\n\r\n".encode(),
+                f"Call-ID: {self.call.call_id}\r\nCSeq: {cseq} {method}\r\n{timer}{kind}\r\n".encode()
+                + body,
                 LINE,
                 self.now,
             )
@@ -223,12 +252,12 @@ class Chaos:
             self.collect()
 
 
-@given(st.lists(ACTIONS, max_size=25), st.booleans())
+@given(st.lists(ACTIONS, max_size=25), st.booleans(), st.sampled_from([None, 90, 1800]))
 @settings(RELAXED, max_examples=250)
 def test_any_order_of_things_ends_once_and_leaves_nothing(
-    actions: list[tuple[Any, ...]], credentials: bool
+    actions: list[tuple[Any, ...]], credentials: bool, session_expires_s: int | None
 ) -> None:
-    chaos = Chaos(credentials)
+    chaos = Chaos(credentials, session_expires_s)
     for action in actions:
         chaos.do(action)
     chaos.do(("hang_up",))

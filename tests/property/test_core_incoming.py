@@ -11,14 +11,25 @@ from sip.core import Ended, IncomingInvite, LocalProtocolError, Malformed, parse
 from tests.unit.test_core_incoming import VIA, Caller, reply_to
 from tests.unit.test_core_network import OFFER, find
 
+TIMER = "Supported: timer, 100rel\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n"
 ACTIONS = st.one_of(
-    st.tuples(st.just("progress"), st.sampled_from([100, 180, 181, 183]), st.booleans()),
+    st.tuples(
+        st.just("progress"),
+        st.sampled_from([100, 180, 181, 183]),
+        st.booleans(),
+        st.sampled_from([None, True]),
+    ),
+    st.tuples(st.just("prack"), st.booleans(), st.integers(2, 5)),
     st.tuples(st.sampled_from(["answer", "challenge", "hang_up", "cancel", "invite_again", "ignore_cancel"])),
     st.tuples(st.just("reject"), st.sampled_from([302, 404, 486, 603])),
     st.tuples(
-        st.just("request"), st.sampled_from(["ACK", "BYE", "INFO", "INVITE", "UPDATE"]), st.integers(1, 4)
+        st.just("request"),
+        st.sampled_from(["ACK", "BYE", "INFO", "INVITE", "UPDATE"]),
+        st.integers(1, 4),
+        st.sampled_from([b"", OFFER]),
+        st.sampled_from(["", TIMER]),
     ),
-    st.tuples(st.just("settle"), st.sampled_from([100, 200, 401, 481])),
+    st.tuples(st.just("settle"), st.sampled_from([100, 200, 401, 408, 481, 491])),
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.6, 5.0, 33.0])),
 )
 
@@ -28,9 +39,10 @@ class Chaos:
 
     def __init__(self) -> None:
         self.caller = Caller()
-        self.caller.send("INVITE", body=OFFER)
+        self.caller.send("INVITE", body=OFFER, headers=TIMER)
         self.call = find(self.caller.events, IncomingInvite)[0].call
-        self.byes: list[bytes] = []
+        self.asked: list[bytes] = []
+        self.rseq = ""
 
     def do(self, action: tuple[Any, ...]) -> None:
         try:
@@ -41,10 +53,18 @@ class Chaos:
 
     def collect(self) -> None:
         self.caller.events += self.caller.line.take_events()
-        self.byes += [d.data for d in self.caller.line.take_datagrams() if d.method == "BYE" and d.is_request]
+        for datagram in self.caller.line.take_datagrams():
+            if datagram.is_request and datagram.method != "ACK":
+                self.asked.append(datagram.data)
+            elif not datagram.is_request:
+                self.rseq = parse_message(datagram.data).header("rseq") or self.rseq
 
-    def do_progress(self, status: int, body: bool) -> None:
-        self.call.progress(status, self.caller.now, body=OFFER if body else None)
+    def do_progress(self, status: int, body: bool, reliable: bool | None) -> None:
+        self.call.progress(status, self.caller.now, body=OFFER if body else None, reliable=reliable)
+
+    def do_prack(self, right: bool, cseq: int) -> None:
+        rack = f"RAck: {self.rseq if right else 1} 1 INVITE\r\n"
+        self.caller.send("PRACK", cseq, to_tag=self.call.local_tag, via=f"{VIA}prack{cseq}", headers=rack)
 
     def do_answer(self) -> None:
         self.call.answer(self.caller.now, OFFER)
@@ -68,15 +88,17 @@ class Chaos:
         """A retransmission, as long as a caller would send one (Timer B)."""
         if self.call.over or self.caller.now > 40.0:
             return
-        self.caller.send("INVITE", body=OFFER)
+        self.caller.send("INVITE", body=OFFER, headers=TIMER)
 
-    def do_request(self, method: str, cseq: int) -> None:
+    def do_request(self, method: str, cseq: int, body: bytes, headers: str) -> None:
+        if body:
+            headers += "Content-Type: application/sdp\r\n"
         via = VIA if method == "ACK" and cseq == 1 else f"{VIA}{method}{cseq}"
-        self.caller.send(method, cseq, to_tag=self.call.local_tag, via=via)
+        self.caller.send(method, cseq, to_tag=self.call.local_tag, via=via, body=body, headers=headers)
 
     def do_settle(self, status: int) -> None:
-        if self.byes:
-            self.caller.receive(reply_to(parse_message(self.byes[-1]), status))
+        if self.asked:
+            self.caller.receive(reply_to(parse_message(self.asked[-1]), status))
 
     def do_wait(self, seconds: float) -> None:
         self.caller.wait(seconds)

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from sip.core import Address, Ended, Endpoint, LocalProtocolError, Message, Request, parse_message
-from tests.unit.test_core_network import LINE, PHONE, find, make_endpoint
+from tests.unit.test_core_network import LINE, PHONE, find, invite, make_endpoint
 from tests.unit.test_core_outgoing import SDP, Bench, make_response
+
+
+NEXT = Address(PHONE.host, 5099)
 
 
 class Heir:
     """A new process that finds a snapshot."""
 
-    def __init__(self, snapshot: dict[str, Any]) -> None:
-        self.phone: Endpoint = make_endpoint(Address(PHONE.host, 5099))
+    def __init__(self, snapshot: dict[str, Any], local: Address = NEXT) -> None:
+        self.phone: Endpoint = make_endpoint(local)
         self.now = 500.0
         self.call_id = self.phone.recover(json.loads(json.dumps(snapshot)), self.now)
 
@@ -166,3 +169,58 @@ def test_a_living_call_is_not_recovered() -> None:
     bench = Bench()
     with pytest.raises(LocalProtocolError):
         bench.phone.recover(bench.call.snapshot(), bench.now)
+
+
+def test_an_early_dialog_whose_prack_was_on_its_way() -> None:
+    dead = Bench()
+    dead.respond(dead.invite, 183, tag="a", body=SDP)
+    snapshot = dead.call.snapshot()
+    # What the ledger holds is older than the PRACKs that follow.
+    for number in (1, 2, 3):
+        dead.respond(dead.invite, 180, tag="a", headers=f"Require: 100rel\r\nRSeq: {number}\r\n")
+    pracks = dead.out("PRACK", "PRACK", "PRACK")
+    heir = Heir(snapshot)
+    bye, cancel = heir.out("BYE", "CANCEL")
+    assert bye.cseq.number > pracks[-1].cseq.number
+    heir.receive(pracks[-1], 200)
+    heir.receive(dead.invite, 180, tag="a")
+    heir.out()
+    heir.receive(bye, 200)
+    heir.receive(cancel, 200)
+    heir.receive(dead.invite, 487, tag="a")
+    heir.out("ACK")
+    assert heir.ended() == ["us"]
+    heir.must_be_left_with_nothing()
+
+
+def test_a_reliable_response_to_a_dead_call_is_left_to_its_cancel() -> None:
+    dead = Bench()
+    heir = Heir(dead.call.snapshot())
+    (cancel,) = heir.out("CANCEL")
+    data = make_response(dead.invite, 183, "b", SDP, "Require: 100rel\r\nRSeq: 9\r\n")
+    heir.phone.receive(data, LINE, heir.now)
+    heir.out()
+    heir.receive(cancel, 200)
+    heir.receive(dead.invite, 487)
+    assert heir.ended() == ["us"]
+
+
+def test_a_call_over_a_connection_is_ended_over_one() -> None:
+    ours, theirs = PHONE._replace(transport="tcp"), LINE._replace(transport="tcp")
+    phone = make_endpoint(ours)
+    call = phone.place_call(invite(destination=theirs), 0.0)
+    request = parse_message(phone.take_datagrams()[0].data)
+    contact = f"<sip:62@{LINE};transport=tcp>"
+    headers = "Require: 100rel\r\nRSeq: 1\r\n"
+    phone.receive(make_response(request, 183, "t1", SDP, headers, contact), theirs, 1.0)
+    assert [(d.method, d.destination) for d in phone.take_datagrams()] == [("PRACK", theirs)]
+    heir = Heir(call.snapshot(), Address(PHONE.host, 5099, "tcp"))
+    taken = heir.phone.take_datagrams()
+    assert [(d.method, d.destination) for d in taken] == [("BYE", theirs), ("CANCEL", theirs)]
+    assert all(b"Via: SIP/2.0/TCP" in d.data for d in taken)
+    heir.wait(30.0)
+    # Nothing is repeated on a connection.
+    heir.out()
+    heir.wait(3.0)
+    assert heir.ended() == ["us"]
+    heir.must_be_left_with_nothing()
