@@ -11,7 +11,6 @@ from sip.core import Address, Ended, Endpoint, LocalProtocolError, Message, Requ
 from tests.unit.test_core_network import LINE, PHONE, find, invite, make_endpoint
 from tests.unit.test_core_outgoing import SDP, Bench, make_response
 
-
 NEXT = Address(PHONE.host, 5099)
 
 
