@@ -49,7 +49,7 @@ class Call:
         self.receiver = Receiver(line)
         self.sender = Sender()
         self.crypto = Crypto()
-        self.gate = Gate(self.receiver.named, self._valid)
+        self.gate = Gate(self.receiver.named, self._valid, self._note_refused)
         parts = (self.sender, self.receiver, self.gate, self.crypto)
         self.reporter = Reporter(self.socket, self.rtcp_socket, parts, self.log)
         self.receiver.on_rtcp = self.reporter.take
@@ -122,12 +122,10 @@ class Call:
             self.reporter.take(held.data, held.source, held.at)
             return ended
         self.attentive = True
-        latched, refused = gate.latched, gate.refused
+        latched = gate.latched
         admitted = gate.knock(held.data, held.source, held.at)
         if gate.latched != latched:
             self._follow_gate()
-        if gate.refused > refused and not admitted:
-            self._note(held, refused=True)
         for one in admitted:
             ended = ended + self._use(one)
         return ended
@@ -142,7 +140,7 @@ class Call:
             data = self.crypto.unprotect(held.data)
         if data is None or self.t0 is None:
             self.gate.refused += 1
-            self._note(held, refused=True)
+            self._note_refused(held)
             return _NOTHING
         if not is_rtcp(data):
             self._note(held._replace(data=data))
@@ -162,10 +160,13 @@ class Call:
     def _note(self, held: Held, *, refused: bool = False) -> None:
         """Log a received RTP packet."""
         if self.log is not None:
-            encrypted = self.crypto.active and not refused
+            encrypted = self.crypto.active and (held.plain or not refused)
             self.log.add(
                 held.at, held.source, held.data, local=self.local, refused=refused, encrypted=encrypted
             )
+
+    def _note_refused(self, held: Held) -> None:
+        self._note(held, refused=True)
 
     def refused(self) -> None:
         """Count the ICMP errors that came back."""

@@ -172,6 +172,7 @@ class Engine:
     def _drain(self, call: Call) -> None:
         """Take what has arrived for one call."""
         offset, now = wall_offset(), time.monotonic()
+        call.reporter.drain(offset, now)
         waiting = select.poll()
         waiting.register(call.socket, select.POLLIN)
         for _ in range(_ROUNDS):

@@ -36,7 +36,7 @@ _QUIET_S: Final = 0.5
 _ALIVE_S: Final = 2.0
 _SETTLED_S: Final = 1.0
 """How long the announced address has to be heard before the socket is connected to it."""
-_STEADY_S: Final = 0.2
+_STEADY_S: Final = 0.4
 """A source that has been silent for so long is not latched now, whatever it sent before."""
 _LEAST: Final = 3
 """Packets that a source must have sent before it is latched; a stray one is none."""
@@ -95,7 +95,12 @@ class Named:
 class Gate:
     """Decides about every packet whose source is not `trusted`."""
 
-    def __init__(self, named: Named, valid: Callable[[bytes], bytes | None]) -> None:
+    def __init__(
+        self,
+        named: Named,
+        valid: Callable[[bytes], bytes | None],
+        on_refused: Callable[[Held], None] | None = None,
+    ) -> None:
         self.trusted: Address | None = None
         """Packets of this source need no decision; whoever takes one sets `last_at`."""
         self.last_at = 0.0
@@ -103,6 +108,7 @@ class Gate:
         self.refused = 0
         """Packets that were not used."""
         self._named = named
+        self._on_refused = on_refused
         self._valid = valid
         """Returns the plain packet when it may be latched."""
         self.announced: Address | None = None
@@ -145,7 +151,7 @@ class Gate:
             return self._knock_named(data, source, at)
         plain = self._valid(data) if self._latching and not self._bound(at) else None
         if plain is None:
-            self._refuse(source)
+            self._refuse(Held(data, source, at))
             return []
         self._hold(Held(plain, source, at, plain=True))
         if at - self._since < _QUIET_S or not self._first_alive(source, at):
@@ -159,7 +165,7 @@ class Gate:
 
     def _knock_named(self, data: bytes, source: Address, at: float) -> list[Held]:
         if self._named.anothers(source):
-            self._refuse(source)
+            self._refuse(Held(data, source, at))
             return []
         if source == self.announced:
             self.trusted, self.latched, self.last_at = source, None, at
@@ -189,21 +195,19 @@ class Gate:
         queue = self._held.get(held.source)
         if queue is None:
             if len(self._held) >= _CANDIDATES:
-                self._refuse(held.source)
+                self._refuse(held)
                 return
             queue = self._held[held.source] = deque()
         queue.append(held)
         self.expire(held.at)
         if len(queue) > _KEPT_PACKETS:
-            queue.popleft()
-            self._refuse(held.source)
+            self._refuse(queue.popleft())
 
     def expire(self, now: float) -> None:
         """Refuse what has waited for too long."""
         for source, queue in list(self._held.items()):
             while queue and now - queue[0].at > _KEPT_S:
-                queue.popleft()
-                self._refuse(source)
+                self._refuse(queue.popleft())
             if not queue:
                 del self._held[source]
 
@@ -218,19 +222,21 @@ class Gate:
             return None
         return final if self.last_at - self._since >= _SETTLED_S and at - self.last_at < _STEADY_S else None
 
-    def _refuse(self, source: Address) -> None:
+    def _refuse(self, held: Held) -> None:
         self.refused += 1
         if len(self._sources) < _TOLD_APART:
-            self._sources.add(source)
+            self._sources.add(held.source)
+        if self._on_refused is not None:
+            self._on_refused(held)
 
     def _refuse_others(self) -> None:
         """Refuse what other dialogs sent."""
         for source in [source for source in self._held if self._named.anothers(source)]:
-            for _ in self._held.pop(source):
-                self._refuse(source)
+            for held in self._held.pop(source):
+                self._refuse(held)
 
     def _drop_held(self) -> None:
-        for source, queue in self._held.items():
-            for _ in queue:
-                self._refuse(source)
+        for queue in self._held.values():
+            for held in queue:
+                self._refuse(held)
         self._held = {}

@@ -10,12 +10,13 @@ flags   1 sent, else received  2 RTCP, else RTP  4 refused: not used for the cal
 ```
 
 All numbers are little-endian, addresses are in network order. A packet that was encrypted stands there as it
-was before or after, unless it was refused. Records stand in the order in which the engine took them, which for
-received packets is up to one tick of 20 ms after their time.
+was before or after, unless it was refused. Records stand in the order in which the engine decided about them,
+which is up to a second after the time of a packet; `read_packets` puts them in order.
 """
 
 from __future__ import annotations
 
+import heapq
 import socket
 import struct
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ _RECORD: Final = struct.Struct("<2sBBIq")
 _PORT: Final = struct.Struct("<H")
 _SENT, _RTCP, _REFUSED, _ENCRYPTED = 1, 2, 4, 8
 _LARGEST: Final = 1 << 16
+_DISORDER_MS: Final = 1000.0
 _LIMIT_BYTES: Final = 1 << 20
 """What one call may log in half a second; beyond it somebody floods us."""
 
@@ -126,7 +128,20 @@ def _unpack_address(data: bytes) -> Address:
 
 
 def read_packets(path: Path) -> Iterator[LoggedPacket]:
-    """Yield the packets of a log as far as it is whole; `PacketLogError` when it cannot be read at all."""
+    """Yield the packets of a log in the order of time, as far as it is whole.
+
+    `PacketLogError` when it cannot be read at all.
+    """
+    waiting: list[tuple[float, int, LoggedPacket]] = []
+    for number, packet in enumerate(_records(path)):
+        heapq.heappush(waiting, (packet.at_ms, number, packet))
+        while waiting[0][0] < packet.at_ms - _DISORDER_MS:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _records(path: Path) -> Iterator[LoggedPacket]:
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER.size)

@@ -18,6 +18,7 @@ from sip.media.srtp import Crypto
 from sip.media.udp import read
 
 _TOLD_APART: Final = 64
+_LAST_READS: Final = 8
 
 
 class Reporter:
@@ -48,11 +49,19 @@ class Reporter:
             self.strangers.discard(self._remote)
         self._muxed = remote.rtcp_mux
 
-    def receive(self, offset: float, now: float) -> None:
-        """Take one datagram from the RTCP socket."""
+    def receive(self, offset: float, now: float) -> bool:
+        """Take one datagram from the RTCP socket; return whether there was one."""
         datagram = read(self.socket, offset, now)
-        if datagram is not None:
-            self.take(datagram[0], datagram[1], datagram[2])
+        if datagram is None:
+            return False
+        self.take(datagram[0], datagram[1], datagram[2])
+        return True
+
+    def drain(self, offset: float, now: float) -> None:
+        """Take what has arrived, within reason."""
+        for _ in range(_LAST_READS):
+            if not self.receive(offset, now):
+                return
 
     def take(self, data: bytes, source: Address, at: float) -> None:
         """Take one report, of this socket or of the one of RTP."""
