@@ -134,7 +134,10 @@ def _tls(error: ssl.SSLError) -> tuple[TransportFailure, str]:
 
 
 def _os(error: OSError, unsent: bool) -> tuple[TransportFailure, str]:
-    words = error.strerror or str(error) or type(error).__name__
+    # asyncio puts a text of its own in the place of the kernel's.
+    words = (
+        os.strerror(error.errno) if error.errno and error.errno > 0 else str(error) or type(error).__name__
+    )
     if not unsent:
         kind = TransportFailure.TIMEOUT if error.errno == errno.ETIMEDOUT else TransportFailure.CLOSED
         return kind, words

@@ -106,7 +106,7 @@ async def test_closed_port_is_refused_and_nothing_left() -> None:
         await until(lambda: ear.troubles)
         assert ear.troubles[0][0] == destination
         assert (ear.trouble.kind, ear.trouble.unsent) == (TransportFailure.REFUSED, True)
-        assert str(destination) in ear.trouble.reason
+        assert ear.trouble.reason == f"TCP to {destination}: Connection refused"
         assert ear.sent == []
 
 
