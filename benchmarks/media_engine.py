@@ -1,7 +1,8 @@
 """N calls at once through the media engine, recorded and analysed, against a far end in a process of its own.
 
-    python -m benchmarks.media_engine --calls 100 --seconds 20 --json
+    python -m benchmarks.media_engine --calls 100 --seconds 20 [--srtp] [--packets] --json
 
+`--srtp` encrypts all calls, `--packets` logs their packets.
 `late_pct`: packets of both sides that left more than 10 ms after their slot, of the engine under test alone
 in `late_pct`, of the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets.
 CPU is in per cent of one core, over the whole run.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -28,10 +30,13 @@ from sip.media import (
     MediaSession,
     RemoteMedia,
     SessionSpec,
+    SrtpPolicy,
+    SrtpSuite,
     read_capture,
 )
 
 RATE_HZ = 8000
+SUITE: SrtpSuite = "AES_CM_128_HMAC_SHA1_80"
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,13 @@ def sounds() -> tuple[np.ndarray, np.ndarray]:
 class Load:
     """The calls of one run."""
 
-    def __init__(self, near: MediaEngine, far: MediaEngine, folder: Path) -> None:
+    def __init__(
+        self, near: MediaEngine, far: MediaEngine, folder: Path, *, srtp: bool, packets: bool
+    ) -> None:
         self.near, self.far, self.folder = near, far, folder
+        self.packets = packets
+        keys = (os.urandom(30), os.urandom(30))
+        self.policies = [SrtpPolicy(SUITE, *pair) if srtp else None for pair in (keys, keys[::-1])]
         self.columns = 0
         self.pairs: list[tuple[MediaSession, MediaSession]] = []
         self.t0 = 0.0
@@ -79,7 +89,8 @@ class Load:
     async def open(self, calls: int) -> None:
         """Open both ends of every call."""
         for number in range(calls):
-            spec = SessionSpec("127.0.0.1", capture=self.folder / f"{number}.part")
+            packets = self.folder / f"{number}.packets" if self.packets else None
+            spec = SessionSpec("127.0.0.1", capture=self.folder / f"{number}.part", packets=packets)
             near = await self.near.open(spec, self.count)
             self.pairs.append((near, await self.far.open(SessionSpec("127.0.0.1", analyse=False))))
 
@@ -92,8 +103,8 @@ class Load:
             far.begin(self.t0)
         await self.near.health()  # every call has begun before the first packet comes
         for near, far in self.pairs:
-            near.connect(RemoteMedia(*far.local, final=True))
-            far.connect(RemoteMedia(*near.local, final=True))
+            near.connect(RemoteMedia(*far.local, srtp=self.policies[0], final=True))
+            far.connect(RemoteMedia(*near.local, srtp=self.policies[1], final=True))
             near.play(noise, loop=True)
             far.play(ringback, loop=True)
 
@@ -111,14 +122,14 @@ def cpu_s(pid: int | None) -> float:
     return times.user + times.system if times else 0.0
 
 
-async def measure(calls: int, seconds: float) -> Result:
+async def measure(calls: int, seconds: float, *, srtp: bool = False, packets: bool = False) -> Result:
     """Run the load and return what was measured."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         capacity = calls + 1
         near = await MediaEngine.start(capacity=capacity)
         async with near, await MediaEngine.start(writer=False, bank=None, capacity=capacity) as far:
-            load = Load(near, far, folder)
+            load = Load(near, far, folder, srtp=srtp, packets=packets)
             await load.open(calls)
             await load.start()
             await asyncio.sleep(1)
@@ -159,9 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--srtp", action="store_true")
+    parser.add_argument("--packets", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = asdict(asyncio.run(measure(options.calls, options.seconds)))
+    run = measure(options.calls, options.seconds, srtp=options.srtp, packets=options.packets)
+    result = asdict(asyncio.run(run))
     if options.json:
         print(json.dumps(result))
     else:
