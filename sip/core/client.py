@@ -114,8 +114,9 @@ class Conversation:
             def on_failure(reason: str, then: float) -> None:
                 on_done(Outcome(then, None, reason))
 
-            request = exchange.sign(self._request(wanted), wanted.destination)
-            ClientTransaction(self._wire, request, wanted.destination, on_response, on_failure, at)
+            signed = exchange.sign(self._request(wanted), wanted.destination)
+            request, destination = self._wire.fit(signed, wanted.destination)
+            ClientTransaction(self._wire, request, destination, on_response, on_failure, at)
 
         attempt(now)
 

@@ -113,9 +113,9 @@ class SipAgent:
 
         `on_incoming` gives the handler of a new incoming call; without it, or where it returns None, the
         call gets no handler. `on_stray` is told of events that belong to no known call, `on_wire` of every
-        message that leaves or arrives, `on_trouble(destination, at, trouble)` of connections that could not be made
-        or broke while something was expected. With a `resolver`, host names in Contact and Record-Route are looked
-        up in the background for the requests that follow.
+        message that leaves or arrives, `on_trouble(destination, at, trouble)` of connections that could not be made,
+        broke while a response was expected, or are kept alive and ended. With a `resolver`, host names in Contact
+        and Record-Route are looked up in the background for the requests that follow.
         """
         agent = cls(on_incoming, on_stray, on_wire, on_trouble)
         agent._transports = Transports.open(
@@ -144,8 +144,12 @@ class SipAgent:
         return self._transports.locals
 
     def trouble_with(self, destination: Address) -> Trouble | None:
-        """Return what last went wrong with a destination, None since a message came from there."""
-        return self._troubles.get(destination)
+        """Return what last went wrong with a destination, None since a message came from there.
+
+        For one by UDP, trouble by TCP counts as well, which long requests take.
+        """
+        by_tcp = destination._replace(transport="tcp") if destination.transport == "udp" else destination
+        return self._troubles.get(destination) or self._troubles.get(by_tcp)
 
     def keep_alive(self, destination: Address, interval_s: float) -> None:
         """Send keep-alives to a destination at this interval in seconds; 0 ends it (RFC 5626 section 4.4.1)."""
@@ -283,8 +287,8 @@ class SipAgent:
     def _on_refused(self, destination: Address, at: float, trouble: Trouble) -> None:
         if self._closed:
             return
-        # That an idle connection ends is nothing to be told.
-        awaited = destination in self.endpoint.wire.unanswered
+        # That an idle connection ends is nothing to be told, unless somebody keeps it alive.
+        awaited = destination in self.endpoint.wire.unanswered or self._transports.keeps(destination)
         closed = trouble.kind is TransportFailure.CLOSED
         if awaited or not closed:
             self._troubles[destination] = trouble

@@ -42,7 +42,8 @@ class Resolver:
     """Looks names up. One serves a whole process; use it from one event loop.
 
     `nameservers` with `dns_port` replace those of the system (addresses). `ask_system` says whether the system is
-    asked about names that DNS does not know: by default only without `nameservers`. `transports` are those that we speak, in order of preference where the other side has none.
+    asked about names that DNS does not know: by default only without `nameservers`. `transports` are those that we
+    speak, in order of preference where the other side has none.
     """
 
     def __init__(

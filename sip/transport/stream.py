@@ -189,6 +189,10 @@ class StreamTransport:
         if (connection := self._usable(destination)) is not None:
             connection.keep_alive(interval_s)
 
+    def keeps(self, destination: Address) -> bool:
+        """Whether the connection with an address is to be kept alive."""
+        return bool(self._kept.get(destination))
+
     def expect_name(self, destination: Address, name: str) -> None:
         """Let the certificate at a destination bear this name: the one that was resolved (RFC 5922 section 7)."""
         if self._names.get(destination) != name:

@@ -134,6 +134,11 @@ class Transports:
             if interval_s > 0:
                 self._keep_udp(destination, interval_s)
 
+    def keeps(self, destination: Address) -> bool:
+        """Whether a connection with an address is to be kept alive."""
+        stream = self._streams.get(destination.transport)
+        return stream is not None and stream.keeps(destination)
+
     def expect_name(self, destination: Address, name: str) -> None:
         """Let the certificate at a TLS destination bear this name."""
         if (stream := self._streams.get(destination.transport)) is not None:

@@ -591,6 +591,21 @@ class TestKeepAlive:
             await read_request(peer)
             assert await peer.read(4) == b"\r\n\r\n"
 
+    async def test_end_of_a_connection_that_is_kept_alive_is_told(self) -> None:
+        async with phone() as here, server() as kept, server() as other:
+            here.agent.keep_alive(kept.address, 30)
+            for far in (other, kept):
+                here.call(far.address)
+                peer = await far.peer()
+                peer.writer.write(reply(await read_request(peer), "100 Trying"))
+                await until(lambda far=far: any(m.remote == far.address for m in here.wire[1:]))
+                await asyncio.sleep(0.05)
+                await peer.close()
+                await asyncio.sleep(0.05)
+            assert [(where, trouble.kind) for where, trouble in here.troubles] == [
+                (kept.address, TransportFailure.CLOSED)
+            ]
+
 
 class TestHostNames:
     """A name in Contact is looked up while the call goes on."""
