@@ -6,7 +6,10 @@ How SRTP is offered, by mode:
 - `required`: RTP/SAVP with keys, as RFC 4568 has it. An answer or offer without keys is refused.
 - `optional`: RTP/AVP with keys. Strictly RTP/AVP is plain, but this is what telephones and exchanges of many makers
   send and understand as "SRTP if you can"; those who do not understand it see an ordinary offer. The two other ways,
-  two media lines or capability negotiation (RFC 5939), are refused or misread by more of them.
+  two media lines or capability negotiation (RFC 5939), are refused or misread by more of them. Who demands SRTP
+  strictly refuses it with 488: such a trunk is set to `required`.
+
+The keys are as secret as the message that carries them: only signalling over TLS hides them.
 
 Comfort noise (payload type 13) is not offered and `a=silenceSupp:off` (RFC 3108) asks for none: we listen to the
 line, and the far side's silence suppression would cut what it deems silence. Packets of comfort noise that come all
