@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sip.call_log import CallLog, now_iso
 from sip.media import MediaReport
-from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, ring_facts
+from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, failure_tone, ring_facts
 from sip.progress.forwarding import detect_forwarding
-from sip.progress.outcome import TONE_OUTCOMES, Ending, decide_outcome
+from sip.progress.outcome import Ending, decide_outcome
 from sip.record import AnsweredBy, CallRecord, MediaStatistics, TimelineEntry
 
 
@@ -26,16 +26,15 @@ def assemble(
 ) -> CallRecord:
     """Make the record of an ended call."""
     ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
-    signals = Signals(first_180_ms=log.first_180_ms, connected_ms=log.connected_ms, ended_ms=ended_ms)
+    signals = Signals(log.first_180_ms, log.connected_ms, ended_ms, log.digits_sent_ms)
     preliminary = ring_facts(signals, heard, limits)
-    _late_tone(log, heard, preliminary)
+    _late_tone(log, signals, heard, preliminary)
     decision = decide_outcome(ending_of(log, preliminary))
     answered = decision.outcome == "answered"
     facts = preliminary
     if decision.outcome not in ("answered", "cancelled"):
         # A call that was interrupted after its answer keeps the answer as a fact; otherwise there was none.
-        final = Signals(log.first_180_ms, log.connected_ms, ended_ms, outcome_answered=False)
-        facts = ring_facts(final, heard, limits)
+        facts = ring_facts(replace(signals, outcome_answered=False), heard, limits)
     return CallRecord(
         target=identity.target,
         call_id=identity.call_id,
@@ -62,7 +61,12 @@ def assemble(
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
-        forwarding=detect_forwarding(identity.target, log.signs, crbt_ms=_crbt_ms(facts)),
+        forwarding=detect_forwarding(
+            identity.target,
+            log.signs,
+            crbt_ms=_crbt_ms(facts),
+            switchboard=log.digits_sent_ms is not None,
+        ),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),
         dtmf=report.dtmf,
@@ -72,15 +76,11 @@ def assemble(
     )
 
 
-def _late_tone(log: CallLog, heard: Heard, facts: RingFacts) -> None:
+def _late_tone(log: CallLog, signals: Signals, heard: Heard, facts: RingFacts) -> None:
     """A tone whose second cycle ended with the call was not acted upon, but it says the same."""
-    if log.tone is not None:
-        return
-    before_ms = float("inf") if facts.answered_ms is None else facts.answered_ms
-    for tone in heard.recognised:
-        if tone.kind in TONE_OUTCOMES and tone.start_ms < before_ms:
-            log.tone, log.tone_ms = tone.kind, tone.start_ms
-            return
+    tone = failure_tone(signals, heard, facts.answered_ms) if log.tone is None else None
+    if tone is not None:
+        log.tone, log.tone_ms = tone.kind, tone.start_ms
 
 
 def _timeline(log: CallLog, facts: RingFacts) -> tuple[TimelineEntry, ...]:
@@ -104,6 +104,7 @@ def ending_of(log: CallLog, facts: RingFacts) -> Ending:
         answered=log.crossed or facts.answered_ms is not None,
         q850=log.q850,
         status=log.status,
+        extension=log.digits_sent_ms is not None,
         gave_up=log.gave_up,
         our_failure=log.our_failure,
     )

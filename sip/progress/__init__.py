@@ -5,12 +5,13 @@ The face of this room:
     FeatureBank(capacity).push(rows, pcm) -> float32 [n, len(FEATURES)]    one 20 ms column of all calls
     LineListener().push(start_ms, features, present); heard(); finish(end_ms) -> Heard
     answer_state(signals, heard) -> AnswerState                              while the call lasts
+    failure_tone(signals, heard, answered_ms) -> RecognisedTone | None       the tone that says how it ends
     ring_facts(signals, heard, limits) -> RingFacts                          when it is over
     answered_by(heard, answered_ms, ended_ms, packets_received) -> AnsweredBy
     analyse_file(path, channel="right", alaw=False) -> dict                  schema dutyring.audio/1
 """
 
-from sip.progress.answer import answer_state
+from sip.progress.answer import answer_state, failure_tone
 from sip.progress.answerer import answered_by
 from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
 from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
@@ -37,6 +38,7 @@ __all__ = [
     "answer_state",
     "answered_by",
     "default_plan",
+    "failure_tone",
     "load_plan",
     "power_dbm0",
     "ring_facts",

@@ -12,13 +12,22 @@ call counts as answered while a burst runs that may yet turn out to be ringback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from sip.progress.extension import after_digits, extension_answer, extension_ring_start
 from sip.progress.facts import AnswerState, Signals
-from sip.progress.heard import Heard
+from sip.progress.heard import Heard, RecognisedTone
+from sip.progress.in_band import (
+    MADE_BY_SOMEONE,
+    SHORTEST_SIGN_MS,
+    Answer,
+    in_band_answer,
+    is_color_ring,
+    mistaken,
+    other_sounds,
+)
 from sip.progress.outcome import TONE_OUTCOMES
-from sip.record import AnswerSource, Burst, Segment
+from sip.record import Burst
 
 _WHOLE_BURST_MS = 400.0
 """A shorter burst after the 200 is what was still under way."""
@@ -26,45 +35,32 @@ _NEXT_BURST_MS = 6_000.0
 """On a line that rang before the 200, ringback goes on within one pause (4.8 s at the longest) and some delay."""
 _FIRST_BURST_MS = 15_000.0
 """After a 200 out of nothing a gateway first dials, and the exchange takes its time to ring."""
-_MISTAKEN_MS = 1_000.0
-"""A shorter sound with more ringback behind it was a crackle, not an answer."""
-_PERIOD_MS = 6_000.0
-_SHORTEST_NOISE_MS = 300.0
 _FAILURE_WITHIN_MS = 5_000.0
 _DOUBT_MS = 6_000.0
 """So long a 200 out of nothing with no sound yet may be a gateway's. `--max-talk` runs from the answer, so a
 late decision costs a longer call and nothing else."""
+_TRANSFER_MS = 4_000.0
+"""So long a voice after the digits may be the switchboard's (正在转接, 请稍候): ringback would follow."""
 _NO_SOUND_MS = 1_200.0
 """So long it waits for the first packet after such a 200."""
-_SHORTEST_SIGN_MS = 300.0
-"""So much sound from the other end settles the doubt."""
-_MADE_BY_SOMEONE = frozenset({"speech", "music", "announcement", "beep", "fax_ced", "fax_cng"})
-_MUSIC_MS = 800.0
-"""Shorter music is no 彩铃."""
 _TOGETHER_MS = 1_000.0
 """180 and first ringback burst further apart than this: the later one counts, in favour of the unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer as far as it is known; `answered_ms` None: nobody answered."""
-
-    answered_ms: float | None = None
-    source: AnswerSource | None = None
-    window_ms: tuple[float, float] | None = None
-    in_band: bool = False
-    """Ringback goes on after the 200."""
-
-
 def find_answer(signals: Signals, heard: Heard) -> Answer:
-    """Decide when the call was answered, from all that was heard until now."""
+    """Decide when the call was answered, from all that was heard until now.
+
+    After digits to a switchboard it is its extension that has to answer.
+    """
     connected_ms = signals.connected_ms
     if connected_ms is None or signals.outcome_answered is False:
         return Answer()
+    if signals.digits_sent_ms is not None:
+        return extension_answer(signals.digits_sent_ms, heard)
     rang = _rang_before(signals, heard, connected_ms)
     ringing = _in_band_ringing(connected_ms, heard, rang)
     if ringing is not None:
-        return _in_band_answer(ringing, heard)
+        return in_band_answer(ringing, heard)
     if not rang and _only_failure(heard, connected_ms):
         return Answer()
     return Answer(connected_ms, "signalling", (connected_ms, connected_ms))
@@ -76,11 +72,13 @@ def ring_start(signals: Signals, heard: Heard, answered_ms: float | None) -> flo
     Where ringback is what is heard first and it lies more than 1 s from the 180, the later of the two counts.
     """
     until_ms = signals.ended_ms if answered_ms is None else answered_ms
+    if signals.digits_sent_ms is not None:
+        return extension_ring_start(signals.digits_sent_ms, heard, until_ms)
     signalled_ms = signals.first_180_ms
     if signalled_ms is not None and signalled_ms > until_ms:
         signalled_ms = None
     burst_ms = min((b.start_ms for b in heard.bursts if b.start_ms < until_ms), default=None)
-    tunes = (s.start_ms for s in heard.segments if s.start_ms < until_ms and _is_color_ring(s, until_ms))
+    tunes = (s.start_ms for s in heard.segments if s.start_ms < until_ms and is_color_ring(s, until_ms))
     tune_ms = next(tunes, None)
     starts = [at_ms for at_ms in (signalled_ms, burst_ms, tune_ms) if at_ms is not None]
     ringback_first = burst_ms is not None and (tune_ms is None or burst_ms < tune_ms)
@@ -102,12 +100,29 @@ def answer_state(signals: Signals, heard: Heard) -> AnswerState:
     started_ms = ring_start(signals, heard, answer.answered_ms)
     if answer.answered_ms is not None and not _doubtful(answer, signals, heard):
         return AnswerState("answered", started_ms, answer.answered_ms, answer.source)
-    return AnswerState("waiting" if started_ms is None else "ringing", started_ms)
+    since_ms = started_ms if started_ms is not None else signals.digits_sent_ms
+    return AnswerState("waiting" if started_ms is None else "ringing", started_ms, since_ms=since_ms)
+
+
+def failure_tone(signals: Signals, heard: Heard, answered_ms: float | None) -> RecognisedTone | None:
+    """Return the tone before the answer that says how the call ends, None without one.
+
+    After digits to a switchboard only what followed them speaks of the extension.
+    """
+    if signals.digits_sent_ms is not None:
+        heard = after_digits(heard, signals.digits_sent_ms)
+    for tone in heard.recognised:
+        if tone.kind in TONE_OUTCOMES and (answered_ms is None or tone.start_ms < answered_ms):
+            return tone
+    return None
 
 
 def _doubtful(answer: Answer, signals: Signals, heard: Heard) -> bool:
     """Tell whether the 200 may be a gateway's: wait for ringback to be named, or for a voice."""
     connected_ms = signals.connected_ms
+    if signals.digits_sent_ms is not None and answer.answered_ms is not None:
+        unrung = ring_start(signals, heard, answer.answered_ms) is None
+        return unrung and signals.ended_ms - answer.answered_ms < _TRANSFER_MS
     if connected_ms is None or answer.source != "signalling" or _outcome_tones(heard, connected_ms):
         return False
     rang = _rang_before(signals, heard, connected_ms)
@@ -124,8 +139,8 @@ def _doubtful(answer: Answer, signals: Signals, heard: Heard) -> bool:
         # Not one packet: there is no gateway's sound to wait for.
         return False
     return not any(
-        (s.kind in _MADE_BY_SOMEONE or s.kind == "noise")
-        and s.end_ms - max(s.start_ms, connected_ms) >= _SHORTEST_SIGN_MS
+        (s.kind in MADE_BY_SOMEONE or s.kind == "noise")
+        and s.end_ms - max(s.start_ms, connected_ms) >= SHORTEST_SIGN_MS
         for s in heard.segments
     )
 
@@ -142,11 +157,6 @@ def _rang_before(signals: Signals, heard: Heard, connected_ms: float) -> bool:
     return ring_start(signals, heard, connected_ms) is not None
 
 
-def _is_color_ring(segment: Segment, until_ms: float) -> bool:
-    lasting_ms = min(segment.end_ms, until_ms) - segment.start_ms
-    return segment.kind == "music" and lasting_ms >= _MUSIC_MS
-
-
 def _in_band_ringing(
     connected_ms: float, heard: Heard, rang: bool, shortest_ms: float = _WHOLE_BURST_MS
 ) -> list[Burst] | None:
@@ -160,46 +170,10 @@ def _in_band_ringing(
     if at is None or later[at].start_ms - connected_ms > within_ms:
         return None
     first_ms = later[at].start_ms
-    spoken = (s for s in _other_sounds(heard, connected_ms) if s.start_ms < first_ms)
-    if any(not _mistaken(sound, heard.bursts) for sound in spoken):
+    spoken = (s for s in other_sounds(heard, connected_ms) if s.start_ms < first_ms)
+    if any(not mistaken(sound, heard.bursts) for sound in spoken):
         return None
     return later[at:]
-
-
-def _in_band_answer(ringing: list[Burst], heard: Heard) -> Answer:
-    started_ms = ringing[0].start_ms
-    failure_ms = min(
-        (
-            tone.start_ms
-            for tone in heard.recognised
-            if tone.kind in TONE_OUTCOMES and tone.start_ms > started_ms
-        ),
-        default=float("inf"),
-    )
-    for sound in _other_sounds(heard, started_ms):
-        if sound.start_ms >= failure_ms:
-            break
-        if not _mistaken(sound, heard.bursts):
-            ended = [burst.end_ms for burst in ringing if burst.start_ms < sound.start_ms]
-            window = (min(max(ended), sound.start_ms), sound.start_ms)
-            return Answer(sound.start_ms, "in_band", window, in_band=True)
-    return Answer(in_band=True)
-
-
-def _other_sounds(heard: Heard, after_ms: float) -> Iterable[Segment]:
-    """Yield what a person or a machine at the other end may have made, begun after `after_ms`, in order."""
-    for segment in heard.segments:
-        if segment.start_ms < after_ms:
-            continue
-        long_noise = segment.kind == "noise" and segment.end_ms - segment.start_ms >= _SHORTEST_NOISE_MS
-        if segment.kind in _MADE_BY_SOMEONE or long_noise:
-            yield segment
-
-
-def _mistaken(sound: Segment, bursts: Iterable[Burst]) -> bool:
-    """A short sound, or mere noise, with ringback going on behind it is no answer."""
-    short = sound.kind == "noise" or sound.end_ms - sound.start_ms < _MISTAKEN_MS
-    return short and any(0.0 <= burst.start_ms - sound.end_ms < _PERIOD_MS for burst in bursts)
 
 
 def _only_failure(heard: Heard, connected_ms: float) -> bool:
@@ -210,4 +184,4 @@ def _only_failure(heard: Heard, connected_ms: float) -> bool:
     tones = _outcome_tones(heard, connected_ms)
     if not tones or min(tones) - connected_ms > _FAILURE_WITHIN_MS:
         return False
-    return not any(sound.start_ms < min(tones) for sound in _other_sounds(heard, connected_ms))
+    return not any(sound.start_ms < min(tones) for sound in other_sounds(heard, connected_ms))

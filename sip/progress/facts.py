@@ -34,6 +34,8 @@ class Signals:
     """Arrival of the 200."""
     ended_ms: float = 0.0
     """The call's end, or the present moment while it lasts."""
+    digits_sent_ms: float | None = None
+    """The end of the last digit that was sent to a switchboard for one of its extensions; None where none was."""
     outcome_answered: bool | None = None
     """False: the outcome rules say that nobody answered, whatever the 200 said. None: the sound decides."""
 
@@ -44,10 +46,12 @@ class AnswerState:
 
     state: Literal["waiting", "ringing", "answered"] = "waiting"
     ring_started_ms: float | None = None
-    """`--max-ring` runs from here."""
     answered_ms: float | None = None
     """`--max-talk` runs from here; only in state `answered`."""
     source: AnswerSource | None = None
+    since_ms: float | None = None
+    """Where nothing has been answered: the ring start, or behind a switchboard the end of the digits, from which
+    `--max-ring` runs until ringing is heard. None: the clocks of signalling apply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ class Ending:
     q850: int | None = None
     status: int | None = None
     """The final non-2xx status."""
+    extension: bool = False
+    """Digits were sent to a switchboard: it is the extension that has to answer."""
     gave_up: bool = False
     """We ended the attempt ourselves, by CANCEL or, behind a gateway, BYE."""
     our_failure: bool = False
@@ -87,8 +89,10 @@ def decide_outcome(ending: Ending) -> Decision:
     if ending.tone in TONE_OUTCOMES:
         return _from_tone(ending.tone, ending.rang)
     if ending.connected:
-        # Behind a gateway the ringing goes on after the 200: nobody answered until a voice is heard.
-        return Decision("answered" if ending.answered else "no_answer")
+        # Behind a gateway the ringing goes on after the 200: nobody answered until a voice is heard. Nor at an
+        # extension; one that was never heard to ring may never have been rung, which is no unit's fault.
+        unheard = ending.extension and not ending.rang
+        return Decision("answered" if ending.answered else "network_failure" if unheard else "no_answer")
     if ending.our_failure:
         return Decision("network_failure")
     by_cause = _from_cause(ending.q850, ending.rang)

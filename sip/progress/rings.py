@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sip.progress.answer import Answer, find_answer, ring_start
+from sip.progress.answer import find_answer, ring_start
+from sip.progress.extension import after_digits
 from sip.progress.facts import Limits, RingFacts, Signals
 from sip.progress.features import COLUMN_MS
 from sip.progress.heard import Heard, after_answer, clipped
+from sip.progress.in_band import Answer
 from sip.record import (
     AfterAnswer,
     EarlyMedia,
@@ -27,15 +29,19 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
     """
     limits = limits or Limits()
     answer = find_answer(signals, heard)
+    if signals.digits_sent_ms is not None:
+        # The rest is about the extension.
+        heard = after_digits(heard, signals.digits_sent_ms)
     started_ms = ring_start(signals, heard, answer.answered_ms)
     until_ms = signals.ended_ms if answer.answered_ms is None else answer.answered_ms
-    early = _early_media(signals, heard, answer, until_ms)
+    alerting_ms = signals.first_180_ms if signals.digits_sent_ms is None else started_ms
+    early = _early_media(heard, answer, until_ms, alerting_ms)
     took_ms, least_ms = _ring_to_answer(started_ms, answer)
     answered_ms = answer.answered_ms
     after = () if answered_ms is None else after_answer(heard, answered_ms, signals.ended_ms)
     return RingFacts(
         ring_started_ms=started_ms,
-        post_dial_delay_ms=started_ms,
+        post_dial_delay_ms=_post_dial_delay(signals, started_ms),
         answered_ms=answer.answered_ms,
         answer_source=answer.source,
         answered_window_ms=answer.window_ms,
@@ -89,13 +95,20 @@ def _meaning(segment: Segment, answered: bool, alerting_ms: float | None) -> Ear
     return "crbt" if alerting_ms is not None and segment.end_ms > alerting_ms else "speech"
 
 
-def _early_media(signals: Signals, heard: Heard, answer: Answer, until_ms: float) -> EarlyMedia:
+def _post_dial_delay(signals: Signals, started_ms: float | None) -> float | None:
+    """The time from dialling to ringing; behind a switchboard what is dialled last are the digits."""
+    if started_ms is None or signals.digits_sent_ms is None:
+        return started_ms
+    return max(started_ms - signals.digits_sent_ms, 0.0)
+
+
+def _early_media(heard: Heard, answer: Answer, until_ms: float, alerting_ms: float | None) -> EarlyMedia:
     # The column in which the answer falls may hold the first sound after it: that is no early media.
     if heard.first_ms is None or heard.first_ms + COLUMN_MS > until_ms:
         return EarlyMedia()
     answered = answer.answered_ms is not None
     segments = clipped(heard.segments, float("-inf"), until_ms)
-    kind = early_media_kind(segments, answered=answered, alerting_ms=signals.first_180_ms)
+    kind = early_media_kind(segments, answered=answered, alerting_ms=alerting_ms)
     if not answered:
         segments = tuple(
             Segment("announcement", s.start_ms, s.end_ms, s.confidence) if s.kind == "speech" else s
