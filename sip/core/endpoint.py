@@ -39,7 +39,8 @@ class Endpoint:
     `local` is the address that others reach us at, `others` are those of further transports: they stand in Via
     and Contact, so they must name a host, not `0.0.0.0`. `advertised` is the host that stands there in their place
     behind a static NAT. `known_hosts` gives the address of a URI with a host name, if somebody has looked it up;
-    requests within a dialog go where its first one went otherwise. `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
+    requests within a dialog go where its first one went otherwise.
+    `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
     """
 
     def __init__(
