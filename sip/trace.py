@@ -16,13 +16,14 @@ import dataclasses
 import datetime
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Protocol
 
 from sip.blanking import blank_secrets
 from sip.core import Address, decode
 from sip.kernel_time import paired_clocks
+from sip.media import read_packets
 from sip.pcap import CapturedPacket, write_packets
 from sip.transport import WireMessage
 
@@ -113,9 +114,12 @@ class CallTrace:
     def write_pcap(self, path: Path, packets: Path | Iterable[LoggedPacket] | None = None) -> int:
         """Write a capture with the messages and the call's RTP and RTCP; returns its number of packets.
 
-        `packets` is the media engine's log of a call's packets, or its entries. Raises OSError.
+        `packets` is the media engine's log of a call's packets, or its entries. What was SRTP is written decrypted, as
+        the log holds it, while the session description still says RTP/SAVP: Wireshark lists such streams, and plays
+        them once its SDP preference "Establish media conversation" is off and their ports are decoded as RTP. Raises
+        OSError, and `sip.media.PacketLogError` for a file that is no log.
         """
-        media = _read(packets) if isinstance(packets, Path) else packets or ()
+        media: Iterable[LoggedPacket] = read_packets(packets) if isinstance(packets, Path) else packets or ()
         signalling = sorted(map(self._captured, self.messages), key=_moment)
         sound = sorted(map(self._captured_media, media), key=_moment)
         return write_packets(path, heapq.merge(signalling, sound, key=_moment))
@@ -144,13 +148,6 @@ class CallTrace:
 
 def _moment(packet: CapturedPacket) -> float:
     return packet.wall_s
-
-
-def _read(path: Path) -> Iterator[LoggedPacket]:
-    """Read the media engine's log."""
-    from sip.media import read_packets
-
-    return read_packets(path)
 
 
 def _readable(data: bytes) -> str:

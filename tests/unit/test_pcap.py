@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 
 from sip.core import Address
+from sip.media.packet_log import PacketLog, pack_log_header
 from sip.pcap import CapturedPacket, write_packets
 from sip.trace import CallTrace
 from sip.transport import WireMessage
@@ -119,6 +120,19 @@ def test_packets_stand_at_their_time_of_day_and_in_its_order(tmp_path: Path) -> 
     call(near, far).write_pcap(tmp_path / "call.pcap", [*rtp(near, far, 1), late])
     times = [float(line) for line in tshark(tmp_path / "call.pcap", "-Tfields", "-eframe.time_epoch")]
     assert times == pytest.approx([1_795_000_010.0 + s for s in (0.0, 0.1, 0.2, 0.3, 0.301)], abs=1e-5)
+
+
+@pytest.mark.peer("tshark")
+def test_the_log_of_the_media_engine(tmp_path: Path) -> None:
+    near, far = Address("127.0.0.1", 5070), Address("127.0.0.1", 5080)
+    log = PacketLog()
+    log.t0 = 10.0
+    for packet in rtp(near, far, 5):
+        log.add(packet.at, packet.remote, packet.data, local=packet.local, sent=packet.direction == "sent")
+    (tmp_path / "log").write_bytes(pack_log_header(1_795_000_010.0, 10.0) + log.take()[1])
+    assert call(near, far).write_pcap(tmp_path / "call.pcap", tmp_path / "log") == 12
+    lines = tshark(tmp_path / "call.pcap", "-Y", "rtp", "-Tfields", "-ertp.seq", "-eudp.srcport")
+    assert lines[:3] == ["0\t4000", "0\t5000", "1\t4000"]
 
 
 @pytest.mark.peer("tshark")
