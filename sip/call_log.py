@@ -69,8 +69,10 @@ class CallLog:
     """Something but 100 came back: somebody may have been rung."""
     way_failed: bool = False
     """Our way into the network did not carry the call: silence, a network error, 503, credentials not accepted."""
-    denial: str | None = None
-    """Why a challenge of the far side could not be met."""
+    trouble: str | None = None
+    """What failed on our side, by the alarm board's name for it (`sip.trunks.CallFacts`)."""
+    retry_after_s: float | None = None
+    """How long a 503 asks us to wait."""
     digits_sent_ms: float | None = None
     """The end of the last digit that was sent for an extension."""
     dtmf_info: list[DtmfDigit] = field(default_factory=list)

@@ -34,6 +34,7 @@ from sip.core import (
     SessionChanged,
     SessionDescription,
     TimedOut,
+    WayChanged,
 )
 from sip.media import (
     CaptureFailed,
@@ -47,8 +48,7 @@ from sip.media import (
     PacketLogFailed,
 )
 from sip.media_terms import MediaTerms, TermsError
-from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state
-from sip.progress.outcome import TONE_OUTCOMES
+from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state, failure_tone
 from sip.transport import ClockSource, SipAgent
 
 log = logging.getLogger(__name__)
@@ -168,14 +168,18 @@ class CallDriver:
                 self._on_rejected(event)
             case TimedOut():
                 facts.fail("no response to the INVITE within 32 s (Timer B)")
-                facts.way_failed = True
+                facts.way_failed, facts.trouble = True, "timeout"
                 self._finish(event.at, "network")
             case Refused():
                 facts.fail(f"the network refused the INVITE: {event.reason}", ours=True)
-                facts.way_failed = True
+                facts.way_failed, facts.trouble = True, self._trouble()
                 self._finish(event.at, "network")
             case SessionChanged():
                 self._on_session_changed(event)
+            case WayChanged():
+                # The branch written down has changed with the way: a recovery must know the one that rings.
+                self._journal_due = True
+                facts.note(facts.ms(event.at), "way_changed", method=event.method, reason=event.reason)
             case DtmfInfo():
                 facts.digits_by_info(event.digits, event.at, event.duration_ms)
             case Ended():
@@ -244,7 +248,8 @@ class CallDriver:
                 f"the far side wants credentials that it accepts ({event.status} {event.reason}){why}",
                 ours=True,
             )
-        facts.denial = event.denial
+            facts.trouble = event.denial
+        facts.retry_after_s = event.retry_after_s
         facts.way_failed = event.status in _WAY_FAILED
         self._finish(event.at, "us" if self._ending else "them")
 
@@ -256,14 +261,27 @@ class CallDriver:
         )
         self._dialogs[event.dialog_key] = event.remote
         if final or not self._answered_dialog:
-            self._connect(event.remote, event.dialog_key, final=final)
+            self._connect(event.remote, event.dialog_key, final=final, local=event.local)
 
-    def _connect(self, sdp: SessionDescription, dialog: str, *, final: bool) -> None:
+    def _trouble(self) -> str:
+        """What the transport knows of the way that refused us."""
+        trouble = self._agent.trouble_with(self._call.invite.destination)
+        return "unreachable" if trouble is None else trouble.kind.value
+
+    def _connect(
+        self, sdp: SessionDescription, dialog: str, *, final: bool, local: SessionDescription | None = None
+    ) -> None:
         try:
-            remote = self._terms.agree(sdp, dialog, final=final)
-            self.codec = remote.codec
+            remote = self._terms.agree(sdp, dialog, final=final, local=local)
+        except TermsError as error:
+            self._facts.fail(f"no sound: {error}")
+            if final:
+                self._facts.trouble = "media_refused"
+            return
+        self.codec = remote.codec
+        try:
             self._session.connect(remote)
-        except (TermsError, MediaError) as error:
+        except MediaError as error:
             self._facts.fail(f"no sound: {error}")
 
     # -- what is due ---------------------------------------------------------------------------------------------
@@ -296,9 +314,10 @@ class CallDriver:
             return None
         heard = self._plan.listener.heard()
         now_ms = facts.ms(time.monotonic())
-        state = answer_state(Signals(facts.first_180_ms, facts.connected_ms, now_ms), heard)
+        signals = Signals(facts.first_180_ms, facts.connected_ms, now_ms, facts.digits_sent_ms)
+        state = answer_state(signals, heard)
         self._tell(state)
-        if self._failure_tone(state, heard):
+        if self._failure_tone(signals, state, heard):
             self._end(f"{facts.tone} tone")
             return None
         limit_ms = self._limit_ms(state)
@@ -312,8 +331,10 @@ class CallDriver:
 
     def _limit_ms(self, state: AnswerState) -> float | None:
         if state.state == "answered" and state.answered_ms is not None:
-            return state.answered_ms + self._plan.max_talk_s * 1000
-        started_ms = state.ring_started_ms
+            # While the digits are on their way the talk has not begun.
+            talk_s = max(self._plan.max_talk_s, self._plan.max_ring_s if self._digits_due else 0.0)
+            return state.answered_ms + talk_s * 1000
+        started_ms = state.since_ms
         if started_ms is None:
             started_ms = self._facts.first_180_ms
         if started_ms is None:
@@ -322,21 +343,24 @@ class CallDriver:
             started_ms = self._facts.connected_ms
         return None if started_ms is None else started_ms + self._plan.max_ring_s * 1000
 
-    def _failure_tone(self, state: AnswerState, heard: Heard) -> bool:
+    @property
+    def _digits_due(self) -> bool:
+        """Whether the digits for an extension have not all been sent."""
+        return bool(self._plan.digits) and self._facts.digits_sent_ms is None
+
+    def _failure_tone(self, signals: Signals, state: AnswerState, heard: Heard) -> bool:
         """A tone before the answer says how the call ends; nobody needs to sit through it."""
-        answered_ms = state.answered_ms if state.state == "answered" else None
-        for tone in heard.recognised:
-            if tone.kind in TONE_OUTCOMES and (answered_ms is None or tone.start_ms < answered_ms):
-                self._facts.tone, self._facts.tone_ms = tone.kind, tone.start_ms
-                return True
-        return False
+        tone = failure_tone(signals, heard, state.answered_ms)
+        if tone is not None:
+            self._facts.tone, self._facts.tone_ms = tone.kind, tone.start_ms
+        return tone is not None
 
     def _say(self, state: AnswerState) -> None:
         if state.state != "answered" and self._played:
             # What was taken for the answer was a gateway's 200: it still rings.
             self._played = False
             self._session.stop()
-        if state.state == "answered" and not self._played and self._plan.say is not None:
+        if state.state == "answered" and not self._played and self._plan.say is not None and not self._digits_due:
             self._played = True
             self._session.play(self._plan.say)
             self._facts.note(self._facts.ms(time.monotonic()), "prompt", what="started")

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import secrets
 
-from sip.core import Address, Negotiated, SessionDescription, build_offer, negotiate
-from sip.media import RemoteMedia
+from sip.core import (
+    Address,
+    Negotiated,
+    Sdes,
+    SessionDescription,
+    build_answer,
+    build_offer,
+    mismatch,
+    negotiate,
+    own_keys,
+)
+from sip.media import RemoteMedia, SrtpPolicy
 from sip.trunks import Trunk
 
 
@@ -14,22 +24,53 @@ class TermsError(Exception):
 
 
 class MediaTerms:
-    """The offer of one call on a trunk, and the reading of the answers to it."""
+    """The offer of one call on a trunk, and the reading of the answers to it. Keys are new for each call."""
 
     def __init__(self, trunk: Trunk, address: Address) -> None:
+        self._address = address
         self._codecs = trunk.codecs
-        self.offer = build_offer(address, secrets.randbits(31), codecs=trunk.codecs, ptime_ms=trunk.ptime_ms)
+        self._crypto = Sdes.make(trunk.srtp, secrets.token_bytes)
+        self._session_id = secrets.randbits(31)
+        self.offer = build_offer(
+            address,
+            self._session_id,
+            codecs=trunk.codecs,
+            ptime_ms=trunk.ptime_ms,
+            crypto=self._crypto,
+        )
         """The session description that goes into the INVITE."""
 
-    def agree(self, sdp: SessionDescription, dialog: str, *, final: bool) -> RemoteMedia:
-        """Return where and how our sound goes to the dialog that described itself so. Raises `TermsError`."""
-        agreed = negotiate(sdp, self._codecs)
+    def answer(self, offer: SessionDescription) -> bytes:
+        """Return our answer to the first offer of a caller. Raises `TermsError` (488)."""
+        body = build_answer(offer, self._address, self._session_id, codecs=self._codecs, crypto=self._crypto)
+        if body is None:
+            raise TermsError(mismatch(offer, self._codecs, self._crypto, answering=True))
+        return body
+
+    def agree(
+        self,
+        sdp: SessionDescription,
+        dialog: str,
+        *,
+        final: bool,
+        local: SessionDescription | None = None,
+        answering: bool = False,
+    ) -> RemoteMedia:
+        """Return where and how our sound goes to the dialog that described itself so. Raises `TermsError`.
+
+        `answering`: theirs is the first offer and ours the answer. `local` is our own description where both sides
+        have described themselves anew.
+        """
+        crypto = self._crypto if local is None else own_keys(local)
+        agreed = negotiate(sdp, self._codecs, crypto=crypto, answering=answering)
         if agreed is None:
-            raise TermsError("the far side's session description holds no G.711 audio that can be reached")
+            why = mismatch(sdp, self._codecs, crypto, answering)
+            raise TermsError(why or "the far side's session description names no address that can be reached")
         return _remote(agreed, dialog, final)
 
 
 def _remote(agreed: Negotiated, dialog: str, final: bool) -> RemoteMedia:
+    keys, rtcp = agreed.srtp, agreed.rtcp
     return RemoteMedia(
         host=agreed.remote.host,
         port=agreed.remote.port,
@@ -39,4 +80,7 @@ def _remote(agreed: Negotiated, dialog: str, final: bool) -> RemoteMedia:
         telephone_event_pt=agreed.telephone_event,
         final=final,
         dialog=dialog,
+        srtp=SrtpPolicy(keys.suite, keys.send_key, keys.receive_key) if keys else None,
+        rtcp=(rtcp.host, rtcp.port) if rtcp else None,
+        rtcp_mux=agreed.rtcp_mux,
     )

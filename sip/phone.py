@@ -9,11 +9,14 @@ Runs in the phone process; the media engine and its writer are its children.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from sip.answering import OnCall, Reception
 from sip.call_log import OnUpdate
 from sip.core import LocalProtocolError
 from sip.driver import Journal
@@ -27,7 +30,9 @@ from sip.targets import TargetError, is_uri, parse_target
 from sip.trace import CallTrace
 from sip.transport import Resolver, WireMessage
 from sip.trunk_line import TrunkLine
-from sip.trunks import Trunk, TrunkError
+from sip.trunks import AlarmBoard, Trunk, TrunkError, TrunkStatus
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
 
@@ -46,11 +51,15 @@ class Phone:
         *,
         policy: DialPolicy | None = None,
         resolver: Resolver | None = None,
+        on_trunk: Callable[[TrunkStatus], None] | None = None,
     ) -> None:
         given = (trunks,) if isinstance(trunks, Trunk) else tuple(trunks or ())
         self.policy = policy or DialPolicy()
         """Which numbers are never dialled; may be replaced while the phone runs."""
         self._resolver = resolver or Resolver()
+        self._board = AlarmBoard()
+        self._on_trunk = on_trunk
+        self._reception = Reception(lambda: self._engine)
         self._traces: dict[str, CallTrace] = {}
         self._lines: dict[str, TrunkLine] = {}
         for trunk in given:
@@ -63,7 +72,9 @@ class Phone:
         self._engine: MediaEngine
 
     def _line(self, trunk: Trunk) -> TrunkLine:
-        return TrunkLine(trunk, self._resolver, lambda event, line, agent: None, self._on_wire)
+        return TrunkLine(
+            trunk, self._resolver, self._board, self._reception.take, self._on_wire, self._tell_changed
+        )
 
     async def __aenter__(self) -> Phone:
         """Start the media engine. Raises `MediaError` where it cannot be had."""
@@ -78,8 +89,18 @@ class Phone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._reception.close()
         await asyncio.gather(*(line.close() for line in {*self._lines.values(), self._direct}))
         await self._engine.close()
+
+    @property
+    def on_call(self) -> OnCall | None:
+        """Who takes incoming calls, see `sip.answering`; None: they are refused with 480."""
+        return self._reception.on_call
+
+    @on_call.setter
+    def on_call(self, taker: OnCall | None) -> None:
+        self._reception.on_call = taker
 
     @property
     def lost(self) -> asyncio.Future[str]:
@@ -117,6 +138,11 @@ class Phone:
             return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:
             raise TargetError(f"{target!r}: {error}") from error
+
+    def trunks(self) -> tuple[TrunkStatus, ...]:
+        """How each of our trunks is now, and the phone itself (`phone`) where an alarm has stood against it."""
+        counts = {line.name: line.status().calls_now for line in self._lines.values()}
+        return self._board.statuses(time.time(), counts)
 
     async def recover(self, snapshot: dict[str, Any]) -> None:
         """End what a killed process left behind: CANCEL or BYE, from the same port where it is free.
@@ -159,6 +185,19 @@ class Phone:
             except ValueError as error:
                 raise TargetError(str(error)) from error
             self.policy.check_digits_sent(script.digits)
+
+    def _tell_changed(self) -> None:
+        """Tell whoever watches of each trunk whose state or alarms changed."""
+        changed = self._board.take_changed()
+        if self._on_trunk is None:
+            return
+        for status in self.trunks():
+            if status.name in changed:
+                try:
+                    self._on_trunk(status)
+                except Exception:
+                    # Whoever watches must not be able to harm a call.
+                    log.exception("the watcher of the trunks failed")
 
     def _follow(self, call_id: str, trace: CallTrace) -> None:
         self._traces[call_id] = trace

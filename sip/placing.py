@@ -63,6 +63,7 @@ class Attempt:
         """Try the trunks in order; a next one only where nothing but 100 came back. Returns the last one's record."""
         record: CallRecord | None = None
         troubles: list[str] = []
+        alarms: list[str] = []
         for line in lines:
             try:
                 async with line.admitted(self.target, self.stop):
@@ -73,14 +74,16 @@ class Attempt:
                             return self._closed(record)
             except (ResolutionError, BindError, TlsError, MediaError, CapError, LineError) as error:
                 troubles.append(f"{line.name}: {error}" if len(lines) > 1 else str(error))
-                line.trouble(error)
+                alarms += line.trouble(self.target, error)
             if self._stopped:
                 break
         if record is None:
             record = failed_record(self.target, *troubles)
         elif troubles:
             record = dataclasses.replace(record, errors=(*record.errors, *troubles))
-        return self._closed(record)
+        return dataclasses.replace(
+            self._closed(record), alarms=tuple(dict.fromkeys([*record.alarms, *alarms]))
+        )
 
     @property
     def _stopped(self) -> bool:
@@ -121,7 +124,7 @@ class Attempt:
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
         identity = CallIdentity(destination.uri, call_id, clock_synchronised())
         record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
-        alarms = line.judge(record, facts, report)
+        alarms = line.judge(self.target, record, facts, report)
         return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another
 
     def _journal_of(self, line: TrunkLine) -> Journal | None:

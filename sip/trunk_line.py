@@ -24,11 +24,12 @@ from sip.core import (
     uri_address,
 )
 from sip.media import MediaReport
+from sip.own_side import facts_of_call, facts_of_trouble, trouble_of
 from sip.record import CallRecord
 from sip.targets import Target, check_number, is_uri, local_host, own_uri, parse_target
 from sip.transport import CallHandler, Resolver, SipAgent, WireMessage
 from sip.trunk_watch import TrunkWatch
-from sip.trunks import Admission, CapError, Ticket, Trunk
+from sip.trunks import Admission, AlarmBoard, CapError, Ticket, Trunk, TrunkStatus
 
 USER_AGENT = "DutyRing"
 WAIT_FOR_SLOT_S = 120.0
@@ -66,11 +67,15 @@ class TrunkLine:
         self,
         trunk: Trunk,
         resolver: Resolver,
+        board: AlarmBoard,
         on_incoming: OnIncoming,
         on_wire: Callable[[WireMessage], None],
+        changed: Callable[[], None],
     ) -> None:
         self.trunk = trunk
         self._resolver = resolver
+        self._board = board
+        self._changed = changed
         self._on_incoming = on_incoming
         self._on_wire = on_wire
         self._agents: dict[tuple[str, int, tuple[TransportName, ...]], SipAgent] = {}
@@ -83,6 +88,8 @@ class TrunkLine:
         self._names: dict[Address, str] = {}
         """The name under which an address was asked for: a certificate must bear it."""
         self._watch = TrunkWatch(self, self)
+        if not trunk.is_direct:
+            board.add_trunk(trunk.name, time.time(), registers=trunk.registration is not None)
 
     @property
     def name(self) -> str:
@@ -254,16 +261,53 @@ class TrunkLine:
 
     def registration(self, event: Registered | RegistrationFailed | Unregistered) -> None:
         """The registrar has spoken, or been silent."""
+        now = time.time()
+        offset_s = now - time.monotonic()
+        if isinstance(event, Registered):
+            self._board.note_registration(self.name, now, until=event.until + offset_s)
+        elif isinstance(event, RegistrationFailed):
+            until = None if event.until is None else event.until + offset_s
+            words = f"{event.status} {event.reason}" if event.status else event.reason
+            trouble = self._watch.trouble() or event.kind
+            self._board.note_registration(
+                self.name, now, until=until, trouble=trouble, status=event.status, detail=words
+            )
+        self._changed()
 
     def health(self, result: OptionsResult) -> None:
         """The server has answered an OPTIONS, or not."""
+        up, trouble = result.kind != "down", None if result.status else self._watch.trouble() or "timeout"
+        detail = f"{result.status or ''} {result.reason}".strip()
+        self._board.note_health(
+            self.name, time.time(), up=up, status=result.status, trouble=trouble, detail=detail
+        )
+        self._changed()
 
-    def trouble(self, error: Exception) -> None:
-        """A call could not leave, or the server could not even be looked for."""
+    def lost(self, error: Exception) -> None:
+        """The server could not even be looked for."""
+        self._board.note_health(
+            self.name, time.time(), up=False, trouble=trouble_of(error), detail=str(error)
+        )
+        self._changed()
 
-    def judge(self, record: CallRecord, facts: CallLog, report: MediaReport) -> tuple[str, ...]:
+    def trouble(self, called: str, error: Exception) -> tuple[str, ...]:
+        """Take note that a call could not leave; returns the codes of what is wrong on our side."""
+        if isinstance(error, LineError):
+            # The registrar's own alarm stands already.
+            return tuple(alarm.kind.value for alarm in self.status().alarms)
+        noted = self._board.note_call(self.name, facts_of_trouble(called, error), time.time())
+        self._changed()
+        return tuple(kind.value for kind in noted.shown)
+
+    def judge(self, called: str, record: CallRecord, facts: CallLog, report: MediaReport) -> tuple[str, ...]:
         """Take note of how a call went; returns the codes of what was wrong on our own side with it."""
-        return ()
+        noted = self._board.note_call(self.name, facts_of_call(called, record, facts, report), time.time())
+        self._changed()
+        return tuple(kind.value for kind in noted.shown)
+
+    def status(self) -> TrunkStatus:
+        """How the trunk is now."""
+        return self._board.status(self.name, time.time(), self._admission.calls_now)
 
     # -- who may call us ---------------------------------------------------------------------------------------------
 

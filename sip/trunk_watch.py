@@ -59,7 +59,7 @@ class WatchTold(Protocol):
     def health(self, result: OptionsResult) -> None:
         """The server has answered an OPTIONS, or not."""
 
-    def trouble(self, error: Exception) -> None:
+    def lost(self, error: Exception) -> None:
         """The server could not even be looked for."""
 
 
@@ -72,6 +72,7 @@ class TrunkWatch:
         self._tasks: list[asyncio.Task[None]] = []
         self._client: RegistrationClient | None = None
         self._agent: SipAgent | None = None
+        self._destination: Address | None = None
         self._answered = asyncio.Event()
         self._left = asyncio.Event()
         self.service_route: tuple[str, ...] = ()
@@ -104,6 +105,13 @@ class TrunkWatch:
             return None
         return f"not registered: {self.failure or 'the registrar has not answered yet'}"
 
+    def trouble(self) -> str | None:
+        """Return what the transport last found wrong with the way to the server, by its name."""
+        if self._agent is None or self._destination is None:
+            return None
+        trouble = self._agent.trouble_with(self._destination)
+        return None if trouble is None else trouble.kind.value
+
     async def close(self) -> None:
         """Give the registration up and stop."""
         for task in self._tasks:
@@ -120,7 +128,6 @@ class TrunkWatch:
 
     async def _register(self) -> None:
         async for destination, agent in self._found():
-            self._agent = agent
             self._client = agent.register(self._plan(destination), self)
             seconds = self._ways.trunk.keep_alive_s
             if seconds:
@@ -198,9 +205,10 @@ class TrunkWatch:
             except (ResolutionError, BindError, TlsError) as error:
                 self.failure = str(error)
                 self._answered.set()
-                self._told.trouble(error)
+                self._told.lost(error)
                 await asyncio.sleep(RETRY_S)
                 continue
+            self._agent, self._destination = agent, destination
             yield destination, agent
 
 

@@ -228,15 +228,18 @@ class IncomingCall(Conversation):
         self._take(IncomingStep.REJECT, now)
 
     def challenge(
-        self, realm: str, now: float, algorithm: str = "MD5", *, stale: bool = False, proxy: bool = False
+        self, realm: str, now: float, *algorithms: str, stale: bool = False, proxy: bool = False
     ) -> None:
-        """Ask for credentials with 401 (407 for a proxy).
+        """Ask for credentials with 401 (407 for a proxy), by any of the algorithms, the preferred first; MD5 if none.
 
         Ends this call; the caller comes back with a new INVITE.
         """
-        value = self._endpoint.verifier.challenge(realm, algorithm, now, stale)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
-        self.reject(407 if proxy else 401, now, headers=((name, value),))
+        challenges = [
+            (name, self._endpoint.verifier.challenge(realm, algorithm, now, stale))
+            for algorithm in algorithms or ("MD5",)
+        ]
+        self.reject(407 if proxy else 401, now, headers=tuple(challenges))
 
     def verify(self, lookup: Callable[[str], str | None], now: float) -> Verification:
         """Check the credentials of the INVITE; `lookup` returns the password of a user name, None if unknown.
