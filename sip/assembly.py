@@ -69,7 +69,7 @@ def assemble(
         ),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),
-        dtmf=report.dtmf,
+        dtmf=tuple(sorted((*report.dtmf, *log.dtmf_info), key=lambda digit: digit.t_ms)),
         errors=tuple(log.errors),
         our_failure=log.our_failure,
         interrupted=log.media_lost,

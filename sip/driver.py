@@ -387,7 +387,7 @@ class CallDriver:
         if self._facts.interrupted and self._facts.first_provisional_ms is None:
             # Nothing came back, so nothing may be cancelled yet; whoever interrupts does not wait for Timer B.
             self._patience = now + INTERRUPT_PATIENCE_S
-        self._call.hang_up(now)
+        self._call.hang_up(now, why=why)
         self._agent.flush()
 
     def _end_at(self, at: float, by: str) -> None:

@@ -199,8 +199,11 @@ class Phone:
                     # Whoever watches must not be able to harm a call.
                     log.exception("the watcher of the trunks failed")
 
-    def _follow(self, call_id: str, trace: CallTrace) -> None:
-        self._traces[call_id] = trace
+    def _follow(self, call_id: str, trace: CallTrace | None) -> None:
+        if trace is None:
+            self._traces.pop(call_id, None)
+        else:
+            self._traces[call_id] = trace
 
     def _on_wire(self, message: WireMessage) -> None:
         trace = self._traces.get(message.call_id or "")

@@ -55,8 +55,8 @@ class Attempt:
     on_update: OnUpdate | None
     stop: asyncio.Event | None
     trace: CallTrace | None
-    follow: Callable[[str, CallTrace], None]
-    """Told the Call-ID whose messages belong to a trace."""
+    follow: Callable[[str, CallTrace | None], None]
+    """Told the Call-ID whose messages belong to a trace; with None that they no longer do."""
     tried: list[TargetTry] = field(default_factory=list)
 
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
@@ -118,6 +118,7 @@ class Attempt:
             await driver.run(call)
         finally:
             report = await session.close(facts.ended_ms or 0.0)
+            self.follow(call_id, None)
             self._note(line, destination, call_id, facts)
         if report.lost and not facts.media_lost:
             facts.media_lost = True
