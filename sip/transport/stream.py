@@ -153,13 +153,15 @@ class StreamTransport:
         `on_sent` is called with time and address in either case, at once or later. Where no connection can be made, the
         message takes the one with `otherwise`, if that stands.
         """
+        dialling = self._dialling.get(destination)
         connection = self._usable(destination)
-        if connection is not None:
+        if connection is not None and dialling is None:
+            # Nothing waits that this message would overtake.
             at = connection.write(data)
             if on_sent is not None:
                 on_sent(at, destination)
             return at
-        dialling = self._dialling.get(destination) or self._dial(destination)
+        dialling = dialling or self._dial(destination)
         if dialling is None:
             return None
         dialling.messages.append(_Waiting(data, on_sent, otherwise))

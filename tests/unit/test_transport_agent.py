@@ -558,6 +558,9 @@ class TestLongRequests:
                 await read_request(peer)
                 await peer.close()
                 await until(lambda: line.has(Refused))
+                trouble = here.agent.trouble_with(far.address._replace(transport="udp"))
+                assert trouble is not None
+                assert trouble.kind is TransportFailure.CLOSED
                 with pytest.raises(BlockingIOError):
                     udp.recv(2000)
 

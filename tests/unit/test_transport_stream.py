@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 import struct
 import time
@@ -58,6 +60,15 @@ async def test_messages_to_one_address_share_a_connection_made_on_demand() -> No
         await until(lambda: ear.messages)
         assert ear.messages[0][1] == far.address
         assert transport.local_to(far.address) == Address(*peer.writer.get_extra_info("peername"), "tcp")
+
+
+async def test_messages_arrive_in_order_also_while_the_connection_is_being_set_up() -> None:
+    async with streams() as (transport, ear), server() as far:
+        for number in range(300):
+            transport.send(message(number), far.address)
+            await asyncio.sleep(0)
+        whole = b"".join(message(number) for number in range(300))
+        assert await (await far.peer()).read(len(whole)) == whole
 
 
 async def test_hand_over_is_when_the_connection_stood_not_when_it_was_asked_for() -> None:
@@ -275,6 +286,25 @@ async def test_more_connections_than_allowed_are_turned_away(limits: StreamLimit
             four.writer.write(message(4))
             await until(lambda: len(ear.messages) == 3)
         assert ear.data[2] == message(4)
+
+
+async def test_listener_rests_while_there_is_no_file_descriptor_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with streams() as (transport, ear):
+        with socket.socket() as peer:
+            lowest_free = os.dup(peer.fileno())
+            os.close(lowest_free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+            try:
+                peer.connect(transport.local[:2])
+                peer.send(message())
+                await until(lambda: "can be accepted" in caplog.text)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await until(lambda: ear.messages)
+    assert caplog.text.count("can be accepted") == 1
 
 
 async def test_end_in_the_middle_of_a_message_is_told() -> None:

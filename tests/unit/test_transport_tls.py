@@ -52,16 +52,23 @@ def shown(identity: Identity) -> TlsSettings:
 
 
 @contextlib.asynccontextmanager
-async def tls_server(identity: Identity) -> AsyncIterator[Address]:
-    """A far end that is not ours: reads and answers nothing."""
+async def tls_server(
+    identity: Identity, clients: Path | None = None, received: list[bytes] | None = None
+) -> AsyncIterator[Address]:
+    """A far end that is not ours and answers nothing; with `clients` it demands certificates of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(identity.certificate, identity.key)
+    if clients is not None:
+        context.load_verify_locations(clients)
+        context.verify_mode = ssl.CERT_REQUIRED
     writers = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         with contextlib.suppress(OSError):
-            await reader.read()
+            while data := await reader.read(1000):
+                if received is not None:
+                    received.append(data)
         writer.close()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, ssl_shutdown_timeout=0.5)
@@ -127,6 +134,20 @@ async def test_messages_in_both_directions(authority: Authority, line: Identity)
         ours.send(message(2), source)
         await until(lambda: ear.messages)
         assert ear.messages[0][:2] == (message(2), ours.local)
+
+
+async def test_our_certificate_is_shown_where_it_is_demanded(authority: Authority, line: Identity) -> None:
+    us = authority.identity("client")
+    settings = TlsSettings(ca_file=authority.ca_file, certificate=us.certificate, key=us.key)
+    received: list[bytes] = []
+    async with (
+        tls_server(line, authority.ca_file, received) as address,
+        streams(TLS, tls=settings) as (phone, ear),
+    ):
+        phone.send(message(), address, ear.on_sent)
+        await until(lambda: received)
+        assert received == [message()]
+        assert ear.troubles == []
 
 
 async def test_without_a_certificate_nobody_is_let_in_and_the_port_is_kept() -> None:
