@@ -38,8 +38,10 @@ from .events import (
     WayChanged,
 )
 from .framing import Message, Request, Response, decode, parse_message
-from .incoming import IncomingCall, IncomingState
-from .outgoing import OutgoingCall, OutgoingState
+from .incoming import IncomingCall
+from .incoming_states import IncomingState
+from .outgoing import OutgoingCall
+from .outgoing_states import OutgoingState
 from .reason import Cause
 from .registration import RegistrationClient, RegistrationPlan, RegistrationState
 from .sdes import CryptoLine, Sdes, SrtpKeys, SrtpMode, SrtpSuite

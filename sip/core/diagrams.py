@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from .incoming import INCOMING
-from .outgoing import OUTGOING
+from .incoming_states import INCOMING
+from .outgoing_states import OUTGOING
 from .registration import REGISTRATION
 from .transactions import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER
 
