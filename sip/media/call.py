@@ -66,6 +66,8 @@ class Call:
         """Whether a packet that was taken may have changed more than the time line."""
         self.unlogged = 0
         """Packets that the log of packets lacks."""
+        self._special = self.log is not None
+        """Whether packets are logged or encrypted: nearly all calls do without either."""
         self._late = 0
         self._send_errors = 0
         self._drops = 0
@@ -81,7 +83,9 @@ class Call:
         self._sent_blocks: list[Block] = []
 
     def close(self) -> None:
-        """Give back the sockets."""
+        """Give back the sockets, and leave no circle of references: the engine collects none while it has calls."""
+        self.receiver.on_rtcp = None
+        self.gate.close()
         self.socket.close()
         self.rtcp_socket.close()
 
@@ -103,8 +107,9 @@ class Call:
         data, source, at, drops = datagram
         if drops:
             self._drops = drops
-        if source == self.gate.trusted and not self.crypto.active and self.log is None:
-            self.gate.last_at = at
+        gate = self.gate
+        if source == gate.trusted and not self._special:
+            gate.last_at = at
             ended = self.receiver.packet(data, source, at, self.t0)
         else:
             ended = self._admit(Held(data, source, at))
@@ -191,6 +196,7 @@ class Call:
             self._filtered = accept_only(self.socket, None)
         announced = self.receiver.connect(remote, now - (self.t0 or now))
         self.crypto.connect(remote)
+        self._special = self.log is not None or self.crypto.active or self.crypto.sends
         self.reporter.connect(remote)
         self._connect_sender(remote, now)
         ended = _NOTHING
@@ -225,7 +231,13 @@ class Call:
         finished = False
         for _ in range(self.sender.due()):
             datagram, payload, ended = self.sender.packet()
-            self._leave(datagram, payload, slot)
+            self._put(datagram)
+            if time.monotonic() - slot > _LATE_S:
+                self._late += 1
+            if self.recorded:
+                if not self._sent_parts:
+                    self._begin_part(slot)
+                self._sent_parts.append(payload)
             finished = finished or ended
         return finished
 
@@ -245,19 +257,13 @@ class Call:
                     self._digits_began_ms = None
             else:
                 datagram, sound, _ = self.sender.packet()
-            self._leave(datagram, sound, slot)
+            self._put(datagram)
+            if self.recorded:
+                if not self._sent_parts:
+                    self._begin_part(slot)
+                self._sent_parts.append(sound)
             at_ms += self.sender.packet_ms
         return done
-
-    def _leave(self, datagram: bytes, sound: bytes, slot: float) -> None:
-        """Send one packet and keep its sound."""
-        self._put(datagram)
-        if time.monotonic() - slot > _LATE_S:
-            self._late += 1
-        if self.recorded:
-            if not self._sent_parts:
-                self._begin_part(slot)
-            self._sent_parts.append(sound)
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks that a stall made worthless."""
@@ -268,11 +274,8 @@ class Call:
     def _put(self, datagram: bytes) -> None:
         """Hand a packet to the kernel. A refusal of an earlier one surfaces here once and costs another try."""
         remote = self.sender.remote
-        if self.log is not None and remote is not None:
-            encrypted = self.crypto.sends
-            self.log.add(time.monotonic(), remote, datagram, local=self.local, sent=True, encrypted=encrypted)
-        if self.crypto.sends:
-            datagram = self.crypto.protect(datagram)
+        if self._special:
+            datagram = self._log_and_encrypt(datagram)
         for _ in range(2):
             try:
                 self.socket.sendto(datagram, remote or ())
@@ -281,6 +284,14 @@ class Call:
                 if error.errno != errno.ECONNREFUSED:
                     self._send_errors += 1
                     return
+
+    def _log_and_encrypt(self, datagram: bytes) -> bytes:
+        """Log a packet that leaves; return it as it goes over the network."""
+        encrypted, remote = self.crypto.sends, self.sender.remote
+        if self.log is not None and remote is not None:
+            now = time.monotonic()
+            self.log.add(now, remote, datagram, local=self.local, sent=True, encrypted=encrypted)
+        return self.crypto.protect(datagram) if encrypted else datagram
 
     def _begin_part(self, slot: float) -> None:
         """Begin a stretch of sent sound; without a stall between, it lies where the last one ended."""

@@ -100,15 +100,13 @@ class DigitSender:
         self._digit = ""
         self._elapsed = self._tone_end = self._repeats = 0
         self._as_event = False
-
-    @property
-    def busy(self) -> bool:
+        self.busy = False
         """Whether there is something left to send."""
-        return bool(self._digit or self._waiting)
 
     def add(self, digits: str) -> None:
         """Send checked digits (see `parse_digits`) after those that wait already."""
         self._waiting += [*digits, ""]
+        self.busy = True
 
     def step(self, samples: int, codec: Codec, *, events: bool) -> Step:
         """Return the next packet, `samples` long; call only while `busy`.
@@ -151,4 +149,5 @@ class DigitSender:
         if self._waiting[0]:
             return False
         self._waiting.popleft()
+        self.busy = bool(self._waiting)
         return True

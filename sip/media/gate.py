@@ -57,6 +57,10 @@ class Held(NamedTuple):
     """Whether it is decrypted already."""
 
 
+def _never(data: bytes) -> None:
+    """Nothing is valid any more."""
+
+
 class Named:
     """The addresses that the SDPs of a call named, and the dialogs that named them."""
 
@@ -126,6 +130,10 @@ class Gate:
     def rejected_sources(self) -> int:
         """Addresses that nothing was taken from."""
         return len(self._sources)
+
+    def close(self) -> None:
+        """Let go of whoever is asked and told."""
+        self._valid, self._on_refused = _never, None
 
     def connect(self, remote: RemoteMedia, announced: Address, at: float) -> list[Held]:
         """Take the SDP answer that named `announced`; return the packets that came before the first one."""

@@ -136,7 +136,16 @@ class Sender:
             self._offset += self._samples
             if self._offset >= len(self._codes):
                 payload, ended = self._turn(payload)
-        return self._packet(payload), payload, ended
+        # The same as `_packet`, without two calls for every packet of every call.
+        head = HEADER.pack(
+            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self.ssrc
+        )
+        self._marker = 0
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + self._samples) & 0xFFFFFFFF
+        self.sent += 1
+        self.octets += self._samples
+        return head + payload, payload, ended
 
     def _packet(self, payload: bytes) -> bytes:
         """Return the datagram of the next packet of sound."""

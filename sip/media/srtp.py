@@ -42,6 +42,8 @@ class Crypto:
     def __init__(self) -> None:
         self.active = False
         """Whether received packets have to go through `unprotect`."""
+        self.sends = False
+        """Whether what is sent has to go through `protect`."""
         self.failures = 0
         """Received packets that no key fits."""
         self._incoming: list[_Incoming] = []
@@ -49,17 +51,12 @@ class Crypto:
         self._outgoing: Session | None = None
         self._identity: tuple[SrtpSuite, bytes] | None = None
 
-    @property
-    def sends(self) -> bool:
-        """Whether what is sent has to go through `protect`."""
-        return self._outgoing is not None
-
     def connect(self, remote: RemoteMedia) -> None:
         """Take the keys of an SDP answer; the final one ends those of all other dialogs."""
         policy = remote.srtp
         identity = (policy.suite, policy.send_key) if policy else None
         if identity != self._identity:
-            self._identity = identity
+            self._identity, self.sends = identity, policy is not None
             self._outgoing = _session(policy, policy.send_key, Policy.SSRC_ANY_OUTBOUND) if policy else None
         received = (policy.suite, policy.receive_key) if policy else None
         known = next((one for one in self._incoming if one.identity == received), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +24,11 @@ from sip.media import (
     PlayFinished,
     RemoteMedia,
     SessionSpec,
+    SrtpPolicy,
     encode,
     read_capture,
 )
+from sip.media.call import Call
 from sip.media.model import RemoteMedia as Remote
 from sip.media.receive import Receiver
 from sip.media.send import Sender
@@ -122,6 +126,27 @@ def test_packets_are_marked_for_the_network(host: str, dscp: int) -> None:
     finally:
         for sock in pair:
             sock.close()
+
+
+@pytest.mark.parametrize("key", [None, bytes(30)])
+def test_a_closed_call_is_gone_without_a_collector(key: bytes | None, tmp_path: Path) -> None:
+    """The engine runs without one while there are calls, and there may always be some."""
+    gc.collect()
+    gc.disable()
+    try:
+        spec = SessionSpec("127.0.0.1", analyse=False, packets=tmp_path / "log")
+        call = Call(1, 0, TimeLine(HeardMatrix(1), 0), spec)
+        call.begin(0.0)
+        policy = SrtpPolicy("AES_CM_128_HMAC_SHA1_80", key, key) if key else None
+        call.connect(RemoteMedia(*FAR, srtp=policy, final=True), 1.0)
+        call.send(1.0)
+        call.report(100.0)
+        call.close()
+        gone = weakref.ref(call)
+        del call
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 pytest_loop = pytest.mark.asyncio(loop_scope="module")
