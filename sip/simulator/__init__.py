@@ -21,6 +21,7 @@ from sip.simulator.scenario import ScenarioError, read_scenario
 from sip.simulator.server import Simulator
 from sip.simulator.steps import (
     Answer,
+    AwaitDigits,
     Behaviour,
     Challenge,
     Expectation,
@@ -45,6 +46,7 @@ __all__ = [
     "FIRST_LOAD_LINE",
     "RATE_HZ",
     "Answer",
+    "AwaitDigits",
     "Behaviour",
     "Challenge",
     "Clip",

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from sip.record import ThreeRing
 from sip.simulator.steps import (
     Answer,
+    AwaitDigits,
     Behaviour,
     Challenge,
     Expectation,
@@ -38,6 +39,8 @@ PATIENCE_S = 25.0
 """How long somebody waits on a call that the other side does not end."""
 WITHIN_MS, BORDERLINE_MS = 11_000.0, 15_000.0
 """The limits of `three_ring` in the contract."""
+EXTENSION_DIGITS = "6001#"
+"""What the switchboards want to hear."""
 DIGEST_USER, DIGEST_PASSWORD = "dutyring", "three-rings"
 """What line 98 asks for, unless the simulator is started with another password."""
 FIRST_LOAD_LINE = 10_000
@@ -442,6 +445,68 @@ OTHERS = (
 )
 
 
+def _behind_a_switchboard(
+    extension: str, name: str, title_zh: str, steps: tuple[Step, ...], expect: Expectation, digits: str = ""
+) -> Behaviour:
+    """A switchboard that rings once, answers by itself and connects to its extension after the digits."""
+    menu = (Wait(SET_UP_S), RINGING, Wait(1), Answer(), Wait(0.3), AwaitDigits(EXTENSION_DIGITS), Wait(1.2))
+    expect = replace(expect, sip_status=200)
+    return Behaviour(
+        extension, name, title_zh, (*menu, *steps), expect, digits=digits or f"wwww{EXTENSION_DIGITS}"
+    )
+
+
+SWITCHBOARDS = (
+    _behind_a_switchboard(
+        "9421",
+        "extension-answers",
+        "总机转分机 6001：带内回铃两声后有人接听",
+        (RINGBACK, Wait(8), Quiet(), Wait(0.3), Say("officer_05"), *END),
+        replace(_answered(2), ring_to_answer_ms=8330.0, tolerance_ms=250.0, answer_source="in_band"),
+    ),
+    _behind_a_switchboard(
+        "9422",
+        "extension-never",
+        "总机转分机 6001：有回铃音，无人接听",
+        (RINGBACK, Never()),
+        _failed(Expectation("no_answer", forwarded=False)),
+    ),
+    _behind_a_switchboard(
+        "9423",
+        "extension-busy",
+        "总机转分机 6001：送忙音",
+        (Play("busy", loop=True), Never()),
+        _failed(Expectation("busy", line_state=("busy",))),
+    ),
+    _behind_a_switchboard(
+        "9424",
+        "extension-unheard",
+        "总机转分机 6001：没有回铃音，有人直接说话",
+        (Say("officer_06"), *END),
+        Expectation(
+            "answered",
+            answered_by=("human",),
+            three_ring="not_applicable",
+            answer_source="in_band",
+            forwarded=False,
+        ),
+    ),
+    _behind_a_switchboard(
+        "9425",
+        "extension-announced",
+        "总机转分机 6001：先报正在转接，再带内回铃一声后接听",
+        (Say("transfer_notice"), Wait(0.6), RINGBACK, Wait(3.5), Quiet(), Wait(0.3), Say("officer_07"), *END),
+        replace(
+            _answered(1),
+            ring_to_answer_ms=3830.0,
+            tolerance_ms=250.0,
+            answer_source="in_band",
+            forwarded=None,
+        ),
+    ),
+)
+
+
 def by_extension(behaviours: Iterable[Behaviour]) -> Mapping[str, Behaviour]:
     """Return the behaviours by their extension, the short ones first."""
     order = sorted(behaviours, key=lambda line: (len(line.extension), line.extension))
@@ -449,7 +514,7 @@ def by_extension(behaviours: Iterable[Behaviour]) -> Mapping[str, Behaviour]:
 
 
 BEHAVIOURS: Mapping[str, Behaviour] = by_extension(
-    (*ANSWERING, *UNANSWERED, *UNREACHABLE, *FORWARDED, *OTHERS)
+    (*ANSWERING, *UNANSWERED, *UNREACHABLE, *FORWARDED, *OTHERS, *SWITCHBOARDS)
 )
 
 

@@ -22,10 +22,19 @@ from sip.core import (
     build_offer,
     negotiate,
 )
-from sip.media import MediaEngine, MediaError, MediaSession, RemoteMedia, SessionSpec
+from sip.media import (
+    DtmfReceived,
+    MediaEngine,
+    MediaError,
+    MediaEvent,
+    MediaSession,
+    RemoteMedia,
+    SessionSpec,
+)
 from sip.simulator.clips import duration_s, sound
 from sip.simulator.steps import (
     Answer,
+    AwaitDigits,
     Behaviour,
     Challenge,
     HangUp,
@@ -46,6 +55,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_CALL_S = 600.0
 """Nobody is kept in a call longer than this."""
+DIGIT_PATIENCE_S = 30.0
+"""How long a switchboard waits for the next digit."""
 GOODBYE_S = 3.0
 """How long a BYE of ours may stay unanswered before the line is free again."""
 
@@ -78,6 +89,8 @@ class LineCall:
         """The script must end: either side has ended the call."""
         self._over = asyncio.Event()
         """The core has done with the call."""
+        self._digits: asyncio.Queue[str] = asyncio.Queue()
+        """What the caller has sent and nobody has taken yet."""
         self._session: MediaSession | None = None
         self._description: bytes | None = None
         self._connected = False
@@ -133,6 +146,8 @@ class LineCall:
             case Say(sound=name):
                 self._play(name, loop=False)
                 await self._wait(duration_s(name))
+            case AwaitDigits():
+                await self._await_digits(step)
             case _:
                 self._act(step)
 
@@ -154,11 +169,41 @@ class LineCall:
                 self._reject(status, "", (("Contact", f"<{to}>"),))
             case HangUp():
                 self.end()
-            case Challenge() | Wait() | Never() | Say():
+            case Challenge() | Wait() | Never() | Say() | AwaitDigits():
                 # The simulator has asked for credentials before it made this call.
                 pass
             case _:
                 assert_never(step)
+
+    async def _await_digits(self, step: AwaitDigits) -> None:
+        """Take digits until as many as are wanted, or a #, have come; `CallOver` after wrong ones."""
+        self._play(step.sound, loop=True)
+        taken = ""
+        while len(taken) < len(step.digits) and not taken.endswith("#"):
+            taken += await self._next_digit()
+        self._clock_s = max(self._clock_s, time.monotonic())
+        if taken == step.digits:
+            self._media().stop()
+            return
+        self._play(step.refusal, loop=False)
+        await self._wait(duration_s(step.refusal))
+        self.end()
+        raise CallOver
+
+    async def _next_digit(self) -> str:
+        """Return the caller's next digit; `CallOver` when the call ends first, or for want of patience."""
+        digit = asyncio.ensure_future(self._digits.get())
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((digit, stop), timeout=DIGIT_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            if digit.done() and not self._stop.is_set():
+                return digit.result()
+        finally:
+            digit.cancel()
+            stop.cancel()
+        if not self._stop.is_set():
+            self.end()
+        raise CallOver
 
     async def _wait(self, seconds: float) -> None:
         """Wait on the script's own clock, which sums up without drift; `CallOver` when the call ends meanwhile."""
@@ -204,6 +249,11 @@ class LineCall:
 
     # The sound
 
+    def _hear(self, event: MediaEvent) -> None:
+        """Simulated people do not listen, but their switchboards take digits."""
+        if isinstance(event, DtmfReceived):
+            self._digits.put_nowait(event.digit)
+
     def _needs_media(self) -> bool:
         answers = any(isinstance(step, Answer) for step in self.behaviour.steps)
         early = any(isinstance(step, Provisional) and step.sdp for step in self.behaviour.steps)
@@ -211,7 +261,7 @@ class LineCall:
 
     async def _open_media(self) -> None:
         spec = SessionSpec(self._site.agent.local.host, analyse=False)
-        self._session = await self._site.engine.open(spec, on_event=_unheard)
+        self._session = await self._site.engine.open(spec, on_event=self._hear)
         self._session.begin(self._invite.at)
         local = Address(*self._session.local)
         session_id = int(self._invite.at * 1000)
@@ -257,7 +307,3 @@ class LineCall:
         except TimeoutError:
             log.info("line %s: the caller did not confirm the end", self.behaviour.extension)
         self._site.agent.forget(self._call.call_id)
-
-
-def _unheard(event: object) -> None:
-    """Simulated people do not listen."""

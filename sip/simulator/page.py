@@ -11,6 +11,7 @@ from sip.simulator.clips import FORMULAS, clips
 from sip.simulator.steps import (
     STEPS,
     Answer,
+    AwaitDigits,
     Behaviour,
     Challenge,
     Expectation,
@@ -65,6 +66,8 @@ def step_text(step: Step) -> str:
             return "quiet"
         case Answer(headers=headers):
             return " ".join(["**200**", *(name for name, _ in headers)])
+        case AwaitDigits(digits=digits, sound=sound):
+            return f"play {sound} (loop) until `{digits}`"
         case Reject(status=status):
             return f"**{status}**"
         case Redirect(to=to, status=status):
@@ -81,6 +84,8 @@ def step_text(step: Step) -> str:
 
 def _script(line: Behaviour) -> str:
     text = ", ".join(step_text(step) for step in line.steps)
+    if line.digits:
+        text += f"; the caller sends `{line.digits}`"
     return f"{text}; CANCEL is answered by 200" if line.ignore_cancel else text
 
 

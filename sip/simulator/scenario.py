@@ -31,7 +31,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from sip.simulator.steps import STEPS, Behaviour, Expectation, Headers, Step, faults
 
 EXTENSION = re.compile(r"[0-9A-Za-z*#._+-]{1,64}")
-LINE_KEYS = ("extension", "name", "title_zh", "steps", "expect", "ignore_cancel")
+LINE_KEYS = ("extension", "name", "title_zh", "steps", "expect", "ignore_cancel", "digits")
 T = TypeVar("T", bound=Step | Expectation)
 WORDS: Mapping[str, type[Step]] = {step.word: step for step in STEPS}
 
@@ -90,6 +90,7 @@ def _line(place: str, table: Any) -> Behaviour:
         tuple(_step(f"{place}: step {number}", step) for number, step in enumerate(steps, 1)),
         _expectation(f"{place}: expect", table.get("expect", {"outcome": "answered"})),
         _typed(place, "ignore_cancel", table.get("ignore_cancel", False), bool),
+        _typed(place, "digits", table.get("digits", ""), str),
     )
     for number, fault in faults(behaviour):
         raise _Fault(f"{place}: step {number}: {fault}" if number else f"{place}: {fault}")

@@ -6,6 +6,7 @@ Text in headers and targets may hold `{user}` (the dialled extension) and `{host
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -107,6 +108,16 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitDigits:
+    """Play a menu over and over until the caller has sent these digits; after others say so and hang up."""
+
+    word: ClassVar[str] = "await_digits"
+    digits: str
+    sound: str = "switchboard_menu"
+    refusal: str = "empty_number"
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Send BYE."""
 
@@ -121,7 +132,18 @@ class Never:
 
 
 Step: TypeAlias = (
-    Provisional | Wait | Play | Say | Quiet | Answer | Reject | Redirect | Challenge | HangUp | Never
+    Provisional
+    | Wait
+    | Play
+    | Say
+    | Quiet
+    | Answer
+    | AwaitDigits
+    | Reject
+    | Redirect
+    | Challenge
+    | HangUp
+    | Never
 )
 STEPS: tuple[type[Step], ...] = (
     Provisional,
@@ -130,6 +152,7 @@ STEPS: tuple[type[Step], ...] = (
     Say,
     Quiet,
     Answer,
+    AwaitDigits,
     Reject,
     Redirect,
     Challenge,
@@ -176,6 +199,8 @@ class Behaviour:
     expect: Expectation
     ignore_cancel: bool = False
     """A CANCEL is answered by 200 to the INVITE: the caller's CANCEL was too late."""
+    digits: str = ""
+    """What a caller has to send after the answer (`--send-digits`), if the line is to do what is expected of it."""
 
     @property
     def needs_credentials(self) -> bool:
@@ -212,6 +237,10 @@ def _value_faults(step: Step) -> Iterator[str]:
             yield f"seconds is {seconds}, must be 0 to 3600"
         case Play(sound=sound) | Say(sound=sound) if sound not in sound_names():
             yield f"sound is {sound!r}, must be one of {', '.join(sound_names())}"
+        case AwaitDigits(digits=digits) if not re.fullmatch(r"[0-9A-D*#]{1,32}", digits):
+            yield f"digits is {digits!r}, must be 1 to 32 of 0-9, A-D, * and #"
+        case AwaitDigits(sound=first, refusal=second) if unknown := {first, second} - {*sound_names()}:
+            yield f"sound is {', '.join(map(repr, sorted(unknown)))}, must be one of {', '.join(sound_names())}"
         case Challenge(algorithm=algorithm) if algorithm not in ("MD5", "SHA-256"):
             yield f"algorithm is {algorithm!r}, must be MD5 or SHA-256"
 
@@ -219,7 +248,7 @@ def _value_faults(step: Step) -> Iterator[str]:
 def _order_faults(step: Step, heard: bool, answered: bool) -> Iterator[str]:
     if isinstance(step, Play | Say | Quiet) and not heard:
         yield f"{step.word} needs media: a provisional with sdp, or an answer, before it"
-    if isinstance(step, HangUp) and not answered:
-        yield "hang_up needs an answer before it"
+    if isinstance(step, HangUp | AwaitDigits) and not answered:
+        yield f"{step.word} needs an answer before it"
     if isinstance(step, Provisional | Answer | Reject | Redirect | Challenge) and answered:
         yield f"{step.word} cannot follow the answer"

@@ -52,9 +52,8 @@ async def call_all(where: Address, folder: Path) -> dict[str, CallRecord]:
 
     async def one(caller: Phone, extension: str) -> CallRecord:
         capture = folder / f"{extension}.part"
-        record = await caller.call(
-            f"sip:{extension}@{where}", Script(max_ring_s=MAX_RING_S, max_talk_s=MAX_TALK_S, capture=capture)
-        )
+        script = Script(MAX_RING_S, MAX_TALK_S, digits=BEHAVIOURS[extension].digits, capture=capture)
+        record = await caller.call(f"sip:{extension}@{where}", script)
         info = await asyncio.to_thread(
             recordings.encode, capture, folder / f"{extension}.flac", record.ended_ms
         )

@@ -9,6 +9,7 @@ from sip.simulator import (
     BEHAVIOURS,
     FIRST_LOAD_LINE,
     Answer,
+    AwaitDigits,
     Challenge,
     HangUp,
     Never,
@@ -31,7 +32,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "simulated-lines.md"
 LINES = [pytest.param(line, id=extension) for extension, line in BEHAVIOURS.items()]
 ASKED_FOR = (
     "11 12 13 14 15 61 62 63 64 65 31 70 71 72 86 87 88 603 404 4040 480 503 "
-    "181 302 1811 1812 90 91 92 93 94 95 96 97 98 99"
+    "181 302 1811 1812 90 91 92 93 94 95 96 97 98 99 9421 9422 9423 9424 9425"
 )
 
 
@@ -58,6 +59,12 @@ def test_the_lines_that_the_product_needs_are_there():
 @pytest.mark.parametrize("line", LINES)
 def test_every_script_can_be_played(line):
     assert list(faults(line)) == []
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_that_waits_for_digits_names_them_to_its_callers(line):
+    wanted = [step.digits for step in line.steps if isinstance(step, AwaitDigits)]
+    assert [line.digits.lstrip("w")] == (wanted or [""])
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -180,6 +187,11 @@ def test_load_lines_talk_until_the_caller_ends_the_call():
         ((Answer(), Provisional(180), HangUp()), 2, "cannot follow the answer"),
         ((Reject(486), Wait(1), Never()), 1, "steps follow"),
         ((Challenge(algorithm="ROT13"), Never()), 1, "MD5 or SHA-256"),
+        ((AwaitDigits("6001#"), Never()), 1, "needs an answer"),
+        ((Answer(), AwaitDigits("60o1"), Never()), 2, "0-9, A-D, * and #"),
+        ((Answer(), AwaitDigits(""), Never()), 2, "1 to 32"),
+        ((Answer(), AwaitDigits("1", sound="trumpet"), Never()), 2, "must be one of ringback"),
+        ((Answer(), AwaitDigits("1", refusal="trumpet"), Never()), 2, "must be one of ringback"),
     ],
 )
 def test_a_script_that_cannot_work_says_where_and_why(steps, place, words):
