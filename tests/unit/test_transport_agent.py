@@ -487,7 +487,8 @@ class TestFailingWays:
             await back.close()
 
     async def test_response_finds_the_way_of_via_when_the_connection_is_gone(self) -> None:
-        far = Far(transports=BOTH)
+        ended: list[Trouble] = []
+        far = Far(transports=BOTH, on_trouble=lambda destination, at, trouble: ended.append(trouble))
         async with server() as caller:
             peer = await Peer.to(far.address("tcp"))
             via = f"SIP/2.0/TCP 127.0.0.1:{caller.address.port};branch=z9hG4bKgone"
@@ -505,8 +506,10 @@ class TestFailingWays:
             ]
             peer.writer.write("\r\n".join([*lines, "", ""]).encode())
             await until(lambda: far.calls)
+            # Kept alive, so that its end is told.
+            far.agent.keep_alive(far.calls[0].source, 30)
             await peer.close()
-            await asyncio.sleep(0.05)
+            await until(lambda: ended)
             far.calls[0].reject(486, time.monotonic())
             far.agent.flush()
             back = await caller.peer()
@@ -604,7 +607,7 @@ class TestKeepAlive:
                 await until(lambda far=far: any(m.remote == far.address for m in here.wire[1:]))
                 await asyncio.sleep(0.05)
                 await peer.close()
-                await asyncio.sleep(0.05)
+            await until(lambda: here.troubles)
             assert [(where, trouble.kind) for where, trouble in here.troubles] == [
                 (kept.address, TransportFailure.CLOSED)
             ]

@@ -63,7 +63,7 @@ async def test_messages_to_one_address_share_a_connection_made_on_demand() -> No
 
 
 async def test_messages_arrive_in_order_also_while_the_connection_is_being_set_up() -> None:
-    async with streams() as (transport, ear), server() as far:
+    async with streams() as (transport, _), server() as far:
         for number in range(300):
             transport.send(message(number), far.address)
             await asyncio.sleep(0)
