@@ -32,7 +32,8 @@ EXIT_ARGUMENT = 2
 
 @app.command()
 def call(
-    target: Annotated[str, typer.Argument(help="sip: or sips: URI to call")],
+    target: Annotated[str, typer.Argument(help="sip: or sips: URI to call, or a number for --trunk")],
+    trunk: Annotated[str | None, typer.Option(metavar="NAME", help="a trunk of ours to call by")] = None,
     from_uri: Annotated[str | None, typer.Option("--from", metavar="URI", help="our identity")] = None,
     bind: Annotated[str | None, typer.Option(metavar="ADDRESS[:PORT]", help="local address")] = None,
     user: Annotated[str | None, typer.Option(metavar="U", help="digest user name")] = None,
@@ -42,15 +43,33 @@ def call(
     max_ring: Annotated[float, typer.Option(metavar="S", help="give up S seconds after ring start")] = 60.0,
     max_talk: Annotated[float, typer.Option(metavar="S", help="hang up S seconds after the answer")] = 20.0,
     say: Annotated[Path | None, typer.Option(metavar="FILE", help="prompt to play after the answer")] = None,
+    send_digits: Annotated[
+        str, typer.Option(metavar="DIGITS", help="digits after the answer, w waits 0.5 s: an extension")
+    ] = "",
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="stereo recording, FLAC or WAV: left us, right them")
     ] = None,
     tones_only: Annotated[bool, typer.Option("--tones-only", help="no speech recognition")] = False,
-    transport: Annotated[str, typer.Option(metavar="udp", help="signalling transport")] = "udp",
+    transport: Annotated[
+        str | None, typer.Option(metavar="udp|tcp|tls", help="signalling transport [the URI's, else udp]")
+    ] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="authorities we trust for TLS [the system's]")
+    ] = None,
+    srtp: Annotated[
+        str | None, typer.Option(metavar="off|optional|required", help="encryption of the sound [off]")
+    ] = None,
+    pcap: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="capture of signalling and sound for Wireshark")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the call's SIP messages as text")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Place one call and report its facts."""
-    from app.commands.call import CallArguments, run
+    from app.commands.call import run
+    from app.commands.call_line import CallArguments
 
     arguments = CallArguments(
         target,
@@ -65,6 +84,12 @@ def call(
         tones_only,
         transport,
         as_json,
+        trunk,
+        send_digits,
+        pcap,
+        trace,
+        tls_ca,
+        srtp,
     )
     raise typer.Exit(run(arguments))
 

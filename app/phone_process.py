@@ -29,7 +29,7 @@ from app.checks.dispatcher import Dispatcher
 from app.checks.ports import CallPlacer
 from app.database import Database, make_private_folder, open_private, upgrade
 from app.logs import configure
-from app.settings import Settings, get_settings, problem
+from app.settings import SettingError, Settings, get_settings, problem
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ EXIT_ARGUMENT = 2
 _ADVISORY_KEY = 0x_D017_0001
 """Key of the PostgreSQL advisory lock of the one phone process."""
 
-PlacerFactory = Callable[[Settings], AbstractAsyncContextManager[CallPlacer]]
+PlacerFactory = Callable[[Settings, Database], AbstractAsyncContextManager[CallPlacer]]
 
 
 class PhoneTakenError(RuntimeError):
@@ -53,7 +53,7 @@ async def run(settings: Settings, make_placer: PlacerFactory, ended: Awaitable[o
     """Run dispatcher and clock until `ended` is done. Raises PhoneTakenError when another process does already."""
     async with Database(settings.url) as database:
         with only_one(settings):
-            async with _only_one_on(database), make_placer(settings) as placer:
+            async with _only_one_on(database), make_placer(settings, database) as placer:
                 await _work(database, settings, placer, ended)
 
 
@@ -175,6 +175,9 @@ def main(make_placer: PlacerFactory | None = None) -> int:
     except PhoneTakenError as error:
         log.error("phone not started", reason=str(error))
         return EXIT_TAKEN
+    except SettingError as error:
+        print(f"dutyring: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_ARGUMENT
     except KeyboardInterrupt:
         return 0
     return 0

@@ -16,9 +16,11 @@ from typing import Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from sip.core import Address, Credentials
-from sip.trunks import Caps, NumberRules, Registration, Style, TlsSettings, Trunk, TrunkError, networks
+from sip.trunks import PHONE, Caps, NumberRules, Registration, Style, TlsSettings, Trunk, TrunkError, networks
 
 _T = TypeVar("_T")
+RESERVED = frozenset({"direct", PHONE})
+"""What the phone calls URIs without a trunk, and itself."""
 _TAKES = re.compile(r"(\w+)\b.*? takes? (.*?)(?:, not .*)?$", re.DOTALL)
 _MEMBERS = {
     "server": "host",
@@ -213,6 +215,10 @@ def trunk_of(name: str, config: TrunkConfig, bind: str | None = None, identity: 
 
 def check_trunk(name: str, config: TrunkConfig) -> None:
     """Raise `TrunkMemberError` for values that cannot be used; neither secrets nor files are looked at."""
+    if name in RESERVED:
+        raise TrunkMemberError(
+            name, "name", f"a trunk takes a name other than {' and '.join(sorted(RESERVED))}"
+        )
     _trunk(name, config, None, None, None)
 
 

@@ -44,7 +44,7 @@ def new_owner() -> str:
 
 
 class Dispatcher:
-    """Places due checks, at most `settings.concurrency` at once and one at a time per line."""
+    """Places due checks: at most `settings.concurrency` at once, no more than our lines bear, one per line."""
 
     def __init__(self, database: Database, placer: CallPlacer, settings: Settings) -> None:
         self.owner = new_owner()
@@ -101,7 +101,9 @@ class Dispatcher:
 
     async def place_due(self) -> int:
         """Start what is due and fits; return how many calls were started."""
-        room = self._settings.concurrency - len(self._calls)
+        capacity = self._placer.capacity
+        most = self._settings.concurrency if capacity is None else min(self._settings.concurrency, capacity)
+        room = most - len(self._calls)
         if room <= 0:
             return 0
         async with self._database.reading() as session:

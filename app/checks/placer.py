@@ -13,51 +13,94 @@ from typing import Any
 import structlog
 
 from app.checks.ports import CallOrder, Journal
-from app.settings import Settings, TrunkSettings
+from app.database import Database
+from app.policy import Stored, dial_policy
+from app.settings import Settings
+from app.trunk_settings import bind_address
+from app.trunks.merge import merged, usable
+from app.trunks.records import read
+from app.trunks.watcher import TrunkWatcher
 from recordings import Archive, RecordingError
-from sip.core import Address, Credentials
 from sip.media import load_prompt
 from sip.phone import Phone, Script, Trunk
 from sip.progress import Limits
 from sip.record import CallRecord, RecordingInfo
+from sip.targets import is_uri
 
 log = structlog.get_logger(__name__)
 
 
-class TrunkError(ValueError):
-    """A line has a plain number and the settings name no trunk for it."""
+class NoTrunkError(ValueError):
+    """A line has a plain number and there is no trunk that may carry it."""
 
 
 class PhonePlacer:
-    """Places calls through one `Phone` for lines with a SIP URI or a number on the default trunk."""
+    """Places calls through one `Phone`: numbers by our trunks in their order, SIP URIs directly.
 
-    def __init__(self, settings: Settings) -> None:
+    Raises `SettingError` for answer keys that cannot be read: what they forbid must not be dialled for that.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        self._trunk = settings.trunks.get(settings.default_trunk or "")
+        self._database = database
         self._archive = Archive(settings.recordings_dir)
         self._say = None if settings.say is None else load_prompt(settings.say)
         self._limits = Limits(
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
         )
         self._stopping = asyncio.Event()
-        self._phone = Phone(_trunk(settings, self._trunk))
+        self._trunks: list[Trunk] = []
+        self._phone: Phone
+        self._watcher: TrunkWatcher
 
     async def __aenter__(self) -> PhonePlacer:
-        await self._phone.__aenter__()
+        stored = await self._stored()
+        self._trunks, wrong = usable(self._settings, merged(self._settings, stored.trunks))
+        for error in wrong:
+            # The others may carry the calls; `dutyring trunks` and the pages show this one as unusable.
+            log.error("trunk cannot be used", trunk=error.trunk, member=error.member, reason=error.reason)
+        for trunk in self._trunks:
+            if trunk.transport == "tls" and not trunk.tls.verify:
+                log.warning("certificates of this trunk are not checked", trunk=trunk.name)
+        self._watcher = TrunkWatcher(self._database, [trunk.name for trunk in self._trunks])
+        self._phone = Phone(
+            [*self._trunks, self._direct()],
+            policy=dial_policy(self._settings, stored, self._trunks),
+            on_trunk=self._watcher.told,
+        )
+        await self._watcher.begin(self._phone.trunks)
+        try:
+            await self._phone.__aenter__()
+        except BaseException:
+            await self._watcher.end()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._phone.__aexit__(kind, error, trace)
+        await self._watcher.end()
+
+    def _direct(self) -> Trunk:
+        """How SIP URIs are called."""
+        return Trunk(from_uri=self._settings.sip_identity, bind=bind_address(self._settings.sip_bind))
 
     @property
     def lost(self) -> asyncio.Future[str]:
         """Done, with the reason, when the media engine died; a new process is then needed."""
         return self._phone.lost
 
+    @property
+    def capacity(self) -> int | None:
+        """How many calls the trunk that is tried first bears at one time; None: no limit."""
+        return self._trunks[0].limits.concurrency if self._trunks else None
+
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         """Dial once, then make a sound file of the capture. A recording that fails is an error of the record."""
+        stored = await self._stored()
+        # What was entered since the last call holds for this one.
+        self._phone.policy = dial_policy(self._settings, stored, self._trunks)
         capture = self._archive.capture_path(order.recording_name)
         script = Script(
             max_ring_s=self._settings.max_ring_s,
@@ -66,7 +109,10 @@ class PhonePlacer:
             capture=capture,
             limits=self._limits,
         )
-        record = await self._phone.call(self._uri(order.target), script, journal=journal, stop=self._stopping)
+        names = None if is_uri(order.target) else self._usable_now(stored)
+        record = await self._phone.call(
+            order.target, script, trunks=names, journal=journal, stop=self._stopping
+        )
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
 
     def stop(self) -> None:
@@ -89,13 +135,19 @@ class PhonePlacer:
                 found[name] = self._archive.store(self._archive.capture_path(name), name)
         return found
 
-    def _uri(self, target: str) -> str:
-        if target.lower().startswith(("sip:", "sips:")):
-            return target
-        if self._trunk is None:
-            raise TrunkError(f"{target} is a plain number: set DUTYRING_DEFAULT_TRUNK and DUTYRING_TRUNKS")
-        digits = "".join(sign for sign in target if sign.isdigit() or sign == "+")
-        return f"sip:{digits}@{self._trunk.host}:{self._trunk.port or 5060}"
+    def _usable_now(self, stored: Stored) -> list[str]:
+        """Names of the trunks that may carry a number: one that was disabled since the start may not."""
+        allowed = {trunk.name for trunk in merged(self._settings, stored.trunks) if trunk.in_use}
+        names = [trunk.name for trunk in self._trunks if trunk.name in allowed]
+        if not names:
+            raise NoTrunkError(
+                "a plain number needs a trunk: set DUTYRING_TRUNKS, or enter one with `dutyring trunks add`"
+            )
+        return names
+
+    async def _stored(self) -> Stored:
+        async with self._database.reading() as session:
+            return await read(session)
 
     def _keep(self, record: CallRecord, capture: Path, name: str) -> CallRecord:
         if not capture.exists():
@@ -106,20 +158,3 @@ class PhonePlacer:
             log.error("recording could not be made", name=name, reason=str(error))
             return dataclasses.replace(record, errors=(*record.errors, f"recording: {error}"))
         return dataclasses.replace(record, recording=info)
-
-
-def _trunk(settings: Settings, trunk: TrunkSettings | None) -> Trunk:
-    credentials = None
-    if trunk is not None and trunk.user and trunk.password is not None:
-        credentials = Credentials(trunk.user, trunk.password.get_secret_value())
-    identity = settings.sip_identity or (trunk.identity if trunk else None)
-    return Trunk(from_uri=identity, bind=_bind(settings.sip_bind), credentials=credentials)
-
-
-def _bind(text: str | None) -> Address | None:
-    if text is None:
-        return None
-    host, separator, port = text.rpartition(":")
-    if not separator or "]" in port or (":" in host.strip("[]") and not host.startswith("[")):
-        return Address(text.strip("[]"), 0)
-    return Address(host.strip("[]"), int(port))

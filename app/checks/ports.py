@@ -24,6 +24,11 @@ class CallOrder:
 class CallPlacer(Protocol):
     """A phone that places calls and keeps their sound."""
 
+    @property
+    def capacity(self) -> int | None:
+        """Most calls at one time, as far as our lines are concerned; None: no limit."""
+        ...
+
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         """Dial once. Its record's `recording.path` is inside the recordings folder."""
         ...

@@ -28,11 +28,11 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory.models import DutyLine
 from app.settings import Settings
+from app.trunks.merge import DEMO_TRUNK
 from sip.record import CallRecord, RecordingInfo
 
-DEMO_TRUNK, DEMO_REASON = "demo", "演示"
-"""Name of the demonstration's trunk, and how the reason of each of its checks begins."""
-
+DEMO_REASON = "演示"
+"""How the reason of each check of the demonstration begins."""
 
 STOPPED = "phone process ended during the call"
 

@@ -99,8 +99,9 @@ def _end(row: AttemptTarget, now: datetime, outcome: str) -> None:
 
 
 def _position(snapshot: Mapping[str, Any]) -> int:
-    number = snapshot.get("target_number")
-    return number if isinstance(number, int) and number > 0 else 1
+    """The phone counts from 0, the ledger from 1."""
+    number = snapshot.get("position")
+    return number + 1 if isinstance(number, int) and number >= 0 else 1
 
 
 def _text(value: object) -> str | None:

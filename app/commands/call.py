@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,12 @@ import typer
 from rich.console import Console
 
 import recordings
-from sip.core import Address, Credentials
-from sip.guard import NeverDialledError, refuse_emergency
+from app.commands.call_line import CallArguments, Line, choose_line
 from sip.media import MediaError, SoundFileError, load_prompt
-from sip.phone import Phone, Script, TargetError, Trunk, failed_record, parse_target
+from sip.phone import Phone, Script, failed_record
 from sip.record import CallRecord, TimelineEntry
+from sip.trace import CallTrace
+from sip.trunks import MEANINGS, AlarmKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,31 +31,16 @@ EXIT_OUR_FAILURE = 3
 RECORDING_SUFFIXES = (".flac", ".wav")
 
 
-@dataclass(frozen=True, slots=True)
-class CallArguments:
-    """The options of `dutyring call` as typed."""
-
-    target: str
-    from_uri: str | None
-    bind: str | None
-    user: str | None
-    password_env: str | None
-    max_ring_s: float
-    max_talk_s: float
-    say: Path | None
-    record: Path | None
-    tones_only: bool
-    transport: str
-    as_json: bool
-
-
 def run(arguments: CallArguments) -> int:
     """Place the call; return the exit status. Wrong arguments raise `typer.BadParameter` before anything is sent."""
-    trunk = _trunk(arguments)
+    line = choose_line(arguments)
     script = _script(arguments)
+    trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
-    record = asyncio.run(_place(arguments.target, trunk, script, show))
+    record = asyncio.run(_place(arguments.target, line, script, trace, show))
     record = _keep_recording(record, arguments.record, script.capture)
+    if trace is not None:
+        record = _keep_trace(record, arguments, trace, script.packets)
     if arguments.as_json:
         print(json.dumps(record.to_dict(), ensure_ascii=False))  # noqa: T201
     else:
@@ -62,78 +48,22 @@ def run(arguments: CallArguments) -> int:
     return EXIT_OUR_FAILURE if record.our_failure else 0
 
 
-async def _place(target: str, trunk: Trunk, script: Script, show: _Progress) -> CallRecord:
+async def _place(
+    target: str, line: Line, script: Script, trace: CallTrace | None, show: _Progress
+) -> CallRecord:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with Phone(trunk) as phone:
+        async with Phone(line.trunk, policy=line.policy) as phone:
             with show:
-                return await phone.call(target, script, on_update=show.update, stop=stop)
+                names = [line.trunk.name] if not line.trunk.is_direct else None
+                return await phone.call(
+                    target, script, trunks=names, on_update=show.update, stop=stop, trace=trace
+                )
     except MediaError as error:
         return failed_record(target, str(error))
-
-
-def _trunk(arguments: CallArguments) -> Trunk:
-    if arguments.transport != "udp":
-        raise typer.BadParameter(
-            f"{arguments.transport!r} is not available; it takes udp", param_hint="'--transport'"
-        )
-    try:
-        parse_target(arguments.target)
-        refuse_emergency(arguments.target)
-    except (TargetError, NeverDialledError) as error:
-        raise typer.BadParameter(str(error), param_hint="'TARGET'") from error
-    if arguments.from_uri is not None:
-        try:
-            parse_target(arguments.from_uri)
-        except TargetError as error:
-            raise typer.BadParameter(str(error), param_hint="'--from'") from error
-    return Trunk(
-        from_uri=arguments.from_uri,
-        bind=_bind_address(arguments.bind),
-        credentials=_credentials(arguments.user, arguments.password_env),
-    )
-
-
-def _credentials(user: str | None, variable: str | None) -> Credentials | None:
-    if user is None and variable is None:
-        return None
-    if user is None:
-        raise typer.BadParameter("it needs --user U beside it", param_hint="'--password-env'")
-    if variable is None:
-        raise typer.BadParameter("it needs --password-env VAR beside it", param_hint="'--user'")
-    password = os.environ.get(variable)
-    if password is None:
-        raise typer.BadParameter(
-            f"environment variable {variable} is not set; it takes the name of the variable that holds the password",
-            param_hint="'--password-env'",
-        )
-    return Credentials(user, password)
-
-
-def _bind_address(text: str | None) -> Address | None:
-    if text is None:
-        return None
-    import ipaddress
-
-    host, port = text, "0"
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") or "0"
-    elif text.count(":") == 1:
-        host, port = text.split(":")
-    try:
-        address = ipaddress.ip_address(host)
-        number = int(port)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65_535:
-        raise typer.BadParameter(
-            f"{text!r} is not ADDRESS[:PORT], such as 127.0.0.1:5070", param_hint="'--bind'"
-        )
-    return Address(str(address), number)
 
 
 def _script(arguments: CallArguments) -> Script:
@@ -146,8 +76,17 @@ def _script(arguments: CallArguments) -> Script:
         max_ring_s=arguments.max_ring_s,
         max_talk_s=arguments.max_talk_s,
         say=_prompt(arguments.say),
+        digits=arguments.digits,
         capture=_capture_path(arguments.record),
+        packets=_packets_path(arguments),
     )
+
+
+def _packets_path(arguments: CallArguments) -> Path | None:
+    """Check that trace and capture can be written before anybody's telephone rings."""
+    if arguments.trace is not None:
+        _part_beside(arguments.trace, "--trace").unlink()
+    return None if arguments.pcap is None else _part_beside(arguments.pcap, "--pcap")
 
 
 def _prompt(path: Path | None) -> npt.NDArray[np.int16] | None:
@@ -165,13 +104,19 @@ def _capture_path(record: Path | None) -> Path | None:
         return None
     if record.suffix.lower() not in RECORDING_SUFFIXES:
         raise typer.BadParameter(f"{record}: it takes a .flac or .wav file", param_hint="'--record'")
-    if record.is_dir():
-        raise typer.BadParameter(f"{record} is a folder; it takes a file", param_hint="'--record'")
+    return _part_beside(record, "--record")
+
+
+def _part_beside(file: Path, option: str) -> Path:
+    """Make an empty file in the folder of `file`; raises `typer.BadParameter` where that cannot be."""
+    hint = f"'{option}'"
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder; it takes a file", param_hint=hint)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{record.stem}-", suffix=".part", dir=record.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{file.stem}-", suffix=".part", dir=file.parent)
     except OSError as error:
-        reason = f"cannot write in {record.parent}: {error.strerror}; it takes a file in a folder that can be written"
-        raise typer.BadParameter(reason, param_hint="'--record'") from error
+        reason = f"cannot write in {file.parent}: {error.strerror}; it takes a file in a folder that can be written"
+        raise typer.BadParameter(reason, param_hint=hint) from error
     os.close(handle)
     return Path(name)
 
@@ -190,6 +135,23 @@ def _keep_recording(record: CallRecord, destination: Path | None, capture: Path 
         return replace(record, errors=(*record.errors, reason), our_failure=True)
     capture.unlink(missing_ok=True)
     return replace(record, recording=info)
+
+
+def _keep_trace(
+    record: CallRecord, arguments: CallArguments, trace: CallTrace, packets: Path | None
+) -> CallRecord:
+    """Write the call's messages, secrets blanked, and its packets."""
+    errors = []
+    try:
+        if arguments.trace is not None:
+            arguments.trace.write_text(trace.to_text(), encoding="utf-8")
+        if arguments.pcap is not None:
+            trace.write_pcap(arguments.pcap, packets if packets and packets.stat().st_size else None)
+    except OSError as error:
+        errors.append(f"the trace could not be written ({error})")
+    if packets is not None:
+        packets.unlink(missing_ok=True)
+    return replace(record, errors=(*record.errors, *errors), our_failure=record.our_failure or bool(errors))
 
 
 class _Progress:
@@ -261,6 +223,9 @@ def _summary(record: CallRecord) -> list[tuple[str, str]]:
     if record.rings.count is not None:
         rows.append(("rings", f"{record.rings.count} (from {record.rings.source})"))
     rows.append(("early media", record.early_media.kind))
+    if record.trunk not in (None, "direct"):
+        rows.append(("trunk", record.trunk or ""))
+    rows += [("alarm", f"{kind}: {MEANINGS[AlarmKind(kind)].en}") for kind in record.alarms]
     if record.forwarding.detected:
         rows.append(("forwarded to", f"{record.forwarding.target or 'unknown'} ({record.forwarding.grade})"))
     if record.recording:

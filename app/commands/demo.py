@@ -47,7 +47,15 @@ def demo(once: bool = False) -> int:
 
 def demo_settings(settings: Settings, host: str, port: int) -> Settings:
     """The settings with a trunk to the simulator."""
-    trunk = TrunkSettings(host=host, port=port, user=DIGEST_USER, password=SecretStr(DIGEST_PASSWORD))
+    trunk = TrunkSettings(
+        host=host,
+        port=port,
+        user=DIGEST_USER,
+        password=SecretStr(DIGEST_PASSWORD),
+        max_calls=None,
+        calls_per_s=None,
+        per_called=None,
+    )
     return settings.model_copy(
         update={
             "trunks": {"demo": trunk},

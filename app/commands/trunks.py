@@ -15,11 +15,12 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.commands.numbers import in_records
+from app.policy import Stored
 from app.settings import Settings, get_settings
 from app.trunk_settings import TrunkConfig, TrunkMemberError
 from app.trunks import repository, service
 from app.trunks.models import TrunkEvent
-from app.trunks.policy import RecordsError, Stored, read_if_there
+from app.trunks.records import RecordsError, read_if_there
 from app.trunks.view import TrunkView, views
 
 SCHEMA = "dutyring.trunks/1"
@@ -58,7 +59,8 @@ def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
     for view in found:
         for alarm in view.alarms:
             told = f" ({alarm.detail})" if alarm.detail else ""
-            console.print(f"{view.name}: {alarm.kind}: {alarm.zh} / {alarm.en}{told}", markup=False)
+            console.print(f"{view.name}: {alarm.kind}{told}: {alarm.en} {alarm.remedy_en}", markup=False)
+            console.print(f"{view.name}: {alarm.zh}{alarm.remedy_zh}", markup=False)
         for note in view.notes:
             console.print(f"{view.name}: {note}", markup=False)
 

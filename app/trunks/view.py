@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.policy import Stored
 from app.settings import Settings
 from app.trunk_settings import TrunkConfig, TrunkMemberError
 from app.trunks import service, wording
 from app.trunks.merge import OurTrunk, merged, usable
 from app.trunks.models import TrunkState
-from app.trunks.policy import Stored
+from sip.trunks import PHONE
 
 DISABLED, SHADOWED, UNUSABLE = "disabled", "shadowed", "unusable"
 
@@ -34,6 +35,16 @@ class AlarmView:
     def en(self) -> str:
         """Its sentence in English."""
         return wording.alarm_en(self.kind)
+
+    @property
+    def remedy_zh(self) -> str:
+        """What to do, in Chinese."""
+        return wording.remedy_zh(self.kind)
+
+    @property
+    def remedy_en(self) -> str:
+        """What to do, in English."""
+        return wording.remedy_en(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,15 @@ class TrunkView:
             "calls": self.calls,
             "caps": self.caps,
             "alarms": [
-                {"kind": a.kind, "since": _text(a.since), "detail": a.detail, "zh": a.zh, "en": a.en}
+                {
+                    "kind": a.kind,
+                    "since": _text(a.since),
+                    "detail": a.detail,
+                    "zh": a.zh,
+                    "en": a.en,
+                    "do_zh": a.remedy_zh,
+                    "do_en": a.remedy_en,
+                }
                 for a in self.alarms
             ],
             "notes": list(self.notes),
@@ -96,7 +115,16 @@ def views(settings: Settings, stored: Stored, now: datetime) -> list[TrunkView]:
     ours = merged(settings, stored.trunks)
     wrong = {error.trunk: error for error in usable(settings, ours)[1]}
     states = {row.name: row for row in stored.states}
-    return [_view(trunk, states.get(trunk.name), wrong.get(trunk.name), now) for trunk in ours]
+    found = [_view(trunk, states.get(trunk.name), wrong.get(trunk.name), now) for trunk in ours]
+    phone = states.get(PHONE)
+    if phone is not None and phone.alarms and service.known_state(phone, now) != service.UNKNOWN:
+        found.append(_phone_view(phone))
+    return found
+
+
+def _phone_view(row: TrunkState) -> TrunkView:
+    """What stands against the phone itself, whatever the trunk."""
+    return TrunkView(PHONE, "phone", "", "", row.state, row.since, False, None, 0, "", _alarms(row.alarms))
 
 
 def _view(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from sip.trunks import MEANINGS, AlarmKind
+
 STATES_ZH = {
     "up": "正常",
     "down": "不通",
+    "registering": "注册中",
     "starting": "启动中",
     "stopped": "已停止",
     "unknown": "未核实",
@@ -12,15 +15,24 @@ STATES_ZH = {
     "shadowed": "未使用（设置中有同名中继）",
     "unusable": "设置有误",
 }
-ALARMS: dict[str, tuple[str, str]] = {}
-"""Chinese and English sentence of each alarm."""
+KINDS = frozenset(AlarmKind)
 
 
 def alarm_zh(kind: str) -> str:
-    """Say an alarm in Chinese."""
-    return ALARMS.get(kind, (kind, kind))[0]
+    """Say an alarm in Chinese; one that this version does not know by its code."""
+    return MEANINGS[AlarmKind(kind)].zh if kind in KINDS else kind
 
 
 def alarm_en(kind: str) -> str:
-    """Say an alarm in English."""
-    return ALARMS.get(kind, (kind, kind))[1]
+    """Say an alarm in English; one that this version does not know by its code."""
+    return MEANINGS[AlarmKind(kind)].en if kind in KINDS else kind
+
+
+def remedy_zh(kind: str) -> str:
+    """Say in Chinese what to do about an alarm."""
+    return MEANINGS[AlarmKind(kind)].do_zh if kind in KINDS else ""
+
+
+def remedy_en(kind: str) -> str:
+    """Say in English what to do about an alarm."""
+    return MEANINGS[AlarmKind(kind)].do_en if kind in KINDS else ""

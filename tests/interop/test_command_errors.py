@@ -87,6 +87,13 @@ def test_emergency_numbers_in_disguise_are_refused(tmp_path: Path, user: str) ->
         ("--say", "missing.wav"),
         ("--record", "no/such/folder/call.flac"),
         ("--record", "call.mp9"),
+        ("--trunk", "nothing"),
+        ("--send-digits", "12x"),
+        ("--send-digits", "9w110"),
+        ("--pcap", "no/such/folder/call.pcap"),
+        ("--trace", "no/such/folder/call.txt"),
+        ("--tls-ca", "no-such-ca.pem"),
+        ("--srtp", "perhaps"),
     ],
 )
 def test_bad_option(tmp_path: Path, option: str, value: str) -> None:
@@ -94,6 +101,55 @@ def test_bad_option(tmp_path: Path, option: str, value: str) -> None:
     check_wrong_argument(
         run_dutyring("call", nobody(), "--json", option, value, *extra, cwd=tmp_path), option
     )
+
+
+TRUNKS = {"main": {"host": "127.0.0.1", "port": 9}, "off": {"host": "127.0.0.1", "enabled": False}}
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "named"),
+    [
+        ("0917-5550001", ("--trunk", "main"), "TARGET"),
+        ("0917-5550003", ("--trunk", "main"), "TARGET"),
+        ("110", ("--trunk", "main"), "TARGET"),
+        ("00852-12345678", ("--trunk", "main"), "TARGET"),
+        ("nobody", ("--trunk", "main"), "TARGET"),
+        ("0917-5550002", (), "TARGET"),
+        ("sip:09175550003@127.0.0.1:9", (), "TARGET"),
+        ("sip:16812345@127.0.0.1:9", (), "TARGET"),
+        ("0917-5550002", ("--trunk", "other"), "--trunk"),
+        ("0917-5550002", ("--trunk", "off"), "--trunk"),
+        ("0917-5550002", ("--trunk", "main", "--transport", "tcp"), "--transport"),
+        ("0917-5550002", ("--trunk", "main", "--srtp", "off"), "--srtp"),
+        ("sip:62@127.0.0.1:9;transport=tcp", ("--transport", "udp"), "--transport"),
+    ],
+)
+def test_what_a_trunk_or_the_policy_does_not_bear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, options: tuple[str, ...], named: str
+) -> None:
+    """0917-5550002 alone is on the list of what may be dialled, 0917-5550003 is an answer key."""
+    (tmp_path / "keys").write_text("0917-5550003\n")
+    monkeypatch.setenv("DUTYRING_TRUNKS", json.dumps(TRUNKS))
+    monkeypatch.setenv("DUTYRING_ALLOW_NUMBERS", '["0917-5550002", "0917-5550003"]')
+    monkeypatch.setenv("DUTYRING_ANSWER_KEYS_FILE", str(tmp_path / "keys"))
+    done = run_dutyring("call", target, "--json", *options, cwd=tmp_path)
+    check_wrong_argument(done, named)
+    if "5550003" in target:
+        assert "5550003" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["duty office", ""])
+def test_answer_keys_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    if line:
+        (tmp_path / "keys").write_text(f"{line}\n")
+    monkeypatch.setenv("DUTYRING_ANSWER_KEYS_FILE", str(tmp_path / "keys"))
+    check_wrong_argument(run_dutyring("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_ANSWER_KEYS_FILE")
+
+
+def test_records_that_cannot_be_read_forbid_the_call(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dutyring.sqlite3").write_bytes(b"no database, " * 100)
+    check_wrong_argument(run_dutyring("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_DATA_DIR")
 
 
 def test_unreadable_prompt(tmp_path: Path) -> None:

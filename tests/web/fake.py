@@ -102,6 +102,7 @@ class FakePhone:
     repaired: dict[str, RecordingInfo] = field(default_factory=dict)
     at_once: int = 0
     most_at_once: int = 0
+    capacity: int | None = None
     stopping: bool = False
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.checks.ports import CallOrder, Journal
+from app.database import Database
 from app.phone_process import main
 from app.settings import Settings
 from sip.record import CallRecord
@@ -32,7 +33,7 @@ class WritingPhone(FakePhone):
 
 
 @asynccontextmanager
-async def make(settings: Settings) -> AsyncIterator[FakePhone]:
+async def make(settings: Settings, database: Database) -> AsyncIterator[FakePhone]:
     hold = asyncio.Event() if "--hold" in sys.argv else None
     yield WritingPhone(settings.recordings_dir, hold=hold)
 

@@ -28,7 +28,7 @@ from tests.web.test_ledger import add_lines, attempts, order
 def said(number: int, trunk: str, state: str = "Calling", **more: Any) -> dict[str, Any]:
     """What the phone writes down of one target."""
     return {
-        "target_number": number,
+        "position": number - 1,
         "trunk": trunk,
         "state": state,
         "call_id": f"call-{number}",

@@ -13,23 +13,16 @@ from app.accounts import service as audit
 from app.accounts.models import AuditEvent
 from app.database import Database, downgrade, upgrade
 from app.directory import service as directory
+from app.policy import AnswerKeysError, Stored, answer_keys, dial_policy
 from app.settings import Settings, TrunkSettings, problem
 from app.trunk_settings import TrunkConfig, TrunkMemberError
 from app.trunks import repository, service
 from app.trunks.merge import merged, usable
-from app.trunks.policy import (
-    AnswerKeysError,
-    RecordsError,
-    Stored,
-    answer_keys,
-    dial_policy,
-    directory_numbers,
-    read,
-    read_if_there,
-)
+from app.trunks.records import RecordsError, directory_numbers, read, read_if_there
 from app.trunks.service import PresentError, Said, Standing, UnknownError
 from app.trunks.view import views
 from sip.guard import AnswerKeyError, DeniedNumberError, NeverDialledError, NotAllowedError
+from sip.trunks import NumberRules, Trunk
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -258,7 +251,7 @@ async def test_the_directory_is_the_allow_list(either: Database, either_settings
     await number(either, "deny", "0917326*")
     await number(either, "answer_key", "029-87654321")
     settings = either_settings.model_copy(update={"allow_numbers": ("0917-5550001", "0917-3262000")})
-    policy = dial_policy(settings, await kept(either), "917")
+    policy = dial_policy(settings, await kept(either), [Trunk(numbers=NumberRules(area_code="917"))])
     policy.check("5550001")
     with pytest.raises(DeniedNumberError):
         policy.check("0917-3262000")
