@@ -82,8 +82,8 @@ class Dialog:
         self.allowed: frozenset[str] = frozenset()
         """The methods of their last Allow."""
         known = parse_name_address(self.remote_uri)
-        self.remote_identity = known.uri if known is not None else ""
-        """Who the far side last said it is."""
+        self.remote_identity = _who(known.uri) if known is not None else ""
+        """Who the far side last said it is: user and host."""
         self.supported: frozenset[str] = frozenset()
         """The option tags of their last Supported."""
 
@@ -162,9 +162,10 @@ class Dialog:
 
         It is that of our later requests if the far side has announced `from-change`; the tags stay.
         """
-        if self.remote_identity == request.from_.uri:
+        identity = _who(request.from_.uri)
+        if self.remote_identity == identity:
             return False
-        self.remote_identity = request.from_.uri
+        self.remote_identity = identity
         if "from-change" in self.supported:
             self.remote_uri = f"<{request.from_.uri}>"
         return True
@@ -250,6 +251,13 @@ def _target(message: Message) -> str | None:
 
 def _record_route(message: Message) -> list[str]:
     return [address.uri for address in message.addresses("record-route") if " " not in address.uri]
+
+
+def _who(uri: str) -> str:
+    """Return user and host: another port or parameter is nobody else."""
+    user, at, rest = uri.partition(":")[2].partition("?")[0].rpartition("@")
+    host, bracket, _ = rest.partition(";")[0].rpartition("]")
+    return user + at + (host + bracket if bracket else rest.partition(";")[0].partition(":")[0]).lower()
 
 
 def _without_tag(value: str) -> str:

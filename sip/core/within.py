@@ -138,7 +138,12 @@ class Conversation(RefreshedCall):
             dialog.negotiation = Negotiation.OURS
         dialog.refresh(request)
         granted = self._grant(dialog, request, now)
-        headers: HeaderList = (("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *granted)
+        headers: HeaderList = (
+            ("Contact", self.contact),
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+            *granted,
+        )
         if body:
             headers = (*headers, SDP_TYPE)
         self._reply(request, transaction, 200, now, headers, body or b"")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from sip.core import (
@@ -9,17 +11,21 @@ from sip.core import (
     Address,
     Ended,
     IdentityChanged,
+    IncomingInvite,
     Message,
     RequestReceived,
     Response,
+    Sdes,
     SessionChanged,
     SessionDescription,
+    SrtpMode,
     build_offer,
     negotiate,
     parse_sdp,
 )
+from sip.core.description import Direction
 from tests.unit.test_core_incoming import VIA, Caller
-from tests.unit.test_core_network import LINE, OFFER, find
+from tests.unit.test_core_network import LINE, OFFER, find, invite, make_endpoint
 from tests.unit.test_core_outgoing import SDP, Bench
 
 SDP_TYPE = "Content-Type: application/sdp\r\n"
@@ -248,7 +254,6 @@ class TestUpdate:
         assert [c.method for c in find(caller.events, SessionChanged)] == ["ACK"]
 
     def take_call(self, caller: Caller) -> str:
-        from sip.core import IncomingInvite
 
         call = find(caller.events, IncomingInvite)[0].call
         call.answer(caller.now, SDP)
@@ -269,8 +274,6 @@ def test_a_called_line_takes_codecs_that_it_did_not_choose_at_first() -> None:
 
 
 def test_answers_can_be_made_elsewhere() -> None:
-    from tests.unit.test_core_network import invite, make_endpoint
-
     bench = Bench.__new__(Bench)
     bench.phone, bench.now, bench.events, bench.sent = make_endpoint(), 50.0, [], []
     answers = {SDP: OFFER, HELD: None}
@@ -280,6 +283,38 @@ def test_answers_can_be_made_elsewhere() -> None:
     far = Offering(bench)
     assert far.offer(SDP).sdp_body == OFFER
     far.offer(HELD, 488)
+
+
+class TestKeys:
+    """A call with SRTP keeps the key that it has."""
+
+    def talk(self, mode: SrtpMode) -> tuple[Bench, Sdes]:
+        ours, theirs = Sdes.make(mode, secrets.token_bytes), Sdes.make("required", secrets.token_bytes)
+        bench = Bench.__new__(Bench)
+        bench.phone, bench.now, bench.events, bench.sent = make_endpoint(), 50.0, [], []
+        offer = build_offer(Address("192.0.2.1", 40000), 7, crypto=ours)
+        bench.call = bench.phone.place_call(invite(offer=offer), bench.now)
+        bench.invite = bench.out("INVITE")[0]
+        bench.respond(bench.invite, 200, body=self.described(theirs))
+        bench.call.acknowledge(bench.now)
+        bench.out("ACK")
+        return bench, theirs
+
+    def described(self, keys: Sdes, version: int = 1, direction: Direction = "sendrecv") -> bytes:
+        return build_offer(Address("192.0.2.2", 50000), 3, version, direction=direction, crypto=keys)
+
+    def test_a_hold_is_answered_with_our_old_key(self) -> None:
+        bench, theirs = self.talk("required")
+        reply = Offering(bench).offer(self.described(theirs, 2, "sendonly"))
+        first, now = parse_sdp(bench.invite.sdp_body or b""), described(reply)
+        assert now.profile == "RTP/SAVP"
+        assert [line.key for line in now.crypto] == [first.crypto[0].key]
+
+    def test_an_offer_without_keys_is_refused_where_they_are_required(self) -> None:
+        bench, _ = self.talk("required")
+        Offering(bench).offer(SDP, 488)
+        lenient, _ = self.talk("optional")
+        assert described(Offering(lenient).offer(SDP)).crypto == ()
 
 
 class TestIdentity:
@@ -298,10 +333,11 @@ class TestIdentity:
 
     def test_a_new_from_is_taken_over_where_it_was_agreed(self, talking: Bench) -> None:
         self.update(talking, 900, f"sip:62@{LINE}")
+        self.update(talking, 903, f"sip:62@{LINE.host};user=phone")
         assert talking.find(IdentityChanged) == []
-        reply = self.update(talking, 901, "sip:13900000000@mobile.example")
+        reply = self.update(talking, 904, "sip:13900000000@mobile.example")
         assert "from-change" in reply.values("supported")
-        self.update(talking, 902, "sip:13900000000@mobile.example")
+        self.update(talking, 905, "sip:13900000000@mobile.example")
         told = talking.find(IdentityChanged)
         assert [(t.uri, t.name, t.negotiated) for t in told] == [
             ("sip:13900000000@mobile.example", "值班", True)
