@@ -53,6 +53,8 @@ class Facts:
     errors: tuple[str, ...] = ()
     our_failure: bool = False
     interrupted: bool = False
+    alarms: tuple[str, ...] = ()
+    """Codes of what was wrong on our own side, of any trunk that was tried."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Facts:
@@ -80,6 +82,7 @@ class Facts:
             errors=tuple(record.get("errors") or ()),
             our_failure=bool(record.get("our_failure")),
             interrupted=bool(record.get("interrupted")),
+            alarms=tuple(record.get("alarms") or ()),
         )
 
     @property

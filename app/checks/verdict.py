@@ -30,13 +30,31 @@ from app.checks.rules import (
     Limits,
     Rules,
 )
+from app.trunks.wording import alarms_zh
 from sip.record import Grade
+from sip.trunks import AlarmKind
 
 PROPOSED: frozenset[Code] = frozenset({"overtime", "forwarded", "crbt", "fax"})
 """Codes that propose a finding against the unit. An unanswered single call proposes only a redial."""
 QUIET: frozenset[Code] = frozenset({"within", "borderline", "busy", "our_side", "cancelled", "interrupted"})
 """Codes that need no person's judgement on the unit."""
 _OUR_LINE_STATES = ("own_line", "arrears", "network_busy", "wrong_prefix")
+_SPOILING: frozenset[str] = frozenset(
+    {
+        AlarmKind.BAD_CREDENTIALS,
+        AlarmKind.FORBIDDEN,
+        AlarmKind.ACCOUNT_OVERDUE,
+        AlarmKind.OWN_LINE_BARRED,
+        AlarmKind.DIALLING_RULES,
+        AlarmKind.TRUNK_OVERLOADED,
+        AlarmKind.TRUNK_FAILING,
+        AlarmKind.MEDIA_REFUSED,
+    }
+)
+"""Alarms by which an answer such as 404 or 480 speaks of our trunk and not of the called line. That a trunk could
+not be reached is none of them: the call may have rung by the next one."""
+_BLAMED = ("unobtainable", "unreachable", "rejected")
+"""Outcomes that such an alarm takes from the unit, where nothing rang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +186,21 @@ def _our_side(facts: Facts) -> Finding | None:
         return Finding("interrupted", (), "none", None, f"{reason}，本次拨测到此为止")
     if facts.outcome == "cancelled":
         return Finding("cancelled", (), "none", None, "操作者中止了本次呼叫")
-    if facts.our_failure or facts.outcome == "network_failure" or facts.line_state in _OUR_LINE_STATES:
-        reason = wording.our_errors(facts.errors) or _proof(facts) or "呼叫未得到网络应答"
+    spoilt = _SPOILING & set(facts.alarms) if _may_be_ours(facts) else frozenset()
+    if (
+        spoilt
+        or facts.our_failure
+        or facts.outcome == "network_failure"
+        or facts.line_state in _OUR_LINE_STATES
+    ):
+        told = alarms_zh(facts.alarms) or wording.our_errors(facts.errors)
+        reason = told or _proof(facts) or "呼叫未得到网络应答"
         return Finding("our_side", (), "none", _sound_ms(facts), reason)
     return None
+
+
+def _may_be_ours(facts: Facts) -> bool:
+    return facts.outcome in _BLAMED and facts.ring_started_ms is None
 
 
 def _proof(facts: Facts) -> str:
@@ -247,6 +276,11 @@ def _fax(facts: Facts) -> Iterator[Finding]:
 
 
 def _answerer(facts: Facts) -> Iterator[Finding]:
+    if AlarmKind.ONE_WAY_AUDIO in facts.alarms:
+        # Who does not hear each other says nothing of who is there.
+        detail = alarms_zh((AlarmKind.ONE_WAY_AUDIO,))
+        yield Finding("silence_review", (), "weak", facts.answered_ms, detail)
+        return
     match facts.answered_by:
         case "machine":
             yield Finding(

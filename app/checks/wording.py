@@ -74,7 +74,16 @@ _OUR_ERRORS = (
     (r"no route to", "到对方没有网络路由"),
     (r"cannot bind", "本机地址或端口不可用"),
     (r"cannot send media|no sound", "语音无法收发"),
-    (r"plain number", "线路是普通号码，而未设置默认中继"),
+    (r"plain number", "线路是普通号码，而没有可用的中继"),
+    (r"is not registered|not registered:", "中继未注册"),
+    (
+        r"calls are under way, as many|calls a second are as many|in [\d.e+]+ s are as many",
+        "超出中继呼叫限额，未拨出",
+    ),
+    (r"answer key|is never dialled|never dialled|may be dialled", "该号码不得拨打"),
+    (r"certificate|TLS|authorit", "与中继的加密连接（TLS）失败"),
+    (r"has alerted its line", "同一次抽查只允许振铃一次"),
+    (r"DUTYRING_[A-Z_]+", "设置有误，详见日志"),
     (r"is not a SIP URI|another transport|names port", "线路地址不是可以拨打的 SIP 地址"),
     (r"phone process", "本机拨测程序停止"),
 )

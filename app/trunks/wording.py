@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sip.trunks import MEANINGS, AlarmKind
 
 STATES_ZH = {
@@ -21,6 +23,11 @@ KINDS = frozenset(AlarmKind)
 def alarm_zh(kind: str) -> str:
     """Say an alarm in Chinese; one that this version does not know by its code."""
     return MEANINGS[AlarmKind(kind)].zh if kind in KINDS else kind
+
+
+def alarms_zh(kinds: Iterable[str]) -> str:
+    """Say several alarms in Chinese, as part of a longer sentence."""
+    return "；".join(alarm_zh(kind).removesuffix("。") for kind in kinds)
 
 
 def alarm_en(kind: str) -> str:

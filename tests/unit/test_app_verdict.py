@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.checks.facts import Facts, Sign, Sound
 from app.checks.rules import CODES, Exemptions, Rules
 from app.checks.verdict import PROPOSED, judge, judge_failed, judge_interrupted
 from sip.record import GRADES, CallRecord
+from sip.trunks import MEANINGS, AlarmKind
 
 NONE = Exemptions()
 RULES = Rules()
@@ -102,6 +104,15 @@ TABLE = [
     (answered(6, answered_by="silence"), "silence_review", None, True),
     (answered(6, answered_by="unknown"), "answerer_review", None, True),
     (answered(30, answered_by="machine"), "overtime", False, True),
+    (failed("unobtainable", sip_status=404, alarms=("dialling_rules",)), "our_side", None, False),
+    (failed("unreachable", sip_status=480, alarms=("own_line_barred",)), "our_side", None, False),
+    (failed("network_failure", alarms=("forbidden",)), "our_side", None, False),
+    (failed("no_answer", ring_started_ms=200.0, alarms=("trunk_unreachable",)), "no_answer", None, True),
+    (failed("busy", sip_status=486, alarms=("name_vanished",)), "busy", None, False),
+    (failed("rejected", ring_started_ms=200.0, alarms=("trunk_failing",)), "rejected", None, True),
+    (answered(6, answered_by="human", alarms=("trunk_unreachable",)), "within", True, False),
+    (answered(6, answered_by="unknown", alarms=("one_way_audio",)), "silence_review", None, True),
+    (answered(30, answered_by="machine", alarms=("one_way_audio",)), "overtime", False, True),
     (forwarded("definitive", answered_by="machine"), "forwarded", False, True),
 ]
 
@@ -263,7 +274,7 @@ ERRORS = [
     "the far side wants credentials that it accepts (401 Unauthorized)",
     "pbx.invalid has no address: Name or service not known",
     "no route to 192.0.2.1: Network is unreachable",
-    "TrunkError: 62 is a plain number: set DUTYRING_DEFAULT_TRUNK and DUTYRING_TRUNKS",
+    "NoTrunkError: a plain number needs a trunk: set DUTYRING_TRUNKS, or enter one with `dutyring trunks add`",
     "KeyError: 'x'",
 ]
 
@@ -279,6 +290,23 @@ def test_details_are_chinese_whatever_failed(error: str) -> None:
     signs = [forwarded("definitive", kind, forwarding_target="13900000000") for kind in ("sip_181", "new")]
     for verdict in (judge(facts, RULES, NONE) for facts in signs):
         assert verdict.findings[0].detail.endswith("转至 13900000000")
+
+
+@pytest.mark.parametrize("kind", list(AlarmKind))
+def test_an_alarm_never_makes_a_finding_that_was_not_there(kind: AlarmKind) -> None:
+    calls = [row[0] for row in TABLE if not row[0].alarms]
+    for facts in calls:
+        before, after = (judge(dataclasses.replace(facts, alarms=a), RULES, NONE) for a in ((), (kind,)))
+        assert not (after.lawful is False and before.lawful is not False)
+        proposed = {item.code for item in after.findings} & PROPOSED
+        assert proposed <= {item.code for item in before.findings}
+
+
+def test_the_alarm_says_in_chinese_what_was_wrong() -> None:
+    facts = failed("network_failure", our_failure=True, errors=("403 Forbidden",), alarms=("forbidden",))
+    (found,) = judge(facts, RULES, NONE).findings
+    assert found.detail == MEANINGS[AlarmKind.FORBIDDEN].zh.removesuffix("。")
+    assert found.clauses == ()
 
 
 def test_our_side_is_never_a_finding() -> None:
