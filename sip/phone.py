@@ -18,9 +18,9 @@ from typing import Any
 
 from sip.answering import OnCall, Reception
 from sip.call_log import OnUpdate
-from sip.core import LocalProtocolError
+from sip.core import Address, LocalProtocolError
 from sip.driver import Journal
-from sip.guard import DialPolicy
+from sip.guard import DialPolicy, refuse_emergency
 from sip.media import MediaEngine, MediaError, parse_digits
 from sip.numbers import NumberError, split_extension
 from sip.placing import Attempt, Script, failed_record
@@ -94,6 +94,12 @@ class Phone:
         await self._engine.close()
 
     @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Our SIP addresses that are open now: those of trunks with `bind`, and of all that have been used."""
+        lines = dict.fromkeys((*self._lines.values(), self._direct))
+        return tuple(address for line in lines for agent in line.agents for address in agent.locals)
+
+    @property
     def on_call(self) -> OnCall | None:
         """Who takes incoming calls, see `sip.answering`; None: they are refused with 480."""
         return self._reception.on_call
@@ -130,6 +136,7 @@ class Phone:
         time line as it happens. Setting `stop` ends the call (outcome `cancelled`). `trace` is given the call's
         SIP messages. Raises `TargetError`, `TrunkError` and `NeverDialledError` before anything is sent.
         """
+        refuse_emergency(target)
         number, script = _with_extension(target, script)
         lines = self._lines_for(number, trunks)
         try:

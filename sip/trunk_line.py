@@ -27,7 +27,7 @@ from sip.media import MediaReport
 from sip.own_side import facts_of_call, facts_of_trouble, trouble_of
 from sip.record import CallRecord
 from sip.targets import Target, check_number, is_uri, local_host, own_uri, parse_target
-from sip.transport import CallHandler, Resolver, SipAgent, WireMessage
+from sip.transport import BindError, CallHandler, Resolver, SipAgent, TlsError, WireMessage
 from sip.trunk_watch import TrunkWatch
 from sip.trunks import Admission, AlarmBoard, CapError, Ticket, Trunk, TrunkStatus
 
@@ -249,7 +249,14 @@ class TrunkLine:
     # -- how it fares ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Register and watch the server, where the trunk wants it."""
+        """Listen where our address is given, register and watch the server where the trunk wants it."""
+        bind = self.trunk.bind
+        if bind is not None and bind.host not in _ANYWHERE:
+            try:
+                self.agent_towards(bind._replace(transport=self.trunk.transport))
+            except (BindError, TlsError) as error:
+                # Each call says so again, in its record.
+                self.lost(error)
         if not self.trunk.is_direct:
             self._watch.start()
 

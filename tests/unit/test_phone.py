@@ -400,7 +400,7 @@ async def test_a_host_that_is_no_name_is_named(phone: Phone) -> None:
 async def test_incoming_calls_are_refused_at_once(phone: Phone, far_end: Simulator) -> None:
     """Nobody takes calls on the phone's port: a caller must hear so, not wait."""
     await phone.call(f"sip:200@{far_end.local}", Script(max_talk_s=0.1))
-    ours = phone._direct.agents[0].local
+    ours = phone.addresses[0]
     async with Phone() as caller:
         record = await caller.call(f"sip:anybody@{ours}", Script())
     assert (record.sip_status, record.outcome) == (480, "unreachable")
