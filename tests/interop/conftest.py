@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class PlacedCall:
     trace: list[TraceMessage]
     heard: list[HeardPacket]
     """RTP of ours that the far end's media received."""
+    moved: list[HeardPacket] = field(default_factory=list)
+    """RTP of ours that came to the far end's second place."""
 
     def received(self, start: str) -> list[TraceMessage]:
         """Return sipp's received messages of this method or status."""
@@ -131,7 +133,8 @@ def place(tmp_path: Path) -> Place:
     """Return a function that places one call to a scenario and returns a `PlacedCall`.
 
     `sounds` maps a response status to the sound that the far end sends from that response on; `keys` are sipp's
-    generic keywords; `outward` changes sipp's datagrams on their way to us, `inward` ours on their way to sipp.
+    generic keywords, in which `@port@` and `@moved@` stand for the RTP ports of the far end and of its second place;
+    `outward` changes sipp's datagrams on their way to us, `inward` ours on their way to sipp.
     """
 
     def run(
@@ -145,28 +148,49 @@ def place(tmp_path: Path) -> Place:
         environment: Mapping[str, str] | None = None,
         outward: Change = unchanged,
         inward: Change = unchanged,
+        host: str = "127.0.0.1",
+        transport: str = "udp",
+        limit_s: float = LIMIT_S,
     ) -> PlacedCall:
-        media, relay = FarMedia(sounds or {}, payload_type), Relay(outward, inward)
-        description = session_description(media.port, payload_type=payload_type, ptime_ms=ptime_ms)
+        media, moved = FarMedia(sounds or {}, payload_type, host=host), FarMedia({}, host=host)
+        relay = Relay(outward, inward)
+        description = session_description(media.port, payload_type=payload_type, ptime_ms=ptime_ms, host=host)
         words = {"sdp": description, "header": "Server: far end", "relay": str(relay.port), **(keys or {})}
+        words = {name: _with_ports(value, media.port, moved.port) for name, value in words.items()}
         relayed = outward is not unchanged or inward is not unchanged
+        if relayed:
+            words["contact_port"] = str(relay.port)
         try:
-            with sipp(scenario, tmp_path, words, wait_ms=wait_ms, limit_s=LIMIT_S) as far:
-                media.follow(far.trace)
+            with sipp(
+                scenario, tmp_path, words, wait_ms=wait_ms, limit_s=limit_s, host=host, transport=transport
+            ) as far:
+                for listener in (media, moved):
+                    listener.follow(far.trace)
                 relay.connect(far.port)
-                target = f"sip:62@127.0.0.1:{relay.port if relayed else far.port}"
-                done = run_dutyring("call", target, "--json", *options, cwd=tmp_path, **(environment or {}))
+                target = _target(host, relay.port if relayed else far.port, transport)
+                command = ("call", target, "--json", *options)
+                done = run_dutyring(*command, cwd=tmp_path, timeout_s=limit_s, **(environment or {}))
                 context = _context(done, far.trace, far.screen)
                 sipp_status = _sipp_status(far, context)
         finally:
-            media.stop()
-            relay.stop()
+            for thread in (media, moved, relay):
+                thread.stop()
         record = parse(done.stdout, context)
-        return PlacedCall(
-            record, done.returncode, done.stderr, sipp_status, far.trace.messages(), media.heard
-        )
+        trace = far.trace.messages()
+        return PlacedCall(record, done.returncode, done.stderr, sipp_status, trace, media.heard, moved.heard)
 
     return run
+
+
+def _with_ports(value: str | bytes, port: int, moved: int) -> str | bytes:
+    if isinstance(value, bytes):
+        return value
+    return value.replace("@port@", str(port)).replace("@moved@", str(moved))
+
+
+def _target(host: str, port: int, transport: str) -> str:
+    address = f"[{host}]" if ":" in host else host
+    return f"sip:62@{address}:{port}" + ("" if transport == "udp" else f";transport={transport}")
 
 
 def _sipp_status(far: Any, context: str) -> int:

@@ -6,6 +6,11 @@ import socket
 import threading
 from collections.abc import Callable
 
+
+class Back(bytes):
+    """A datagram that the relay sends back to where the one before it came from."""
+
+
 Change = Callable[[bytes], tuple[bytes, ...]]
 
 
@@ -41,13 +46,15 @@ class Relay(threading.Thread):
                 continue
             if source != self._far:
                 near = source
-                self._send(self._inward(data), self._far)
+                self._send(self._inward(data), self._far, near)
             elif near is not None:
-                self._send(self._outward(data), near)
+                self._send(self._outward(data), near, self._far)
 
-    def _send(self, datagrams: tuple[bytes, ...], destination: tuple[str, int]) -> None:
+    def _send(
+        self, datagrams: tuple[bytes, ...], destination: tuple[str, int], source: tuple[str, int]
+    ) -> None:
         for datagram in datagrams:
-            self._socket.sendto(datagram, destination)
+            self._socket.sendto(datagram, source if isinstance(datagram, Back) else destination)
 
     def stop(self) -> None:
         """End the thread and close the socket."""

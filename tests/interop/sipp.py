@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tests.interop.pieces import expand
 from tests.peers import program
 
 TRIES = 4
 SCENARIOS = Path(__file__).parent / "scenarios"
 _STATUS_KEY = re.compile(rb"SIP/2\.0 \[(\w+)\]")
-_ENTRY = re.compile(rb"-{20,} (\S+ \S+)\nUDP message (received|sent)[^\n]*\n\n")
+_ENTRY = re.compile(rb"-{20,} (\S+ \S+)\n(?:UDP|TCP) message (received|sent)[^\n]*\n\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,14 @@ class Sipp:
 
 
 def _filled(scenario: str, folder: Path, keys: Mapping[str, str | bytes]) -> Path:
-    """Copy a scenario with its status lines filled in, which sipp wants to know when it reads the file."""
+    """Write a scenario into `folder` as sipp reads it: `pieces` in full, status lines filled in."""
 
     def status_line(found: re.Match[bytes]) -> bytes:
         value = keys[found.group(1).decode()]
         return b"SIP/2.0 " + (value.encode() if isinstance(value, str) else value)
 
     path = folder / f"{scenario}.xml"
-    path.write_bytes(_STATUS_KEY.sub(status_line, (SCENARIOS / path.name).read_bytes()))
+    path.write_bytes(_STATUS_KEY.sub(status_line, expand((SCENARIOS / path.name).read_bytes(), keys)))
     return path
 
 
@@ -116,17 +117,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _bound(port: int) -> bool:
-    wanted = f":{port:04X} "
-    return any(
-        wanted in line.split("rem", 1)[0][:30] for line in Path("/proc/net/udp").read_text().splitlines()[1:]
-    )
+def _bound(port: int, kind: str) -> bool:
+    """Whether somebody has this local port, of `udp`, `udp6` or `tcp`."""
+    lines = Path(f"/proc/net/{kind}").read_text(encoding="ascii").splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") for line in lines)
 
 
-def _bound_in_time(process: subprocess.Popen[bytes], port: int) -> bool:
+def _bound_in_time(process: subprocess.Popen[bytes], port: int, kind: str) -> bool:
     """Wait until sipp listens; False when it ended without, because somebody was quicker to take the port."""
     deadline = time.monotonic() + 20
-    while not _bound(port):
+    while not _bound(port, kind):
         if process.poll() is not None:
             return False
         if time.monotonic() > deadline:
@@ -135,20 +135,13 @@ def _bound_in_time(process: subprocess.Popen[bytes], port: int) -> bool:
     return process.poll() is None
 
 
-def _command(scenario: Path, trace: Path, port: int, wait_ms: int, limit_s: int) -> list[str | bytes]:
-    command: list[str | bytes] = [str(program("sipp")), "-sf", str(scenario)]
-    command += [
-        "-i",
-        "127.0.0.1",
-        "-bind_local",
-        "-p",
-        str(port),
-        "-mi",
-        "127.0.0.1",
-        "-mp",
-        str(free_port()),
-    ]
-    command += ["-m", "1", "-d", str(wait_ms), "-timeout", str(limit_s), "-timeout_error", "-nostdin"]
+def _command(
+    scenario: Path, trace: Path, host: str, port: int, transport: str, wait_ms: int, limit_s: float
+) -> list[str | bytes]:
+    address = f"[{host}]" if ":" in host else host
+    command = [str(program("sipp")), "-sf", str(scenario), "-t", {"udp": "u1", "tcp": "t1"}[transport]]
+    command += ["-i", address, "-bind_local", "-p", str(port), "-mi", address, "-mp", str(free_port())]
+    command += ["-m", "1", "-d", str(wait_ms), "-timeout", str(round(limit_s)), "-timeout_error", "-nostdin"]
     return [*command, "-trace_msg", "-message_file", str(trace)]
 
 
@@ -161,17 +154,28 @@ def _start(command: Sequence[str | bytes], folder: Path, screen: Path) -> subpro
 
 @contextlib.contextmanager
 def sipp(
-    scenario: str, folder: Path, keys: Mapping[str, str | bytes], *, wait_ms: int, limit_s: int
+    scenario: str,
+    folder: Path,
+    keys: Mapping[str, str | bytes],
+    *,
+    wait_ms: int,
+    limit_s: float,
+    host: str = "127.0.0.1",
+    transport: str = "udp",
 ) -> Iterator[Sipp]:
-    """Run `scenarios/<scenario>.xml` for one call on a free port of 127.0.0.1, in `folder`."""
+    """Run `scenarios/<scenario>.xml` for one call on a free port of this machine, in `folder`."""
     trace, screen = folder / "messages.log", folder / "sipp.out"
+    parameters = "" if transport == "udp" else f";transport={transport}"
+    keys = {"parameters": parameters, "contact_port": "[local_port]", **keys}
     path = _filled(scenario, folder, keys)
     words = [word for name, value in keys.items() for word in ("-key", name, value)]
+    kind = transport + ("6" if ":" in host else "")
     for _ in range(TRIES):
         port = free_port()
-        process = _start([*_command(path, trace, port, wait_ms, limit_s), *words], folder, screen)
+        command = _command(path, trace, host, port, transport, wait_ms, limit_s)
+        process = _start([*command, *words], folder, screen)
         try:
-            if _bound_in_time(process, port):
+            if _bound_in_time(process, port, kind):
                 yield Sipp(process, port, Trace(trace), screen)
                 return
         finally:

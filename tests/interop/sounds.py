@@ -24,6 +24,8 @@ class Sound:
     ptime_ms: int = 20
     suppress_silence: bool = False
     """Leave out packets that hold nothing: the sequence goes on, the timestamp jumps."""
+    digits: str = ""
+    """Pressed before the sound begins, as telephone events of 100 ms (RFC 4733)."""
 
 
 def silence(seconds: float) -> Samples:

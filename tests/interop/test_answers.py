@@ -120,7 +120,7 @@ def test_the_invite_is_what_the_standard_asks_for(place: Place) -> None:
     assert ";tag=" not in invite.header("To")
     assert invite.header("Call-ID") == call.record["call_id"]
     assert int(invite.header("Max-Forwards")) == 70
-    assert "100rel" not in invite.header("Supported")
+    assert "100rel" in invite.header("Supported")
     address = invite.audio_address
     assert address is not None
     assert address[0] == "127.0.0.1"

@@ -14,6 +14,7 @@ import pytest
 from tests.interop.checks import check_answered, check_not_answered
 from tests.interop.conftest import DUTYRING, Place, run_dutyring
 from tests.interop.far_media import session_description
+from tests.interop.relay import Back
 from tests.interop.sipp import Sipp, sipp
 
 pytestmark = pytest.mark.peer("sipp")
@@ -125,6 +126,75 @@ def test_extra_answer_of_a_fork_is_hung_up(place: Place) -> None:
         "first",
     ]
     assert call.record["ended_ms"] - call.record["answered_ms"] == pytest.approx(2000, abs=400)
+
+
+@pytest.mark.interop("sipp", "fork")
+def test_two_extra_answers_are_hung_up(place: Place) -> None:
+    call = place("three-answers", "--max-talk", "2")
+    check_answered(call)
+    tags = [message.header("To").rpartition("tag=")[2] for message in call.received("BYE")]
+    assert tags == ["second", "third", "first"]
+
+
+@pytest.mark.interop("sipp", "fork")
+def test_one_fork_is_over_before_the_other_answers(place: Place) -> None:
+    """199 is no refusal of the call (RFC 6228)."""
+    call = place("early-dialog-ended", "--max-talk", "1")
+    check_answered(call)
+    (bye,) = call.received("BYE")
+    assert bye.header("To").endswith("tag=second")
+
+
+@pytest.mark.interop("sipp", "cancel", "loss")
+def test_an_answer_was_lost_before_our_cancel(place: Place) -> None:
+    """The 200 does not reach us, so we give up; when it comes after all it is acknowledged and hung up."""
+    lost: list[bytes] = []
+
+    def lose_first_answers(datagram: bytes) -> tuple[bytes, ...]:
+        answer = datagram.startswith(b"SIP/2.0 200") and b"INVITE" in datagram and b" CANCEL" not in datagram
+        if answer and not any(b" CANCEL" in other for other in lost):
+            lost.append(datagram)
+            return ()
+        if b" CANCEL" in datagram:
+            lost.append(datagram)
+        return (datagram,)
+
+    call = place("answer-lost", "--max-ring", "2", outward=lose_first_answers, wait_ms=500)
+    check_answered(call)
+    assert (call.record["answered_by"], call.record["ended_by"]) == ("unknown", "us")
+
+
+@pytest.mark.interop("sipp", "loss")
+def test_an_answer_that_comes_eleven_times_is_acknowledged_each_time(place: Place) -> None:
+    """As a far end sends it for 32 s when no ACK of ours arrives (RFC 3261 section 13.3.1.4)."""
+    acks: list[bytes] = []
+    answers: list[bytes] = []
+
+    def keep(datagram: bytes) -> tuple[bytes, ...]:
+        if datagram.startswith(b"SIP/2.0 200") and b" INVITE" in datagram:
+            answers.append(datagram)
+        return (datagram,)
+
+    def answer_again(datagram: bytes) -> tuple[bytes, ...]:
+        if not datagram.startswith(b"ACK "):
+            return (datagram,)
+        acks.append(datagram)
+        return (datagram,) if len(acks) == 11 else (Back(answers[0]),) if len(acks) < 11 else ()
+
+    call = place("queued", "--max-talk", "1", outward=keep, inward=answer_again, wait_ms=300)
+    check_answered(call)
+    assert len(acks) >= 11
+    assert len(set(acks)) == 1
+    assert len(call.timeline("sent", method="BYE")) == 1
+
+
+@pytest.mark.interop("sipp", "cancel")
+@pytest.mark.timeout(150)
+def test_no_final_response_follows_the_cancel(place: Place) -> None:
+    """After 64 * T1 the call is over for us all the same (RFC 3261 section 9.1)."""
+    call = place("cancel-no-final", "--max-ring", "1")
+    check_not_answered(call, "no_answer")
+    assert call.record["ended_by"] == "us"
 
 
 @pytest.mark.parametrize(("scenario", "outcome"), [("never", "cancelled"), ("answer", "cancelled")])
