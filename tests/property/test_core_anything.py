@@ -67,6 +67,7 @@ def read_everything(message: Message) -> None:
         message.header(name)
         message.values(name)
         message.addresses(name)
+    assert all(part.content_type == part.content_type.lower() for part in message.parts)
     body = message.sdp_body
     if body is not None:
         negotiate(parse_sdp(body))
