@@ -335,7 +335,7 @@ class Call:
             malformed=self.receiver.malformed,
             dropped_by_kernel=self._drops,
             srtp_failures=self.crypto.failures,
-            rejected_sources=gate.rejected_sources + len(self.reporter.strangers),
+            rejected_sources=len(gate.rejected_sources | self.reporter.strangers),
             latched=gate.latched,
             last_packet_ms=None if last_s is None else last_s * 1000,
             longest_gap_ms=None if gap_s is None else gap_s * 1000,

@@ -124,12 +124,8 @@ class Gate:
         """When an address that an earlier SDP named was last heard."""
         self._held: dict[Address, deque[Held]] = {}
         """The first one first."""
-        self._sources: set[Address] = set()
-
-    @property
-    def rejected_sources(self) -> int:
-        """Addresses that nothing was taken from."""
-        return len(self._sources)
+        self.rejected_sources: set[Address] = set()
+        """Addresses that packets were refused from."""
 
     def close(self) -> None:
         """Let go of whoever is asked and told."""
@@ -147,7 +143,7 @@ class Gate:
         self.trusted = self.latched
         self.announced, self._latching = announced, remote.latch
         self._since, self._named_at = at, at - _ALIVE_S
-        self._sources.discard(announced)
+        self.rejected_sources.discard(announced)
         return sorted((held for queue in waiting.values() for held in queue), key=lambda held: held.at)
 
     def knock(self, data: bytes, source: Address, at: float) -> list[Held]:
@@ -166,7 +162,7 @@ class Gate:
             return []
         self.trusted = self.latched = source
         self.last_at = at
-        self._sources.discard(source)
+        self.rejected_sources.discard(source)
         chosen = list(self._held.pop(source))
         self._drop_held()
         return chosen
@@ -232,8 +228,8 @@ class Gate:
 
     def _refuse(self, held: Held) -> None:
         self.refused += 1
-        if len(self._sources) < _TOLD_APART:
-            self._sources.add(held.source)
+        if len(self.rejected_sources) < _TOLD_APART:
+            self.rejected_sources.add(held.source)
         if self._on_refused is not None:
             self._on_refused(held)
 

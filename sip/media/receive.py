@@ -1,5 +1,7 @@
 """Received RTP of one call: which stream is heard, and what its packets count as.
 
+Which addresses may speak at all is decided before (see `sip.media.gate`); here several of them may.
+
 Of several streams (one source address and SSRC each) the newest is heard; after the final SDP answer only those
 of the answered dialog. A packet that may be a stray one (a first one of another stream while the present one
 is alive, or one whose number was used already) is put aside, and used after all once the next ones follow it.
