@@ -40,6 +40,7 @@ from .events import (
 from .framing import Message, Request, Response, decode, parse_message
 from .incoming import IncomingCall
 from .incoming_states import IncomingState
+from .multipart import BodyPart
 from .outgoing import OutgoingCall
 from .outgoing_states import OutgoingState
 from .reason import Cause
@@ -81,6 +82,7 @@ __all__ = [
     "Answerer",
     "Authorizer",
     "Binding",
+    "BodyPart",
     "Cancelled",
     "Cause",
     "Credentials",
