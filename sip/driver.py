@@ -360,7 +360,12 @@ class CallDriver:
             # What was taken for the answer was a gateway's 200: it still rings.
             self._played = False
             self._session.stop()
-        if state.state == "answered" and not self._played and self._plan.say is not None and not self._digits_due:
+        if (
+            state.state == "answered"
+            and not self._played
+            and self._plan.say is not None
+            and not self._digits_due
+        ):
             self._played = True
             self._session.play(self._plan.say)
             self._facts.note(self._facts.ms(time.monotonic()), "prompt", what="started")

@@ -26,6 +26,7 @@ from sip.numbers import NumberError, split_extension
 from sip.placing import Attempt, Script, failed_record
 from sip.record import CallRecord
 from sip.recovery import RecoveryDesk
+from sip.system_clock import clock_synchronised
 from sip.targets import TargetError, is_uri, parse_target
 from sip.trace import CallTrace
 from sip.transport import Resolver, WireMessage
@@ -138,6 +139,7 @@ class Phone:
         """
         refuse_emergency(target)
         number, script = _with_extension(target, script)
+        self._board.note_clock(clock_synchronised(), time.time())
         lines = self._lines_for(number, trunks)
         try:
             self._check(number, script, lines)

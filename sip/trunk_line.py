@@ -266,7 +266,9 @@ class TrunkLine:
         if reason is not None:
             raise LineError(reason)
 
-    def registration(self, event: Registered | RegistrationFailed | Unregistered) -> None:
+    def registration(
+        self, event: Registered | RegistrationFailed | Unregistered, trouble: str | None
+    ) -> None:
         """The registrar has spoken, or been silent."""
         now = time.time()
         offset_s = now - time.monotonic()
@@ -275,18 +277,20 @@ class TrunkLine:
         elif isinstance(event, RegistrationFailed):
             until = None if event.until is None else event.until + offset_s
             words = f"{event.status} {event.reason}" if event.status else event.reason
-            trouble = self._watch.trouble() or event.kind
+            named = event.kind if event.status else trouble or event.kind
             self._board.note_registration(
-                self.name, now, until=until, trouble=trouble, status=event.status, detail=words
+                self.name, now, until=until, trouble=named, status=event.status, detail=words
             )
+        else:
+            self._board.note_unregistered(self.name, now)
         self._changed()
 
-    def health(self, result: OptionsResult) -> None:
+    def health(self, result: OptionsResult, trouble: str | None) -> None:
         """The server has answered an OPTIONS, or not."""
-        up, trouble = result.kind != "down", None if result.status else self._watch.trouble() or "timeout"
+        up, named = result.kind != "down", None if result.status else trouble or "timeout"
         detail = f"{result.status or ''} {result.reason}".strip()
         self._board.note_health(
-            self.name, time.time(), up=up, status=result.status, trouble=trouble, detail=detail
+            self.name, time.time(), up=up, status=result.status, trouble=named, detail=detail
         )
         self._changed()
 

@@ -53,11 +53,13 @@ class Ways(Protocol):
 class WatchTold(Protocol):
     """Who is told what the watch sees."""
 
-    def registration(self, event: Registered | RegistrationFailed | Unregistered) -> None:
-        """The registrar has spoken, or been silent."""
+    def registration(
+        self, event: Registered | RegistrationFailed | Unregistered, trouble: str | None
+    ) -> None:
+        """The registrar has spoken, or been silent; `trouble` is what the transport found wrong, by its name."""
 
-    def health(self, result: OptionsResult) -> None:
-        """The server has answered an OPTIONS, or not."""
+    def health(self, result: OptionsResult, trouble: str | None) -> None:
+        """The server has answered an OPTIONS, or not; `trouble` as above."""
 
     def lost(self, error: Exception) -> None:
         """The server could not even be looked for."""
@@ -73,6 +75,8 @@ class TrunkWatch:
         self._client: RegistrationClient | None = None
         self._agent: SipAgent | None = None
         self._destination: Address | None = None
+        self._silent: set[Address] = set()
+        """Addresses of the server that have not answered since the last binding."""
         self._answered = asyncio.Event()
         self._left = asyncio.Event()
         self.service_route: tuple[str, ...] = ()
@@ -105,13 +109,6 @@ class TrunkWatch:
             return None
         return f"not registered: {self.failure or 'the registrar has not answered yet'}"
 
-    def trouble(self) -> str | None:
-        """Return what the transport last found wrong with the way to the server, by its name."""
-        if self._agent is None or self._destination is None:
-            return None
-        trouble = self._agent.trouble_with(self._destination)
-        return None if trouble is None else trouble.kind.value
-
     async def close(self) -> None:
         """Give the registration up and stop."""
         for task in self._tasks:
@@ -128,10 +125,24 @@ class TrunkWatch:
 
     async def _register(self) -> None:
         async for destination, agent in self._found():
+            self._agent, self._destination = agent, destination
             self._client = agent.register(self._plan(destination), self)
-            seconds = self._ways.trunk.keep_alive_s
-            if seconds:
-                agent.keep_alive(destination, seconds)
+            return
+
+    def _keep_alive(self, event: Registered) -> None:
+        """Keep the flow to the registrar open, at least as often as it asks for (RFC 5626 section 4.4)."""
+        seconds = self._ways.trunk.keep_alive_s
+        if seconds and self._agent is not None and self._destination is not None:
+            self._agent.keep_alive(self._destination, min(seconds, event.flow_timer_s or seconds))
+
+    async def _try_another(self) -> None:
+        """Register with the server's next address: the one in use does not answer (RFC 3263 section 4.3)."""
+        async for _first, agent in self._found():
+            untried = [a for a in await self._ways.server_addresses() if a not in self._silent]
+            if untried and self._client is not None and agent is self._agent:
+                self._destination = untried[0]
+                self._client.refresh(time.monotonic(), untried[0])
+                agent.flush()
             return
 
     def _plan(self, destination: Address) -> RegistrationPlan:
@@ -160,14 +171,19 @@ class TrunkWatch:
         if isinstance(event, Registered):
             self.failure = None
             self.service_route, self.associated = event.service_route, event.associated
+            self._silent.clear()
+            self._keep_alive(event)
         elif isinstance(event, RegistrationFailed):
             self.failure = f"{event.status} {event.reason}" if event.status else event.reason
+            if event.kind in ("timeout", "unreachable") and self._destination is not None:
+                self._silent.add(self._destination)
+                self._tasks.append(asyncio.get_running_loop().create_task(self._try_another()))
         elif isinstance(event, Unregistered):
             self._left.set()
         else:
             return
         self._answered.set()
-        self._told.registration(event)
+        self._told.registration(event, _trouble(self._agent, self._destination))
 
     def on_sent(self, datagram: Datagram, at: float) -> None:
         """Nothing is kept of the registration's messages."""
@@ -177,7 +193,8 @@ class TrunkWatch:
     async def _probe(self, period_s: float) -> None:
         while True:
             async for destination, agent in self._found():
-                self._told.health(await self._ask(destination, agent))
+                result = await self._ask(destination, agent)
+                self._told.health(result, _trouble(agent, destination))
                 break
             await asyncio.sleep(period_s)
 
@@ -208,8 +225,13 @@ class TrunkWatch:
                 self._told.lost(error)
                 await asyncio.sleep(RETRY_S)
                 continue
-            self._agent, self._destination = agent, destination
             yield destination, agent
+
+
+def _trouble(agent: SipAgent | None, destination: Address | None) -> str | None:
+    """Return what the transport last found wrong with a way, by its name."""
+    trouble = None if agent is None or destination is None else agent.trouble_with(destination)
+    return None if trouble is None else trouble.kind.value
 
 
 def _settle(answer: asyncio.Future[OptionsResult]) -> Callable[[OptionsResult], None]:

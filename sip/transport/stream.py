@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import socket
 import ssl
 import time
@@ -260,6 +262,9 @@ class StreamTransport:
         try:
             tune_stream(sock)
             await self._loop.sock_connect(sock, (destination.host, destination.port))
+            if sock.getsockname() == sock.getpeername():
+                # Our own port was chosen to be the one called: a connection with itself, where nobody listens.
+                raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         except BaseException:
             sock.close()
             raise

@@ -79,8 +79,9 @@ async def test_digits_that_the_caller_sends_are_kept(caller: Phone) -> None:
         record = await dial(caller, callee, Script(max_ring_s=2.0, max_talk_s=1.0, digits="6001#"))
         await asyncio.wait_for(desk.done.wait(), 10)
     assert "".join(digit.digit for digit in desk.records[0].dtmf) == "6001#"
-    # Nothing rang and nobody spoke after the digits: the switchboard's answer is no answer of the extension.
-    assert (record.outcome, record.three_ring) == ("no_answer", "not_applicable")
+    # Nothing rang and nobody spoke after the digits: that is neither an answer of the extension nor a missed call.
+    assert (record.outcome, record.three_ring) == ("network_failure", "not_applicable")
+    assert not record.our_failure
     assert record.connected_ms is not None
 
 
