@@ -345,6 +345,16 @@ class TestCalled:
         _, ringing = strict.out("100/INVITE", "180/INVITE")
         assert ringing.header("rseq")
 
+    def test_what_still_waits_at_the_end_is_not_sent(self, caller: Caller) -> None:
+        call, ringing = self.ring(caller, 180, None)
+        call.progress(182, caller.now, reliable=True)
+        call.reject(486, caller.now)
+        caller.out("486/INVITE")
+        caller.send("ACK", to_tag=call.local_tag)
+        self.prack(caller, ringing)
+        caller.out("481/PRACK")
+        caller.must_be_left_with_nothing()
+
     def test_our_offer_is_answered_in_the_prack(self, caller: Caller) -> None:
         caller.send("INVITE", headers="Supported: 100rel\r\n")
         caller.out("100/INVITE")

@@ -159,6 +159,33 @@ class TestWeRefresh:
         assert bench.sent[-1].destination.host == "198.51.100.4"
         assert [c.remote.raw for c in bench.find(SessionChanged)] == [ulaw]
 
+    def test_a_reinvite_while_an_ack_is_missing_comes_later(self) -> None:
+        bench = talking("90;refresher=uac", "")
+        bench.wait(44.0)
+        refresh = f"{TIMER}Session-Expires: 2;refresher=uas\r\n"
+        bench.request("INVITE", body=SDP, headers=refresh)
+        bench.wait(4.0)
+        assert {d.method for d in bench.phone.take_datagrams() if d.is_request} == set()
+        bench.request("ACK")
+        _, sent = until_sent(bench.phone, bench.now + 5.0)
+        assert [d.method for d in sent] == ["INVITE"]
+
+    def test_an_answer_without_description_or_after_the_end_is_acknowledged(self) -> None:
+        for over in (False, True):
+            bench = talking("90;refresher=uac", "")
+            bench.wait(45.1)
+            (again,) = bench.out("INVITE")
+            if over:
+                bench.call.hang_up(bench.now)
+                (bye,) = bench.out("BYE")
+                bench.respond(bye, 200)
+            bench.respond(again, 200)
+            (ack,) = bench.out("ACK")
+            assert ack.cseq.number == again.cseq.number
+            if not over:
+                bench.request("INVITE", body=SDP)
+                bench.out("200/INVITE")
+
     @pytest.mark.parametrize("status", [405, 501])
     def test_an_update_that_is_not_taken_after_all(self, status: int) -> None:
         bench = talking("90;refresher=uac")
@@ -222,6 +249,10 @@ class TestWeRefresh:
         bench.respond(update, 422, headers="Min-SE: 600\r\n")
         (second,) = bench.out("UPDATE")
         assert (second.header("session-expires"), second.header("min-se")) == ("600;refresher=uac", "600")
+        bench.respond(second, 422, headers="Min-SE: 600\r\n")
+        bench.out()
+        bench.wait(10.1)
+        bench.out("UPDATE")
 
     def test_other_failures_are_tried_again_until_the_session_runs_out(self) -> None:
         bench = talking("90;refresher=uac")
