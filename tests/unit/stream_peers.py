@@ -130,14 +130,20 @@ async def server(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found.append(Peer(reader, writer))
+        if over:
+            writer.transport.abort()
 
+    over: list[bool] = []
     listener = await asyncio.start_server(serve, host, port)
     try:
         yield Server(Address(*listener.sockets[0].getsockname()[:2], "tcp"), found)
     finally:
         listener.close()
-        for peer in found:
+        over.append(True)
+        for peer in list(found):
             await peer.close()
+        # A connection that was being accepted is told now.
+        await asyncio.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -154,7 +160,9 @@ def silent_port() -> Iterator[Address]:
         yield Address(*listener.getsockname(), "tcp")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def closed_port() -> Iterator[Address]:
+    """An address that refuses connections and that nobody else can take meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield Address(*held.getsockname(), "tcp")

@@ -14,7 +14,7 @@ import pytest
 from sip.core import Address
 from sip.transport import BindError, StreamLimits, StreamTransport, TransportFailure
 
-from .stream_peers import TCP, Ear, free_port, message, peer_to, server, silent_port, streams, until
+from .stream_peers import TCP, Ear, closed_port, message, peer_to, server, silent_port, streams, until
 
 
 def impatient(**changes: float) -> StreamLimits:
@@ -111,14 +111,14 @@ async def test_ipv6() -> None:
 
 
 async def test_closed_port_is_refused_and_nothing_left() -> None:
-    async with streams() as (transport, ear):
-        destination = Address("127.0.0.1", free_port(), "tcp")
-        transport.send(message(), destination, ear.on_sent)
-        await until(lambda: ear.troubles)
-        assert ear.troubles[0][0] == destination
-        assert (ear.trouble.kind, ear.trouble.unsent) == (TransportFailure.REFUSED, True)
-        assert ear.trouble.reason == f"TCP to {destination}: Connection refused"
-        assert ear.sent == []
+    with closed_port() as destination:
+        async with streams() as (transport, ear):
+            transport.send(message(), destination, ear.on_sent)
+            await until(lambda: ear.troubles)
+            assert ear.troubles[0][0] == destination
+            assert (ear.trouble.kind, ear.trouble.unsent) == (TransportFailure.REFUSED, True)
+            assert ear.trouble.reason == f"TCP to {destination}: Connection refused"
+            assert ear.sent == []
 
 
 async def test_no_answer_is_a_timeout() -> None:
@@ -176,9 +176,9 @@ async def test_message_takes_the_other_connection_where_none_can_be_made() -> No
     async with streams() as (transport, ear), peer_to(transport.local) as peer:
         peer.writer.write(message())
         await until(lambda: ear.messages)
-        gone = Address("127.0.0.1", free_port(), "tcp")
-        transport.send(b"BYE", gone, ear.on_sent, otherwise=peer.address)
-        assert await peer.read(3) == b"BYE"
+        with closed_port() as gone:
+            transport.send(b"BYE", gone, ear.on_sent, otherwise=peer.address)
+            assert await peer.read(3) == b"BYE"
         assert [remote for _, remote in ear.sent] == [peer.address]
         assert ear.troubles == []
 

@@ -26,7 +26,7 @@ from sip.transport import (
 from tests.interop.certificates import Authority, Identity
 from tests.peers import program
 
-from .stream_peers import TLS, Ear, free_port, message, peer_to, server, streams, until
+from .stream_peers import TLS, Ear, closed_port, message, peer_to, server, streams, until
 
 pytestmark = pytest.mark.peer("openssl")
 
@@ -245,7 +245,8 @@ class TestRefusals:
         assert trouble.kind in (TransportFailure.TLS_OTHER, TransportFailure.REFUSED)
 
     async def test_closed_port(self) -> None:
-        trouble = await trouble_towards(Address("127.0.0.1", free_port(), "tls"), TlsSettings())
+        with closed_port() as address:
+            trouble = await trouble_towards(address._replace(transport="tls"), TlsSettings())
         assert trouble.kind is TransportFailure.REFUSED
 
 
