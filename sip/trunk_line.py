@@ -27,7 +27,16 @@ from sip.media import MediaReport
 from sip.own_side import facts_of_call, facts_of_trouble, trouble_of
 from sip.record import CallRecord
 from sip.targets import Target, check_number, is_uri, local_host, own_uri, parse_target
-from sip.transport import BindError, CallHandler, Resolver, SipAgent, TlsError, WireMessage
+from sip.transport import (
+    BindError,
+    CallHandler,
+    Resolver,
+    SipAgent,
+    TlsError,
+    TransportFailure,
+    Trouble,
+    WireMessage,
+)
 from sip.trunk_watch import TrunkWatch
 from sip.trunks import Admission, AlarmBoard, CapError, Ticket, Trunk, TrunkStatus
 
@@ -175,6 +184,10 @@ class TrunkLine:
             agent.expect_name(destination, self._names[destination])
         return agent
 
+    def _on_trouble(self, destination: Address, at: float, trouble: Trouble) -> None:
+        if trouble.kind is TransportFailure.CLOSED:
+            self._watch.flow_lost(destination)
+
     def recovery_agent(self, local: Address) -> SipAgent:
         """Return a new agent on the very address that an earlier process used. Raises `BindError`."""
         return self._open(local, ("tls",) if local.transport == "tls" else _SHARED)
@@ -192,6 +205,7 @@ class TrunkLine:
             advertised=self.trunk.advertised,
             on_incoming=incoming,
             on_wire=self._on_wire,
+            on_trouble=self._on_trouble,
             resolver=self._resolver,
         )
         return agent

@@ -109,6 +109,12 @@ class TrunkWatch:
             return None
         return f"not registered: {self.failure or 'the registrar has not answered yet'}"
 
+    def flow_lost(self, destination: Address) -> None:
+        """A connection that we keep has ended: calls to us come over it, so register anew (RFC 5626 section 4.4)."""
+        if destination == self._destination and self._client is not None and self._agent is not None:
+            self._client.refresh(time.monotonic())
+            self._agent.flush()
+
     async def close(self) -> None:
         """Give the registration up and stop."""
         for task in self._tasks:
