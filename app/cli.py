@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.cli_trunks import numbers, trunks
+from app.commands.trunk_groups import numbers, trunks
 
 app = typer.Typer(
     name="dutyring",

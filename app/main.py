@@ -19,6 +19,7 @@ from app.checks import routes as checks
 from app.database import Database
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings, get_settings
+from app.trunks import routes as trunks
 from app.web import pages
 from app.web import routes as web
 from app.web.security import SecurityHeaders
@@ -39,7 +40,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts))
+    app.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=[_as_in_address(host) for host in settings.allowed_hosts]
+    )
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(HTTPException, pages.on_http_error)
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
@@ -47,8 +50,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(trunks.router)
     app.include_router(web.router)
     return app
+
+
+def _as_in_address(host: str) -> str:
+    """An IPv6 address stands in brackets where a browser names the host."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.settings import DATABASE_FILE, SettingError, Settings
+from app.settings import SettingError, Settings
 from sip.guard import DialPolicy
 from sip.numbers import NumberError, parse_number, split_extension
 from sip.trunks import Trunk
@@ -41,7 +41,8 @@ class Stored:
 
 def records_are_there(settings: Settings) -> bool:
     """Whether there is a database to be asked; a server is taken to be there."""
-    return bool(settings.database_url) or (settings.data_dir / DATABASE_FILE).is_file()
+    url = settings.url
+    return not url.startswith("sqlite") or Path(url.partition("///")[2]).is_file()
 
 
 def dial_policy(settings: Settings, stored: Stored, trunks: Iterable[Trunk] = ()) -> DialPolicy:

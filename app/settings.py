@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that the pages listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the pages listen on.")
     allowed_hosts: tuple[str, ...] = Field(
-        default=("127.0.0.1", "localhost"),
+        default=("127.0.0.1", "localhost", "::1"),
         description="Host names under which the pages may be asked for, as a JSON list; others are refused.",
     )
     timezone: str = Field(default="Asia/Shanghai", description="Time zone of the pages and of plans.")

@@ -17,6 +17,7 @@ import uvicorn
 from app.database import upgrade
 from app.logs import configure
 from app.main import create_app
+from app.policy import answer_keys
 from app.settings import Settings, get_settings
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ def serve(host: str | None = None, port: int | None = None) -> int:
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
     configure(settings)
+    answer_keys(settings.answer_keys_file)  # Where they cannot be read the phone would die again and again.
     reason = _unplayable(settings)
     if reason is not None:
         print(f"dutyring serve: {reason}", file=sys.stderr)  # noqa: T201

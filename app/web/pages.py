@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.encoders import jsonable_encoder
@@ -24,6 +26,11 @@ def _our_error(text: str) -> str:
     return text if any("\u4e00" <= sign <= "\u9fff" for sign in text) else wording.our_errors([text])
 
 
+def _clock(at: datetime, zone: ZoneInfo) -> str:
+    """Write a moment of the last days in the time zone of the pages."""
+    return at.astimezone(zone).strftime("%m-%d %H:%M:%S")
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -33,6 +40,7 @@ _environment = Environment(
 )
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.filters["our_error"] = _our_error
+_environment.filters["clock"] = _clock
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 

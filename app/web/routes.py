@@ -20,6 +20,8 @@ from app.checks.rules import CODES
 from app.database import Database
 from app.directory import repository as directory
 from app.settings import Settings
+from app.trunks.records import read as read_trunks
+from app.trunks.view import views as trunk_views
 from app.web import repository as page_queries
 from app.web import views
 from app.web.pages import render
@@ -81,6 +83,7 @@ async def _list(request: Request, template: str, asked: Asked) -> Response:
             "waiting": await repository.open_checks(session),
             "units": await directory.units(session),
             "failures": await page_queries.own_failures(session, now - FAILURES_OF),
+            "trunks": trunk_views(settings, await read_trunks(session), now),
         }
         rang = await page_queries.rang_ms(session, shown)
         unplaced = await _unplaced(session, narrowed, now) if place is None else []
@@ -98,6 +101,7 @@ async def _list(request: Request, template: str, asked: Asked) -> Response:
             "review": bool(narrowed.needs_review),
         },
         first=place is None,
+        zone=settings.zone,
         query=_query(narrowed),
         **values,
     )

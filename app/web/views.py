@@ -9,10 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.checks.facts import Facts
-from app.checks.models import LIVE_STATES, Attempt, Recording, SpotCheck
+from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
 from app.phone_keeper import PhoneKeeper
 from app.web.picture import Picture, draw, ring_seconds, worth_drawing
+
+DIRECT = "direct"
+"""What the phone calls the way of a SIP URI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,19 @@ class RowView:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetView:
+    """One INVITE of a dial."""
+
+    position: int
+    at: str
+    trunk: str | None
+    """None where a SIP URI was called directly."""
+    outcome: str | None
+    sip_status: int | None
+    alerted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptView:
     """One dial on the page of its check."""
 
@@ -59,6 +75,7 @@ class AttemptView:
     """Time, state, detail of each ledger entry."""
     target: str
     error: str | None
+    targets: tuple[TargetView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,19 @@ def attempt_view(attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads
         events=tuple((clock_time(e.at, zone, ms=True), e.state, e.detail) for e in attempt.events),
         target=attempt.target,
         error=attempt.error,
+        targets=tuple(target_view(target, zone) for target in attempt.targets),
+    )
+
+
+def target_view(target: AttemptTarget, zone: ZoneInfo) -> TargetView:
+    """Make one INVITE of a dial."""
+    return TargetView(
+        position=target.position,
+        at=clock_time(target.started_at, zone, ms=True),
+        trunk=None if target.trunk == DIRECT else target.trunk,
+        outcome=target.outcome,
+        sip_status=target.sip_status,
+        alerted=target.alerted,
     )
 
 

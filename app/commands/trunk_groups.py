@@ -1,4 +1,4 @@
-"""The commands `dutyring trunks` and `dutyring numbers`."""
+"""How the commands `dutyring trunks` and `dutyring numbers` are typed."""
 
 from __future__ import annotations
 
