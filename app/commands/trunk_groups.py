@@ -26,13 +26,17 @@ Kind = Annotated[str, typer.Argument(metavar="KIND", help="deny, allow or key (a
 def list_trunks(
     context: typer.Context,
     as_json: Json = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="bring the trunks up here for a moment; needs no running service")
+    ] = False,
+    wait: Annotated[float, typer.Option(metavar="S", help="with --check: at most so many seconds")] = 15.0,
 ) -> None:
     """Our trunks and how they are; exit status 0 if every one is up without an alarm."""
     if context.invoked_subcommand is not None:
         return
     from app.commands.trunks import show_all
 
-    raise typer.Exit(show_all(as_json=as_json))
+    raise typer.Exit(show_all(as_json=as_json, check=check, wait_s=wait))
 
 
 @trunks.command()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,24 +21,62 @@ from app.policy import Stored
 from app.settings import Settings, get_settings
 from app.trunk_settings import TrunkConfig, TrunkMemberError
 from app.trunks import repository, service
-from app.trunks.models import TrunkEvent
+from app.trunks.merge import merged, usable
+from app.trunks.models import TrunkEvent, TrunkState
 from app.trunks.records import RecordsError, read_if_there
+from app.trunks.service import state_of
 from app.trunks.view import TrunkView, views
+from app.trunks.watcher import said
+from sip.media import MediaError
+from sip.phone import Phone
+from sip.trunks import TrunkStatus
 
 SCHEMA = "dutyring.trunks/1"
 _OPTIONS = {"host", "transport", "user", "password_env", "password_file"}
 EVENTS_SHOWN = 20
 
 
-def show_all(*, as_json: bool) -> int:
-    """Print every trunk; return 0 if each one is as it should be, else 1."""
+def show_all(*, as_json: bool, check: bool, wait_s: float) -> int:
+    """Print every trunk; return 0 if each one is as it should be, else 1.
+
+    With `check` the trunks are brought up here, for `wait_s` seconds at most, and the service is not asked.
+    """
+    if not 0 < wait_s <= 600:
+        raise typer.BadParameter(f"{wait_s:g}: it takes seconds over 0, up to 600", param_hint="'--wait'")
     settings = get_settings()
-    found = views(settings, stored(settings), datetime.now(UTC))
+    kept = stored(settings)
+    if check:
+        kept = replace(kept, states=asyncio.run(_bring_up(settings, kept, wait_s)))
+    found = views(settings, kept, datetime.now(UTC))
     if as_json:
         _print({"schema": SCHEMA, "trunks": [view.to_dict() for view in found]})
     else:
         print_table(found, settings)
     return 0 if all(view.well for view in found) else 1
+
+
+async def _bring_up(settings: Settings, kept: Stored, wait_s: float) -> tuple[TrunkState, ...]:
+    """Register the trunks and ask their servers; return how each one is once all are settled."""
+    made, _ = usable(settings, merged(settings, kept.trunks))
+    # A server that is never asked says nothing.
+    asked = [
+        trunk if trunk.registration or trunk.health_s else replace(trunk, health_s=60.0) for trunk in made
+    ]
+    changed = asyncio.Event()
+    try:
+        async with Phone(asked, on_trunk=lambda _: changed.set()) as phone:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    while not all(_is_settled(status) for status in phone.trunks()):
+                        await changed.wait()
+                        changed.clear()
+            return tuple(state_of(said(status)) for status in phone.trunks())
+    except MediaError as error:
+        raise typer.BadParameter(f"the phone cannot be started: {error}", param_hint="'--check'") from error
+
+
+def _is_settled(status: TrunkStatus) -> bool:
+    return status.state in ("up", "down")
 
 
 def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
@@ -59,10 +99,12 @@ def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
     for view in found:
         for alarm in view.alarms:
             told = f" ({alarm.detail})" if alarm.detail else ""
-            console.print(f"{view.name}: {alarm.kind}{told}: {alarm.en} {alarm.remedy_en}", markup=False)
-            console.print(f"{view.name}: {alarm.zh}{alarm.remedy_zh}", markup=False)
+            console.print(
+                f"{view.name}: {alarm.kind}{told}: {alarm.en} {alarm.remedy_en}", markup=False, soft_wrap=True
+            )
+            console.print(f"{view.name}: {alarm.zh}{alarm.remedy_zh}", markup=False, soft_wrap=True)
         for note in view.notes:
-            console.print(f"{view.name}: {note}", markup=False)
+            console.print(f"{view.name}: {note}", markup=False, soft_wrap=True)
 
 
 def show(name: str, as_json: bool) -> int:

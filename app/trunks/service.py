@@ -127,6 +127,18 @@ async def observe(session: AsyncSession, said: Said) -> None:
         session.add(row)
     for kind, alarm, detail in _changes(row, said):
         session.add(TrunkEvent(trunk=said.name, at=said.at, kind=kind, alarm=alarm, detail=detail))
+    _take(row, said)
+    await session.flush()
+
+
+def state_of(said: Said) -> TrunkState:
+    """Return what is said as a row would hold it, for whoever shows it without keeping it."""
+    row = TrunkState(name=said.name, state="", since=said.at, told_at=said.at, alarms=[])
+    _take(row, said)
+    return row
+
+
+def _take(row: TrunkState, said: Said) -> None:
     if row.state != said.state:
         row.state, row.since = said.state, said.at
     row.told_at = said.at
@@ -134,7 +146,6 @@ async def observe(session: AsyncSession, said: Said) -> None:
     row.calls = said.calls
     row.detail = said.detail
     row.alarms = [alarm.to_dict() for alarm in said.alarms]
-    await session.flush()
 
 
 async def alive(session: AsyncSession, names: Sequence[str]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import pty
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -176,6 +180,7 @@ WRONG = [
     (("trunks", "remove", "nothing"), "NAME"),
     (("trunks", "enable", "nothing"), "NAME"),
     (("trunks", "--loud"), "--loud"),
+    (("trunks", "--check", "--wait", "0"), "--wait"),
     (("numbers", "add", "friend", "1"), "KIND"),
     (("numbers", "add", "allow"), "NUMBER"),
     (("numbers", "add", "allow", "nobody"), "NUMBER"),
@@ -222,6 +227,62 @@ def test_answer_keys_are_shown_masked_and_their_revealing_is_on_record(
     assert entered(settings, "numbers", "remove", "key", typed=KEY).returncode == 0
     assert entered(settings, "numbers", "remove", "deny", "400*").returncode == 0
     assert json.loads(entered(settings, "numbers", "list", "--json").stdout)["numbers"] == []
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """A SIP server that answers every OPTIONS; gives its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(0.1)
+        over = threading.Event()
+
+        def answer_all() -> None:
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    data, source = listener.recvfrom(4096)
+                    kept = [
+                        line for line in data.split(b"\r\n")
+                        if line.partition(b":")[0] in (b"Via", b"From", b"Call-ID", b"CSeq")
+                    ]  # fmt: skip
+                    to = next(line for line in data.split(b"\r\n") if line.startswith(b"To:")) + b";tag=1"
+                    head = [b"SIP/2.0 200 OK", *kept, to, b"Content-Length: 0", b"", b""]
+                    listener.sendto(b"\r\n".join(head), source)
+
+        thread = threading.Thread(target=answer_all)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_trunks_are_brought_up_here_without_a_service(settings: Settings, entered: Enter) -> None:
+    with server() as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = closed.getsockname()[1]
+        closed.close()
+        good = TrunkSettings(host="127.0.0.1", port=port)
+        given = settings.model_copy(
+            update={"trunks": {"good": good, "dead": TrunkSettings(host="127.0.0.1", port=dead)}}
+        )
+        given.model_fields_set.add("trunks")
+        done = entered(given, "trunks", "--check", "--json")
+        assert done.returncode == 1, done.stderr
+        rows = {row["name"]: row for row in json.loads(done.stdout)["trunks"]}
+        assert (rows["good"]["state"], rows["good"]["alarms"]) == ("up", [])
+        assert rows["dead"]["state"] == "down"
+        (alarm,) = rows["dead"]["alarms"]
+        assert alarm["kind"] == "trunk_unreachable"
+        assert alarm["zh"]
+        assert alarm["do_en"]
+        told = entered(given, "trunks", "--check").stdout
+        assert alarm["zh"] in told
+        assert alarm["en"] in told
+        alone = given.model_copy(update={"trunks": {"good": good}})
+        alone.model_fields_set.add("trunks")
+        assert entered(alone, "trunks", "--check").returncode == 0
 
 
 def revealings(settings: Settings) -> int:
