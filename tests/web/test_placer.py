@@ -1,0 +1,94 @@
+"""The real phone behind the port: what records and directory say holds from one call to the next."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.checks.placer import NoTrunkError, PhonePlacer
+from app.checks.ports import CallOrder
+from app.database import Database
+from app.demo.far_end import far_end
+from app.directory import service as directory
+from app.policy import AnswerKeysError
+from app.settings import Settings
+from app.trunk_settings import TrunkConfig
+from app.trunks import repository, service
+from sip.guard import AnswerKeyError, NotAllowedError
+
+LINE = "404"
+"""A simulated line that soon says that the number does not exist."""
+
+
+async def state(database: Database, name: str) -> str:
+    async with database.reading() as session:
+        row = await repository.state(session, name)
+    return "" if row is None else row.state
+
+
+async def test_what_is_entered_holds_for_the_next_call(database: Database, settings: Settings) -> None:
+    written: list[dict[str, Any]] = []
+
+    async def journal(snapshot: dict[str, Any]) -> None:
+        written.append(snapshot)
+
+    async with far_end() as (host, port):
+        config = TrunkConfig(host=host, port=port, max_calls=3)
+        async with database.unit_of_work() as session:
+            await service.add(session, "sim", config)
+            unit = await directory.add_unit(session, "001", "云溪县地方志编纂室")
+        async with PhonePlacer(settings, database) as placer:
+            assert placer.capacity == 3
+
+            async def place(target: str, name: str) -> Any:
+                return await placer.place(CallOrder(target, name), journal)
+
+            with pytest.raises(NotAllowedError):
+                await place(LINE, "refused")
+            assert written == []
+            async with database.unit_of_work() as session:
+                await directory.add_line(session, unit, LINE)
+            record = await place(LINE, "one")
+            assert (record.outcome, record.trunk) == ("unobtainable", "sim")
+            assert record.recording is not None
+            assert [(s["trunk"], s["position"]) for s in written] == [("sim", 0)] * len(written)
+            # A SIP URI needs no list, and no trunk.
+            direct = await place(f"sip:{LINE}@{host}:{port}", "two")
+            assert (direct.outcome, direct.trunk) == ("unobtainable", "direct")
+            async with asyncio.timeout(20):
+                while await state(database, "sim") != "up":
+                    await asyncio.sleep(0.05)
+            async with database.unit_of_work() as session:
+                await service.add_number(session, "answer_key", LINE)
+            left = len(written)
+            with pytest.raises(AnswerKeyError):
+                await place(LINE, "three")
+            async with database.unit_of_work() as session:
+                await service.remove_number(session, "answer_key", LINE)
+                await service.enable(session, "sim", False)
+            with pytest.raises(NoTrunkError):
+                await place(LINE, "four")
+            assert len(written) == left
+    assert await state(database, "sim") == "stopped"
+
+
+async def test_no_phone_starts_while_the_answer_keys_cannot_be_read(
+    database: Database, settings: Settings
+) -> None:
+    given = settings.model_copy(update={"answer_keys_file": settings.data_dir / "missing"})
+    with pytest.raises(AnswerKeysError):
+        async with PhonePlacer(given, database):
+            raise AssertionError("not reached")
+
+
+async def test_a_trunk_that_cannot_be_used_leaves_the_others(database: Database, settings: Settings) -> None:
+    async with database.unit_of_work() as session:
+        for name, more in (("poor", {"user": "u", "password_env": "SURELY_NOT_SET"}), ("good", {})):
+            config = TrunkConfig.model_validate({"host": "127.0.0.1", "health_s": None} | more)
+            await service.add(session, name, config)
+    async with PhonePlacer(settings, database) as placer:
+        assert placer.capacity == 2
+        assert await state(database, "good") in ("starting", "unknown")
+        assert await state(database, "poor") == ""
