@@ -31,6 +31,7 @@ from sip.core import (
     Provisional,
     Refused,
     Rejected,
+    RequestFailed,
     SessionChanged,
     SessionDescription,
     TimedOut,
@@ -180,6 +181,8 @@ class CallDriver:
                 # The branch written down has changed with the way: a recovery must know the one that rings.
                 self._journal_due = True
                 facts.note(facts.ms(event.at), "way_changed", method=event.method, reason=event.reason)
+            case RequestFailed():
+                facts.note(facts.ms(event.at), "request_failed", method=event.method, why=event.reason)
             case DtmfInfo():
                 facts.digits_by_info(event.digits, event.at, event.duration_ms)
             case Ended():

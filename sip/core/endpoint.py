@@ -20,13 +20,13 @@ from .incoming import IncomingCall
 from .outgoing import OutgoingCall
 from .recovery import Recovery
 from .registration import RegistrationClient, RegistrationPlan
-from .sanity import answer_unreadable, fault_of
+from .sanity import answer_unreadable, fault_of, unsupported
 from .sdp import parse_sdp
 from .transactions import ServerTransaction, State, Step, invite_key, server_key
 from .types import Address, Credentials, Datagram, HeaderList, Invite, Setback, Timers
 from .values import parse_parameters
 from .wire import ServerKey, Wire
-from .within import ABILITIES, refusal, unsupported
+from .within import ABILITIES, refusal
 
 
 def _token() -> str:

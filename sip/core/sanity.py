@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .compose import EXTENSIONS
 from .errors import RemoteProtocolError
 from .framing import Request
 from .header_lines import decode, read_fields, split_body
@@ -78,8 +79,13 @@ def _required_fault(request: Request) -> Fault | None:
     if request.method == "INVITE":
         # The call itself knows which extensions it can do.
         return None
-    required = [option for option in request.values("require") if option]
+    required = unsupported(request)
     return Fault(420, "Bad Extension", (("Unsupported", ", ".join(required)),)) if required else None
+
+
+def unsupported(request: Request) -> list[str]:
+    """Return the option tags that a request requires and that we do not know (RFC 3261 section 8.2.2.3)."""
+    return [option for option in request.values("require") if option.lower() not in EXTENSIONS]
 
 
 def _body_fault(request: Request) -> Fault | None:

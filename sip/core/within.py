@@ -10,13 +10,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from .compose import ACCEPT, ALLOW, EXTENSIONS, METHODS, SDP_TYPE, SUPPORTED
+from .compose import ACCEPT, ALLOW, METHODS, SDP_TYPE, SUPPORTED
 from .dialog import Dialog, Negotiation
 from .events import IdentityChanged, MessageReceived, RequestReceived
 from .framing import Request
 from .info import dtmf_of
 from .reason import causes
 from .refresh import RefreshedCall
+from .sanity import unsupported
 from .sdp import parse_sdp
 from .transactions import ServerTransaction
 from .types import Address, HeaderList
@@ -25,11 +26,6 @@ _WITH_EVENTS = frozenset({"SUBSCRIBE", "NOTIFY", "PUBLISH"})
 _KNOWN_ELSEWHERE = _WITH_EVENTS | {"REFER", "MESSAGE", "REGISTER"}
 ABILITIES: HeaderList = (("Allow", ALLOW), ACCEPT, ("Supported", SUPPORTED))
 """What an answer to OPTIONS says."""
-
-
-def unsupported(request: Request) -> list[str]:
-    """Return the option tags that a request requires and that we do not know."""
-    return [option for option in request.values("require") if option.lower() not in EXTENSIONS]
 
 
 def refusal(request: Request) -> tuple[int, HeaderList]:
