@@ -44,6 +44,8 @@ class Registrar:
     domain: str
     user: str
     password: str
+    number: str = "62"
+    """Under which it can be called."""
 
 
 class Baresip:
@@ -64,7 +66,7 @@ class Baresip:
         text = json.dumps({"command": name, "params": parameters, "token": name})
         self._control.sendall(f"{len(text)}:{text},".encode())
 
-    def wait_event(self, kind: str, limit_s: float = 10.0) -> dict[str, Any]:
+    def wait_event(self, kind: str, limit_s: float = 30.0) -> dict[str, Any]:
         """Return the next event of this kind, such as `CALL_INCOMING`; the ones before it are passed over."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
@@ -99,7 +101,7 @@ class Baresip:
 
     def heard(self) -> Samples:
         """Return all the sound that it heard in its last call, decoded, after the call."""
-        self.process.wait_for("terminated (duration", 5.0)
+        self.process.wait_for("terminated (duration")
         samples, rate_hz = soundfile.read(sorted(self.process.log.parent.glob("dump-*-dec.wav"))[-1])
         assert rate_hz == RATE_HZ
         return np.asarray(samples, dtype=np.float64)
@@ -122,7 +124,7 @@ def start_baresip(
     configured = Configuration(identity, ca_file, _account(registrar, f";answermode={answers}{account}"))
     phone = retried(lambda attempt: _started(foreigners, f"{name}-{attempt}", configured))
     if registrar:
-        phone.process.wait_for("200 OK", 5)
+        phone.process.wait_for("200 OK")
     return phone
 
 
@@ -176,5 +178,5 @@ def _account(registrar: Registrar | None, more: str) -> str:
         return f"<sip:62@127.0.0.1>;regint=0;{codecs}{more}"
     login = f"auth_user={registrar.user};auth_pass={registrar.password}"
     proxy = f'outbound="{registrar.proxy}"'
-    who = f"<sip:62@{registrar.domain}>"
+    who = f"<sip:{registrar.number}@{registrar.domain}>"
     return f"{who};regint=60;{login};{proxy};{codecs}{more}"

@@ -31,9 +31,9 @@ class Linphone:
 
     def heard(self) -> Samples:
         """Return what it heard, after the call: its recording at 8 kHz."""
-        self.process.wait_for("ended (", 5.0)
+        self.process.wait_for("ended (")
         path = self.process.log.parent / "heard.wav"
-        self.process.wait_until(path.exists, "it recorded nothing", 5.0)
+        self.process.wait_until(path.exists, "it recorded nothing")
         samples, rate_hz = soundfile.read(path)
         return np.asarray(samples[:: rate_hz // RATE_HZ], dtype=np.float64)
 
@@ -62,7 +62,7 @@ def start_linphone(
     )
     if register:
         phone.command(register)
-        phone.process.wait_for("registered.", 8.0)
+        phone.process.wait_until(lambda: bool(phone.messages("SIP/2.0 200 OK")), "it is not registered")
     return phone
 
 

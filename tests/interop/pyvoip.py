@@ -20,7 +20,7 @@ class PyVoip:
 
     def heard_frames(self) -> int:
         """Return the frames of 20 ms of its last call that were not silent."""
-        self.process.wait_for("heard ", 5.0)
+        self.process.wait_for("heard ")
         return int(re.findall(r"heard (\d+)", self.process.text())[-1])
 
     def received(self, method: str) -> int:

@@ -93,7 +93,7 @@ def test_far_end_holds_and_resumes(foreigners: Foreigners, dial: Dial) -> None:
     phone.command("accept")
     phone.wait_event("CALL_ESTABLISHED")
     phone.command("hold")
-    phone.process.wait_for("a=recvonly", 5)
+    phone.process.wait_for("a=recvonly")
     phone.command("resume")
     call = running.finish()
     check_record(call, "answered")
