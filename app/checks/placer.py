@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from app.checks.ports import CallOrder, Journal
-from app.database import Database
+from app.checks.service import TRACE_SUFFIX
+from app.database import Database, open_private
 from app.policy import Stored, dial_policy
 from app.settings import Settings
 from app.trunk_settings import bind_address
@@ -26,6 +27,7 @@ from sip.phone import Phone, Script, Trunk
 from sip.progress import Limits
 from sip.record import CallRecord, RecordingInfo
 from sip.targets import is_uri
+from sip.trace import CallTrace
 
 log = structlog.get_logger(__name__)
 
@@ -110,9 +112,14 @@ class PhonePlacer:
             limits=self._limits,
         )
         names = None if is_uri(order.target) else self._usable_now(stored)
-        record = await self._phone.call(
-            order.target, script, trunks=names, journal=journal, stop=self._stopping
-        )
+        trace = CallTrace()
+        try:
+            record = await self._phone.call(
+                order.target, script, trunks=names, journal=journal, stop=self._stopping, trace=trace
+            )
+        finally:
+            if len(trace):
+                self._keep_trace(trace, order.recording_name)
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
 
     def stop(self) -> None:
@@ -148,6 +155,14 @@ class PhonePlacer:
     async def _stored(self) -> Stored:
         async with self._database.reading() as session:
             return await read(session)
+
+    def _keep_trace(self, trace: CallTrace, name: str) -> None:
+        """Keep the call's SIP messages, secrets blanked, beside its recording."""
+        try:
+            with open_private(self._settings.recordings_dir / f"{name}{TRACE_SUFFIX}") as file:
+                file.write(trace.to_text())
+        except OSError as error:
+            log.error("trace could not be kept", name=name, reason=str(error))
 
     def _keep(self, record: CallRecord, capture: Path, name: str) -> CallRecord:
         if not capture.exists():

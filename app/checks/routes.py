@@ -7,9 +7,9 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
-from app.checks import cursor, repository
+from app.checks import cursor, repository, service
 from app.checks.listening import AuditedFile, Reading
 from app.checks.models import Attempt, Recording
 from app.checks.repository import ListFilter
@@ -82,6 +82,27 @@ def _detail(attempt: Attempt) -> AttemptDetail:
         recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
         targets=[TargetOut.model_validate(target) for target in attempt.targets],
     )
+
+
+@router.get("/api/v1/attempts/{attempt_id}/trace")
+async def trace(state: State, attempt_id: int) -> Response:
+    """The SIP messages of a dial as text, secrets blanked."""
+    database, settings = state
+    async with database.reading() as session:
+        attempt = await session.get(Attempt, attempt_id) if 0 < attempt_id < 2**63 else None
+    path = None if attempt is None else trace_file(settings, attempt)
+    if path is None:
+        raise HTTPException(404, "no such trace")
+    headers = {
+        "Content-Disposition": f'attachment; filename="check-attempt-{attempt_id}{service.TRACE_SUFFIX}"'
+    }
+    return FileResponse(path, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+def trace_file(settings: Settings, attempt: Attempt) -> Path | None:
+    """The file with the SIP messages of a dial, None where none were kept."""
+    path = settings.recordings_dir / f"{service.recording_name(attempt)}{service.TRACE_SUFFIX}"
+    return path if path.is_file() else None
 
 
 @router.get("/recordings/{recording_id}")

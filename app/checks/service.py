@@ -34,6 +34,8 @@ from sip.record import CallRecord, RecordingInfo
 DEMO_REASON = "演示"
 """How the reason of each check of the demonstration begins."""
 
+TRACE_SUFFIX = ".sip.txt"
+"""Of the file with a call's SIP messages, beside its recording."""
 STOPPED = "phone process ended during the call"
 
 

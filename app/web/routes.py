@@ -16,6 +16,7 @@ from app.accounts import service as audit
 from app.checks import cursor, repository, service
 from app.checks.models import SpotCheck
 from app.checks.repository import Cursor, ListFilter
+from app.checks.routes import trace_file
 from app.checks.rules import CODES
 from app.database import Database
 from app.directory import repository as directory
@@ -161,7 +162,13 @@ async def _check(state: tuple[Database, Settings], template: str, check_id: int)
             if attempt.recording is not None
         }
     attempts = [
-        views.attempt_view(attempt, settings.zone, rules, reads.get(attempt.id, 0))
+        views.attempt_view(
+            attempt,
+            settings.zone,
+            rules,
+            reads.get(attempt.id, 0),
+            trace_file(settings, attempt) is not None,
+        )
         for attempt in check.attempts
     ]
     return render(

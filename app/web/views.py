@@ -76,6 +76,8 @@ class AttemptView:
     target: str
     error: str | None
     targets: tuple[TargetView, ...]
+    has_trace: bool
+    """Whether the SIP messages were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ def row(attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None = 
     )
 
 
-def attempt_view(attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads: int) -> AttemptView:
+def attempt_view(
+    attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads: int, has_trace: bool = False
+) -> AttemptView:
     """Make one dial of a check's page."""
     facts = attempt.facts.content if attempt.facts else {}
     verdict = attempt.verdicts[-1].content if attempt.verdicts else None
@@ -155,6 +159,7 @@ def attempt_view(attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads
         target=attempt.target,
         error=attempt.error,
         targets=tuple(target_view(target, zone) for target in attempt.targets),
+        has_trace=has_trace,
     )
 
 

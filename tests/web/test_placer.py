@@ -54,6 +54,8 @@ async def test_what_is_entered_holds_for_the_next_call(database: Database, setti
             assert (record.outcome, record.trunk) == ("unobtainable", "sim")
             assert record.recording is not None
             assert [(s["trunk"], s["position"]) for s in written] == [("sim", 0)] * len(written)
+            trace = (settings.recordings_dir / "one.sip.txt").read_text("utf-8")
+            assert f"INVITE sip:{LINE}@" in trace
             # A SIP URI needs no list, and no trunk.
             direct = await place(f"sip:{LINE}@{host}:{port}", "two")
             assert (direct.outcome, direct.trunk) == ("unobtainable", "direct")

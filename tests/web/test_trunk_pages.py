@@ -18,6 +18,7 @@ from app.trunks import service
 from app.trunks.service import Said, Standing
 from app.trunks.watcher import TrunkWatcher
 from sip.trunks import MEANINGS, PHONE, AlarmBoard, AlarmKind, CallFacts, TrunkStatus
+from tests.web.fake import FakePhone
 from tests.web.test_ledger import add_lines, order
 from tests.web.test_targets import TwoTrunks
 
@@ -118,6 +119,27 @@ async def test_a_checks_page_names_each_target(
     page = (await client.get(f"/checks/{check_id}")).text
     assert "中继 main，仅有 100 应答，转下一中继" in page
     assert "中继 backup，接通（信令应答 200），已振铃" in page
+
+
+async def test_the_messages_of_a_dial_can_be_downloaded(
+    client: httpx.AsyncClient, database: Database, settings: Settings
+) -> None:
+    (line,) = await add_lines(database, 1)
+    (check_id,) = await order(database, line)
+    phone = FakePhone(settings.recordings_dir)
+    dispatcher = Dispatcher(database, phone, settings)
+    await dispatcher.place_due()
+    await dispatcher.idle()
+    address = "/api/v1/attempts/1/trace"
+    for missing in (address, "/api/v1/attempts/9/trace", f"/api/v1/attempts/{2**63}/trace"):
+        assert (await client.get(missing)).status_code == 404
+    assert address not in (await client.get(f"/checks/{check_id}")).text
+    (recording,) = settings.recordings_dir.rglob("*.flac")
+    recording.with_name(recording.stem + ".sip.txt").write_text("INVITE sip:1@127.0.0.1 SIP/2.0")
+    assert address in (await client.get(f"/checks/{check_id}")).text
+    told = await client.get(address)
+    assert told.text.startswith("INVITE")
+    assert told.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 async def test_an_ipv6_host_may_ask(client: httpx.AsyncClient) -> None:
