@@ -134,7 +134,8 @@ def place(tmp_path: Path) -> Place:
 
     `sounds` maps a response status to the sound that the far end sends from that response on; `keys` are sipp's
     generic keywords, in which `@port@` and `@moved@` stand for the RTP ports of the far end and of its second place;
-    `outward` changes sipp's datagrams on their way to us, `inward` ours on their way to sipp.
+    `target_transport` is what our target names where it is not sipp's (None: nothing); `outward` changes sipp's
+    datagrams on their way to us, `inward` ours on their way to sipp.
     """
 
     def run(
@@ -150,6 +151,7 @@ def place(tmp_path: Path) -> Place:
         inward: Change = unchanged,
         host: str = "127.0.0.1",
         transport: str = "udp",
+        target_transport: str | None = "",
         limit_s: float = LIMIT_S,
     ) -> PlacedCall:
         media, moved = FarMedia(sounds or {}, payload_type, host=host), FarMedia({}, host=host)
@@ -167,7 +169,11 @@ def place(tmp_path: Path) -> Place:
                 for listener in (media, moved):
                     listener.follow(far.trace)
                 relay.connect(far.port)
-                target = _target(host, relay.port if relayed else far.port, transport)
+                target = _target(
+                    host,
+                    relay.port if relayed else far.port,
+                    transport if target_transport == "" else target_transport,
+                )
                 command = ("call", target, "--json", *options)
                 done = run_dutyring(*command, cwd=tmp_path, timeout_s=limit_s, **(environment or {}))
                 context = _context(done, far.trace, far.screen)
@@ -188,9 +194,9 @@ def _with_ports(value: str | bytes, port: int, moved: int) -> str | bytes:
     return value.replace("@port@", str(port)).replace("@moved@", str(moved))
 
 
-def _target(host: str, port: int, transport: str) -> str:
+def _target(host: str, port: int, transport: str | None) -> str:
     address = f"[{host}]" if ":" in host else host
-    return f"sip:62@{address}:{port}" + ("" if transport == "udp" else f";transport={transport}")
+    return f"sip:62@{address}:{port}" + ("" if transport in (None, "udp") else f";transport={transport}")
 
 
 def _sipp_status(far: Any, context: str) -> int:

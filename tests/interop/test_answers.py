@@ -12,6 +12,7 @@ pytestmark = pytest.mark.peer("sipp")
 TALK = ("--max-talk", "1")
 
 
+@pytest.mark.interop("sipp", "udp", "answer")
 def test_rings_and_answers(place: Place) -> None:
     call = place("answer", *TALK)
     check_answered(call)
@@ -58,6 +59,7 @@ def test_answer_without_any_provisional(place: Place) -> None:
     assert record["three_ring"] == "not_applicable"
 
 
+@pytest.mark.interop("sipp", "far-hang-up")
 def test_far_end_hangs_up(place: Place) -> None:
     call = place("answer-then-hangs-up", "--max-talk", "20", wait_ms=900)
     check_honest(call)
@@ -69,6 +71,7 @@ def test_far_end_hangs_up(place: Place) -> None:
     assert not call.received("BYE")
 
 
+@pytest.mark.interop("sipp", "early-media")
 def test_sdp_comes_with_the_180(place: Place) -> None:
     call = place("ringing-with-sdp", *TALK)
     check_answered(call)
@@ -93,6 +96,7 @@ def test_183_alone_gives_no_ring_start(place: Place) -> None:
     assert call.record["three_ring"] == "not_applicable"
 
 
+@pytest.mark.interop("sipp", "early-media", "media")
 def test_silence_is_sent_before_the_answer(place: Place) -> None:
     """Some IMS lines give early media only to a phone that sends."""
     call = place("session-progress", *TALK)
@@ -103,6 +107,7 @@ def test_silence_is_sent_before_the_answer(place: Place) -> None:
     assert steps == {1}
 
 
+@pytest.mark.interop("sipp", "in-call-requests")
 def test_options_in_mid_call_is_answered(place: Place) -> None:
     call = place("options-in-call", *TALK)
     check_answered(call)

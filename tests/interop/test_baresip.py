@@ -101,3 +101,27 @@ def test_far_end_holds_and_resumes(foreigners: Foreigners, dial: Dial) -> None:
     offers = re.findall(r"a=(send\w+|recv\w+|inactive)", phone.process.text())
     # Our offer, their answer, their hold and our answer to it, their resumption and ours.
     assert offers[:6] == ["sendrecv", "sendrecv", "sendonly", "recvonly", "sendrecv", "sendrecv"]
+
+
+@pytest.mark.interop("baresip", "dtmf-sent")
+def test_digits_that_we_send_are_heard(foreigners: Foreigners, dial: Dial) -> None:
+    phone = start_baresip(foreigners)
+    running = dial(f"sip:62@127.0.0.1:{phone.port}", "--send-digits", "w62#", "--max-ring", "2")
+    phone.wait_event("CALL_INCOMING")
+    phone.command("accept")
+    heard = [phone.wait_event("CALL_DTMF_START")["param"] for _ in range(3)]
+    running.finish()
+    assert heard == ["6", "2", "#"]
+
+
+@pytest.mark.interop("baresip", "dtmf-received")
+def test_digits_that_it_sends_are_heard(foreigners: Foreigners, dial: Dial) -> None:
+    phone = start_baresip(foreigners)
+    running = dial(f"sip:62@127.0.0.1:{phone.port}", "--max-talk", "2")
+    phone.wait_event("CALL_INCOMING")
+    phone.command("accept")
+    phone.wait_event("CALL_ESTABLISHED")
+    phone.command("sndcode", "5")
+    call = running.finish()
+    check_record(call, "answered")
+    assert [entry["digit"] for entry in call.record["dtmf"]] == ["5"]

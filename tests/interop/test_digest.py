@@ -59,6 +59,7 @@ def check_credentials(call: PlacedCall, header: str) -> dict[str, str]:
     return given
 
 
+@pytest.mark.interop("sipp", "digest")
 @pytest.mark.parametrize(
     ("algorithm", "qop", "status"),
     [
@@ -85,6 +86,7 @@ def test_credentials_satisfy_the_challenge(
     assert call.record["ring_to_answer_ms"] == pytest.approx(call.gap_ms("180", "200"), abs=80)
 
 
+@pytest.mark.interop("sipp", "digest")
 def test_the_stronger_of_two_challenges_is_taken(place: Place) -> None:
     both = "\r\n".join((challenge("MD5", "auth"), challenge("SHA-256", "auth")))
     keys = {"status": "401 Unauthorized", "challenge": both}

@@ -6,6 +6,7 @@ import pytest
 
 from tests.interop.checks import check_answered
 from tests.interop.conftest import Place
+from tests.interop.far_media import session_description
 
 pytestmark = pytest.mark.peer("sipp")
 
@@ -16,6 +17,7 @@ def kinds(record: dict) -> dict[str, str]:
     return {entry["kind"]: entry["grade"] for entry in record["forwarding"]["evidence"]}
 
 
+@pytest.mark.interop("sipp", "forwarding")
 def test_181_before_the_bell(place: Place) -> None:
     call = place("forwarded", *TALK)
     check_answered(call)
@@ -26,6 +28,7 @@ def test_181_before_the_bell(place: Place) -> None:
     assert call.record["ring_started_ms"] == call.timeline("received", status=180)[0]["t_ms"]
 
 
+@pytest.mark.interop("sipp", "forwarding")
 def test_history_with_a_cause_is_definitive(place: Place) -> None:
     header = (
         "History-Info: <sip:62@127.0.0.1>;index=1, "
@@ -48,6 +51,7 @@ def test_history_without_a_cause_proves_nothing(place: Place) -> None:
     assert call.record["forwarding"]["detected"] is False
 
 
+@pytest.mark.interop("sipp", "forwarding")
 @pytest.mark.parametrize(
     ("reason", "condition"), [("no-answer", "no_answer"), ("user-busy", "busy"), ("unconditional", "always")]
 )
@@ -70,3 +74,42 @@ def test_a_plain_call_shows_no_sign(place: Place) -> None:
         "condition": None,
         "evidence": [],
     }
+
+
+@pytest.mark.interop("sipp", "early-media")
+@pytest.mark.parametrize("permission", ["sendonly", "inactive", "sendrecv, gated"])
+def test_what_the_network_says_of_early_media(place: Place, permission: str) -> None:
+    """P-Early-Media (RFC 5009) is taken as it is; the call does not depend on it."""
+    keys = {
+        "more": f"P-Early-Media: {permission}",
+        "type": "application/sdp",
+        "body": session_description("@port@"),
+    }
+    call = place("progress-with-body", *TALK, keys=keys)
+    check_answered(call)
+    assert len(call.heard) > 30
+
+
+@pytest.mark.interop("sipp", "reason")
+def test_a_cause_in_a_183_does_not_harm_a_call_that_is_answered(place: Place) -> None:
+    keys = {
+        "more": 'Reason: Q.850;cause=31;text="Normal, unspecified"',
+        "type": "application/sdp",
+        "body": session_description("@port@"),
+    }
+    call = place("progress-with-body", *TALK, keys=keys)
+    check_answered(call)
+
+
+@pytest.mark.interop("sipp", "connected-identity")
+def test_who_is_asserted_to_have_answered(place: Place) -> None:
+    """P-Asserted-Identity in the 200 names another number than the one that was dialled (RFC 3325)."""
+    keys = {
+        "more": "P-Asserted-Identity: <tel:+8613800138000>",
+        "contact": "<sip:62@[local_ip]:[local_port]>",
+        "type": "application/sdp",
+        "body": session_description("@port@"),
+    }
+    call = place("answer-with-body", *TALK, keys=keys)
+    check_answered(call)
+    assert "asserted_identity" in kinds(call.record)

@@ -20,6 +20,7 @@ from tests.interop.sipp import Sipp, sipp
 pytestmark = pytest.mark.peer("sipp")
 
 
+@pytest.mark.interop("sipp", "cancel")
 def test_nobody_answers(place: Place) -> None:
     call = place("never", "--max-ring", "2")
     check_not_answered(call, "no_answer")
@@ -69,6 +70,7 @@ def _drain(dead: socket.socket) -> list[bytes]:
             return datagrams
 
 
+@pytest.mark.interop("sipp", "cancel")
 def test_answer_crosses_our_cancel(place: Place) -> None:
     """Without ACK and BYE the duty officer's handset would stay off hook."""
     call = place("answer-crosses-cancel", "--max-ring", "1")
@@ -79,6 +81,7 @@ def test_answer_crosses_our_cancel(place: Place) -> None:
     assert starts == ["INVITE", "CANCEL", "ACK", "BYE"]
 
 
+@pytest.mark.interop("sipp", "loss")
 def test_each_retransmitted_answer_is_acknowledged(place: Place) -> None:
     """Two of our ACKs are lost, so sipp sends its 200 three times; the call goes on as if nothing had been."""
     acks: list[bytes] = []
@@ -96,6 +99,7 @@ def test_each_retransmitted_answer_is_acknowledged(place: Place) -> None:
     assert call.record["ended_ms"] - call.record["answered_ms"] == pytest.approx(3000, abs=300)
 
 
+@pytest.mark.interop("sipp", "loss")
 def test_lost_requests_are_sent_again(place: Place) -> None:
     """The first INVITE and the first CANCEL are lost (RFC 3261 section 17.1)."""
     lost: set[bytes] = set()
@@ -112,12 +116,14 @@ def test_lost_requests_are_sent_again(place: Place) -> None:
     assert call.timeline("sent", method="CANCEL", retransmission=True)
 
 
+@pytest.mark.interop("sipp", "fork")
 def test_second_of_two_early_dialogs_answers(place: Place) -> None:
     call = place("early-forks", "--max-talk", "1")
     check_answered(call)
     assert call.record["ring_to_answer_ms"] == pytest.approx(call.gap_ms("180", "200"), abs=80)
 
 
+@pytest.mark.interop("sipp", "fork")
 def test_extra_answer_of_a_fork_is_hung_up(place: Place) -> None:
     call = place("two-answers", "--max-talk", "2")
     check_answered(call)

@@ -74,6 +74,7 @@ def test_ringback_of_sipps_own_rtp(place: Place, tmp_path: Path) -> None:
     assert call.record["early_media"]["kind"] == "ringback"
 
 
+@pytest.mark.interop("sipp", "media")
 @pytest.mark.parametrize(
     ("payload_type", "ptime_ms", "suppress"),
     [(8, 30, False), (8, 40, False), (8, 10, False), (8, 20, True), (8, 60, True)],

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.peer("sipp")
 TALK = ("--max-talk", "1")
 
 
+@pytest.mark.interop("sipp", "odd-messages")
 def test_compact_and_folded_headers_without_a_reason_phrase(place: Place) -> None:
     call = place("odd-compact", *TALK, keys={"fold": "\r\n "})
     check_answered(call)
@@ -20,12 +21,14 @@ def test_compact_and_folded_headers_without_a_reason_phrase(place: Place) -> Non
     assert call.record["ring_to_answer_ms"] == pytest.approx(call.gap_ms("180", "200"), abs=80)
 
 
+@pytest.mark.interop("sipp", "odd-messages")
 def test_no_tag_before_the_answer(place: Place) -> None:
     call = place("odd-no-tag", *TALK)
     check_answered(call)
     assert call.record["ring_started_ms"] == call.timeline("received", status=180)[0]["t_ms"]
 
 
+@pytest.mark.interop("sipp", "odd-messages")
 def test_empty_lines_before_the_status_line(place: Place) -> None:
     call = place("answer", *TALK, outward=lambda datagram: (b"\r\n\r\n" + datagram,))
     check_answered(call)
@@ -46,6 +49,7 @@ def test_each_response_comes_twice(place: Place) -> None:
     check_not_answered(call, "rejected")
 
 
+@pytest.mark.interop("sipp", "odd-messages")
 def test_display_name_in_gbk(place: Place) -> None:
     """Old exchanges write 值班室 in GBK, which is not UTF-8."""
     name = 'P-Asserted-Identity: "值班室" <sip:62@127.0.0.1>'.encode("gbk")
@@ -202,6 +206,7 @@ def test_a_body_of_several_parts(place: Place, scenario: str) -> None:
     assert len(call.heard) > 30
 
 
+@pytest.mark.interop("sipp", "odd-messages")
 def test_an_answer_without_a_description(place: Place) -> None:
     """The handset is off hook, so ACK and BYE must come, whatever the record says of the sound."""
     call = place("answer-without-sdp", *TALK)

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.peer("sipp")
 SERVER = "Server: far end"
 
 
+@pytest.mark.interop("sipp", "refused")
 @pytest.mark.parametrize(
     ("final", "outcome"),
     [
@@ -43,6 +44,7 @@ def test_refused_at_once(place: Place, final: str, outcome: str) -> None:
     assert len(call.received("ACK")) == 1
 
 
+@pytest.mark.interop("sipp", "refused")
 @pytest.mark.parametrize(
     ("final", "outcome"),
     [
@@ -64,6 +66,7 @@ def test_refused_after_ringing(place: Place, final: str, outcome: str) -> None:
     assert call.record["ended_by"] == "them"
 
 
+@pytest.mark.interop("sipp", "reason")
 @pytest.mark.parametrize(
     ("scenario", "cause", "outcome"),
     [
@@ -87,6 +90,7 @@ def test_cause_of_the_exchange_goes_before_the_status(
     assert call.record["sip_status"] == 500
 
 
+@pytest.mark.interop("sipp", "forwarding")
 def test_redirection_is_reported_and_not_followed(place: Place) -> None:
     contact = "Contact: <sip:13800138000@127.0.0.1:5999>;q=1.0"
     call = place("refuse", keys={"final": "302 Moved Temporarily", "header": contact})
@@ -112,3 +116,44 @@ def test_redirection_to_the_same_user_is_no_proof(place: Place) -> None:
 def test_retransmitted_refusal_is_acknowledged_again_without_a_second_entry(place: Place) -> None:
     call = place("refuse", keys={"final": "486 Busy Here"})
     assert len(call.timeline("received", status=486)) == 1
+
+
+@pytest.mark.interop("sipp", "forwarding", "refused")
+def test_several_places_are_named_in_one_redirection(place: Place) -> None:
+    """None of them is called, whatever its q (RFC 3261 section 8.1.3.4)."""
+    contact = "Contact: <sip:13800138000@127.0.0.1>;q=0.9, <sip:3262001@127.0.0.1>;q=0.2, <tel:+8613900139000>;q=0.1"
+    call = place("refuse", keys={"final": "300 Multiple Choices", "header": contact})
+    check_not_answered(call, "redirected")
+    assert "13800138000" in call.record["forwarding"]["target"]
+    assert len(call.received("INVITE")) == 1
+
+
+@pytest.mark.interop("sipp", "refused")
+@pytest.mark.parametrize(
+    ("final", "header"),
+    [
+        ("503 Service Unavailable", "Retry-After: 30 (in maintenance);duration=3600"),
+        ("415 Unsupported Media Type", "Accept: application/sdp"),
+        ("488 Not Acceptable Here", 'Warning: 304 far "Media type not available"'),
+        ("606 Not Acceptable", 'Warning: 305 far "Incompatible media format"'),
+        ("420 Bad Extension", "Unsupported: timer"),
+        ("421 Extension Required", "Require: x-unheard-of"),
+        ("513 Message Too Large", "Server: far end"),
+    ],
+)
+def test_what_is_wrong_between_us_is_no_matter_of_the_unit(place: Place, final: str, header: str) -> None:
+    call = place("refuse", keys={"final": final, "header": header})
+    check_not_answered(call, "network_failure")
+    assert call.record["sip_status"] == int(final[:3])
+    assert len(call.received("INVITE")) == 1
+
+
+@pytest.mark.interop("sipp", "reason")
+def test_the_cause_of_a_183_tells_why_the_call_failed(place: Place) -> None:
+    """Exchanges say the cause in a 183 before the announcement, and only 480 at its end."""
+    reason = 'Reason: Q.850;cause=1;text="Unallocated number"'
+    call = place(
+        "ring-then-refuse", keys={"final": "480 Temporarily Unavailable", "header": reason}, wait_ms=300
+    )
+    assert call.record["q850"] == 1
+    check_not_answered(call, "unobtainable")
