@@ -1,12 +1,17 @@
-"""What every test has: the `peer` marker."""
+"""What every test has: the `peer` marker, and hypothesis without deadlines."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.peers import PEERS
+
+# No test is timed: machines are noisy, and the first example pays for what is loaded late.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
