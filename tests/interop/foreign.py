@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -26,13 +27,14 @@ class NotReadyError(RuntimeError):
     """A foreign program ended, or said nothing in time, while it was started."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Foreign:
     """A running foreign program."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    ended: bool = False
 
     @property
     def running(self) -> bool:
@@ -63,13 +65,17 @@ class Foreign:
         self.wait_until(lambda: self.text().count(words) >= times, f"no {words!r} in its log", limit_s)
 
     def end(self) -> None:
-        """Ask it to end, then make it; idempotent."""
+        """Ask it to end, then make it and what it started; idempotent."""
+        if self.ended:
+            return
+        self.ended = True
         if self.running:
             self.process.terminate()
-            try:
-                self.process.wait(3)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+        # Its session is its own, so its children are in its group: those of kamailio may outlive it.
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
@@ -101,6 +107,7 @@ class Foreigners:
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         program = Foreign(name, process, log)
         self.programs.append(program)

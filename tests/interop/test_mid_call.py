@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
 from tests.interop.checks import check_answered, check_honest
 from tests.interop.conftest import Place, PlacedCall
 from tests.interop.far_media import HeardPacket, session_description
+from tests.interop.foreign import udp_socket
 
 pytestmark = pytest.mark.peer("sipp")
 
@@ -222,3 +224,59 @@ def test_the_far_end_has_forgotten_the_call(place: Place) -> None:
     call = place("bye-refused", "--max-talk", "1")
     check_answered(call)
     assert call.record["ended_by"] == "us"
+
+
+class Intruder:
+    """Sees our call through the relay and tries to take it over from another socket, once it is answered."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+        self._invite = ""
+
+    def __call__(self, datagram: bytes) -> tuple[bytes, ...]:
+        text = datagram.decode("utf-8", "replace")
+        if text.startswith("INVITE "):
+            self._invite = text
+        elif text.startswith("ACK ") and not self.answers:
+            self._take_over(text)
+        return (datagram,)
+
+    def _take_over(self, ack: str) -> None:
+        def found(pattern: str, text: str) -> str:
+            match = re.search(pattern, text, re.IGNORECASE)
+            assert match, pattern
+            return match[1]
+
+        contact = found(r"Contact: <(sip:[^>]+)>", self._invite)
+        dialog = found(r"Call-ID: (\S+)", ack)
+        tags = found(r"From:[^\r]*tag=(\S+)", ack), found(r"To:[^\r]*tag=(\S+)", ack)
+        host, port = found(r"@([^;>]+)", contact).split(":")
+        with udp_socket() as other:
+            own = f"127.0.0.1:{other.getsockname()[1]}"
+            lines = [
+                f"INVITE {contact} SIP/2.0",
+                f"Via: SIP/2.0/UDP {own};branch=z9hG4bKtakeover;rport",
+                "From: <sip:intruder@127.0.0.1>;tag=intruder",
+                f"To: <{contact}>",
+                f"Contact: <sip:intruder@{own}>",
+                "Call-ID: takeover@127.0.0.1",
+                "CSeq: 1 INVITE",
+                "Max-Forwards: 70",
+                "Require: replaces",
+                f"Replaces: {dialog};to-tag={tags[0]};from-tag={tags[1]}",
+                "Content-Length: 0",
+            ]
+            other.settimeout(3)
+            other.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), (host, int(port)))
+            while not self.answers or self.answers[-1].startswith("SIP/2.0 1"):
+                self.answers.append(other.recv(65_535).decode())
+
+
+@pytest.mark.interop("sipp", "refer")
+def test_nobody_else_takes_the_call_over(place: Place) -> None:
+    """INVITE with Replaces (RFC 3891) is refused, and our call goes on."""
+    intruder = Intruder()
+    call = place("queued", *TALK, inward=intruder, wait_ms=300)
+    check_answered(call)
+    assert call.record["ended_by"] == "us"
+    assert intruder.answers[-1].split()[1][0] in "456"
