@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo test lint format bench docs peers requirements clean
+.PHONY: help setup setup-dev demo test lint format bench docs interop peers requirements clean
 
 help:
 	@echo "make demo   call a fictional county of duty lines and leave the pages up"
 	@echo "make test   run every test (make peers installs the foreign phones, root on Debian)"
-	@echo "make lint | format | bench | docs | requirements | clean"
+	@echo "make lint | format | bench | docs | interop | requirements | clean"
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
@@ -48,6 +48,10 @@ bench: setup-dev
 
 docs: setup-dev
 	$(BIN)/python -m tools.generate_docs
+
+# Runs the interop tests and writes their table into docs/reference/interop.md.
+interop: setup-dev
+	$(BIN)/python -m tools.interop_matrix -n 4 --dist loadgroup
 
 # The foreign phones and browsers of the tests. Root on Debian.
 peers:
