@@ -33,6 +33,7 @@ from sip.core import (
     Ended,
     Event,
     IncomingInvite,
+    LocalProtocolError,
     MessageReceived,
     SessionChanged,
     SessionDescription,
@@ -155,6 +156,7 @@ class RingingCall:
         self._session: MediaSession | None = None
         self._terms: MediaTerms | None = None
         self._answered_ms: float | None = None
+        self._taken = False
 
     # -- the face ------------------------------------------------------------------------------------------------
 
@@ -221,8 +223,12 @@ class RingingCall:
         """Answer with 200, carry the call to its end and return its record.
 
         A call that is over already, or whose sound we cannot agree on (488), is returned unanswered. The call ends
-        when the caller hangs up, after `max_talk_s`, or when the awaiting task is cancelled.
+        when the caller hangs up, after `max_talk_s`, or when the awaiting task is cancelled. Raises
+        `LocalProtocolError` the second time, and the call goes on.
         """
+        if self._taken:
+            raise LocalProtocolError("the call has been answered already")
+        self._taken = True
         script = script or AnswerScript()
         try:
             session = await self._open(script)

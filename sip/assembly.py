@@ -28,6 +28,12 @@ def assemble(
     ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
     signals = Signals(log.first_180_ms, log.connected_ms, ended_ms, log.digits_sent_ms)
     preliminary = ring_facts(signals, heard, limits)
+    if log.digits_due and preliminary.answered_ms is not None:
+        # The switchboard answered and the extension was never dialled: nothing that was heard is the extension's.
+        log.fail("the call ended before the digits for the extension had been sent")
+        log.digits_sent_ms = ended_ms
+        signals = replace(signals, digits_sent_ms=ended_ms)
+        preliminary = ring_facts(signals, heard, limits)
     _late_tone(log, signals, heard, preliminary)
     decision = decide_outcome(ending_of(log, preliminary))
     answered = decision.outcome == "answered"

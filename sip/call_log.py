@@ -77,6 +77,10 @@ class CallLog:
     """The end of the last digit that was sent for an extension."""
     dtmf_info: list[DtmfDigit] = field(default_factory=list)
     """Digits that came by INFO."""
+    digits_due: bool = False
+    """Digits for an extension are wanted and have not all been sent."""
+    silent_by_word: bool = False
+    """The far side answered that it sends no sound (`a=inactive`, `a=recvonly`), and never said otherwise."""
     media_lost: bool = False
     """The media engine or its writer died in mid-call."""
     errors: list[str] = field(default_factory=list)

@@ -59,6 +59,7 @@ _LONGEST_WAIT_S = 3_600.0
 _WAY_FAILED = frozenset({401, 407, 503})
 """Final statuses that speak of our way into the network and not of the line: credentials that are not accepted, and
 a server that asks us to go elsewhere (RFC 3261 section 21.5.4, RFC 3263 section 4.3)."""
+_SILENT = frozenset({"recvonly", "inactive"})
 INTERRUPT_PATIENCE_S = 2.0
 """How long an interrupted call waits for a first response, which would allow its CANCEL."""
 
@@ -106,6 +107,7 @@ class CallDriver:
         self._played = False
         self._dialled = False
         self._patience: float | None = None
+        facts.digits_due = bool(plan.digits)
         self.codec: str | None = None
 
     # -- the face ------------------------------------------------------------------------------------------------
@@ -116,8 +118,9 @@ class CallDriver:
         watcher = asyncio.ensure_future(self._watch_stop()) if self._stop is not None else None
         try:
             await self._write_journal()
-            if self._facts.our_failure:
-                # What could not be written down is not dialled.
+            if self._facts.our_failure or self._stopped:
+                # What could not be written down is not dialled, nor what is no longer wanted.
+                self._facts.interrupted, self._facts.ended_by = not self._facts.our_failure, "us"
                 call.cancel(time.monotonic())
                 return
             call.start(time.monotonic())
@@ -174,6 +177,7 @@ class CallDriver:
             case Refused():
                 facts.fail(f"the network refused the INVITE: {event.reason}", ours=True)
                 facts.way_failed, facts.trouble = True, self._trouble()
+                facts.alerted = facts.alerted or event.alerted
                 self._finish(event.at, "network")
             case SessionChanged():
                 self._on_session_changed(event)
@@ -206,7 +210,7 @@ class CallDriver:
             case PacketLogFailed():
                 self._facts.fail(f"the packets could not be kept: {event.reason}")
             case DigitsSent():
-                self._facts.digits_sent_ms = event.t_ms
+                self._facts.digits_sent_ms, self._facts.digits_due = event.t_ms, False
                 self._facts.note(event.t_ms, "digits_sent", began_ms=event.began_ms)
             case _:
                 return
@@ -239,6 +243,7 @@ class CallDriver:
         # A 200 without SDP means the one its dialog gave before; some gateways change tags on the way.
         sdp = event.sdp or self._dialogs.get(event.dialog_key) or next(iter(self._dialogs.values()), None)
         if sdp is not None:
+            facts.silent_by_word = sdp.direction in _SILENT
             self._connect(sdp, event.dialog_key, final=True)
         else:
             facts.fail("the 200 brought no session description: no sound")
@@ -252,6 +257,7 @@ class CallDriver:
                 ours=True,
             )
             facts.trouble = event.denial
+        facts.alerted = facts.alerted or event.alerted
         facts.retry_after_s = event.retry_after_s
         facts.way_failed = event.status in _WAY_FAILED
         self._finish(event.at, "us" if self._ending else "them")
@@ -263,6 +269,8 @@ class CallDriver:
             self._facts.ms(event.at), "session_changed", method=event.method, direction=event.remote.direction
         )
         self._dialogs[event.dialog_key] = event.remote
+        if final and event.remote.direction not in _SILENT:
+            self._facts.silent_by_word = False
         if final or not self._answered_dialog:
             self._connect(event.remote, event.dialog_key, final=final, local=event.local)
 
@@ -278,7 +286,7 @@ class CallDriver:
             remote = self._terms.agree(sdp, dialog, final=final, local=local)
         except TermsError as error:
             self._facts.fail(f"no sound: {error}")
-            if final:
+            if final and local is None:
                 self._facts.trouble = "media_refused"
             return
         self.codec = remote.codec
@@ -311,7 +319,7 @@ class CallDriver:
         facts = self._facts
         if facts.t0 is None:
             return None
-        if facts.our_failure or (self._stop is not None and self._stop.is_set()):
+        if facts.our_failure or self._stopped:
             facts.interrupted = not facts.our_failure
             self._end("interrupted" if facts.interrupted else "our side failed")
             return None
@@ -349,7 +357,7 @@ class CallDriver:
     @property
     def _digits_due(self) -> bool:
         """Whether the digits for an extension have not all been sent."""
-        return bool(self._plan.digits) and self._facts.digits_sent_ms is None
+        return self._facts.digits_due
 
     def _failure_tone(self, signals: Signals, state: AnswerState, heard: Heard) -> bool:
         """A tone before the answer says how the call ends; nobody needs to sit through it."""
@@ -422,6 +430,10 @@ class CallDriver:
             # The far side's handset matters more than our ledger: the call goes on and ends in order.
             log.exception("the ledger could not be written")
             self._facts.fail(f"the ledger could not be written: {error}", ours=True)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
 
     async def _watch_stop(self) -> None:
         assert self._stop is not None

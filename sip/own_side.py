@@ -5,6 +5,7 @@ from __future__ import annotations
 from sip.call_log import CallLog
 from sip.media import MediaError, MediaReport
 from sip.record import CallRecord
+from sip.targets import NoRouteError
 from sip.transport import BindError, ResolutionError, TlsError
 from sip.trunks import CallFacts, CapError
 
@@ -20,7 +21,7 @@ def facts_of_call(called: str, record: CallRecord, facts: CallLog, report: Media
         q850=record.q850,
         alerted=facts.first_180_ms is not None or bool(record.rings.bursts),
         answered=record.connected_ms is not None,
-        talk_s=(record.ended_ms - talk_from_ms) / 1000,
+        talk_s=0.0 if facts.silent_by_word else (record.ended_ms - talk_from_ms) / 1000,
         received_packets=report.statistics.received,
         sent_packets=sent,
         remote_loss=report.remote_lost / sent if report.remote_lost is not None and sent else None,
@@ -43,6 +44,7 @@ def trouble_of(error: Exception) -> str | None:
         return f"dns_{error.kind}"
     names: dict[type[Exception], str] = {
         TlsError: "tls_own",
+        NoRouteError: "unreachable",
         BindError: "bind",
         CapError: "caps",
         MediaError: "ports",

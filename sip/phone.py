@@ -9,9 +9,10 @@ Runs in the phone process; the media engine and its writer are its children.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,8 @@ from sip.trunk_line import TrunkLine
 from sip.trunks import AlarmBoard, Trunk, TrunkError, TrunkStatus
 
 log = logging.getLogger(__name__)
+CLOSE_S = 5.0
+"""How long a phone that is closed waits for the ends of its calls."""
 
 __all__ = ["Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
 
@@ -70,6 +73,10 @@ class Phone:
         direct = next((line for line in self._lines.values() if line.trunk.is_direct), None)
         self._direct = direct or self._line(Trunk())
         self._recoveries = RecoveryDesk()
+        self._callers: set[asyncio.Task[Any]] = set()
+        """Tasks that wait for a call of theirs."""
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._engine: MediaEngine
 
     def _line(self, trunk: Trunk) -> TrunkLine:
@@ -90,9 +97,18 @@ class Phone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._end_calls()
         await self._reception.close()
         await asyncio.gather(*(line.close() for line in {*self._lines.values(), self._direct}))
         await self._engine.close()
+
+    async def _end_calls(self) -> None:
+        """Cancel the calls that somebody still waits for: their CANCEL or BYE needs our sockets."""
+        for task in self._callers:
+            if task is not asyncio.current_task():
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), CLOSE_S)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -144,7 +160,8 @@ class Phone:
         try:
             self._check(number, script, lines)
             attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
-            return await attempt.run(lines)
+            with self._waiting():
+                return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:
             raise TargetError(f"{target!r}: {error}") from error
 
@@ -162,11 +179,26 @@ class Phone:
         line = self._lines.get(str(snapshot.get("trunk")), self._direct)
         await self._recoveries.recover(snapshot, line)
 
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._callers.add(task)
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._callers.discard(task)
+            if not self._callers:
+                self._quiet.set()
+
     # -- what holds for every call ---------------------------------------------------------------------------------
 
     def _lines_for(self, target: str, names: Sequence[str] | None) -> list[TrunkLine]:
+        if names is not None and not names:
+            raise TrunkError("none", "name", "the name of at least one of ours")
         if names is not None:
-            return [self._named(name) for name in names]
+            return [self._named(name) for name in dict.fromkeys(names)]
         if is_uri(target):
             return [self._direct]
         lines = [line for line in self._lines.values() if not line.trunk.is_direct]

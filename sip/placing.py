@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,23 +63,33 @@ class Attempt:
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
         """Try the trunks in order; a next one only where nothing but 100 came back. Returns the last one's record."""
         record: CallRecord | None = None
+        files = [path for path in (self.script.capture, self.script.packets) if path and _is_empty(path)]
         troubles: list[str] = []
         alarms: list[str] = []
         for line in lines:
+            if self._stopped:
+                break
             try:
+                # What cannot leave takes no slot and counts towards no quota.
+                await line.ready()
+                destinations = await line.destinations(self.target)
                 async with line.admitted(self.target, self.stop):
-                    await line.ready()
-                    for destination in await line.destinations(self.target):
+                    for destination in destinations:
                         record, settled = await self._place(line, destination)
                         if settled or self._stopped:
                             return self._closed(record)
+                        # Nobody was reached there; the next destination's sound begins anew.
+                        for path in files:
+                            _empty(path)
             except (ResolutionError, BindError, TlsError, MediaError, CapError, LineError) as error:
+                if self._stopped:
+                    break
                 troubles.append(f"{line.name}: {error}" if len(lines) > 1 else str(error))
                 alarms += line.trouble(self.target, error)
-            if self._stopped:
-                break
         if record is None:
             record = failed_record(self.target, *troubles)
+            if self._stopped:
+                record = dataclasses.replace(record, outcome="cancelled", our_failure=False)
         elif troubles:
             record = dataclasses.replace(record, errors=(*record.errors, *troubles))
         return dataclasses.replace(
@@ -151,6 +162,15 @@ class Attempt:
             error=facts.errors[0] if facts.errors else None,
         )
         self.tried.append(noted)
+
+
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _empty(path: Path) -> None:
+    if not _is_empty(path):
+        os.truncate(path, 0)
 
 
 def failed_record(target: str, *reasons: str) -> CallRecord:

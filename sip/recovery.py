@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from sip.core import Address, Datagram, Ended, Event, LocalProtocolError, uri_address
+from sip.core import Address, Datagram, Ended, Event, LocalProtocolError, parse_uri, uri_address
 from sip.kernel_time import ClockSource
 from sip.transport import BindError, SipAgent
 from sip.trunk_line import TrunkLine
@@ -27,20 +27,19 @@ class RecoveryDesk:
     async def recover(self, snapshot: dict[str, Any], line: TrunkLine) -> None:
         """End a call of the trunk `line`, see `Phone.recover`."""
         old = _local_address(snapshot)
-        agent = self._take(old, line)
-        ended = asyncio.Event()
+        if (standing := next((agent for agent in line.agents if old in agent.locals), None)) is not None:
+            # The trunk has a fixed address and is at work on it already: what comes for the old call comes there.
+            await _end(snapshot, standing, line)
+            return
+        agent = self._take(old, line, _name_of_server(snapshot, line))
         try:
-            agent.recover(snapshot, _Until(ended), line.trunk.credentials)
-            async with asyncio.timeout(RECOVERY_S):
-                await ended.wait()
-        except TimeoutError:
-            log.warning("the far side of %s did not confirm its end", snapshot.get("call_id"))
+            await _end(snapshot, agent, line)
         finally:
             self._give_back(old)
 
-    def _take(self, old: Address, line: TrunkLine) -> SipAgent:
+    def _take(self, old: Address, line: TrunkLine, name: str | None) -> SipAgent:
         if old not in self._agents:
-            self._agents[old] = _agent_on(old, line)
+            self._agents[old] = _agent_on(old, line, name)
         self._users[old] = self._users.get(old, 0) + 1
         return self._agents[old]
 
@@ -49,6 +48,18 @@ class RecoveryDesk:
         if not self._users[old]:
             del self._users[old]
             self._agents.pop(old).close()
+
+
+async def _end(snapshot: dict[str, Any], agent: SipAgent, line: TrunkLine) -> None:
+    ended = asyncio.Event()
+    agent.recover(snapshot, _Until(ended), line.trunk.credentials)
+    try:
+        async with asyncio.timeout(RECOVERY_S):
+            await ended.wait()
+    except TimeoutError:
+        log.warning("the far side of %s did not confirm its end", snapshot.get("call_id"))
+    finally:
+        agent.forget(str(snapshot.get("call_id")))
 
 
 class _Until:
@@ -78,8 +89,16 @@ def _local_address(snapshot: dict[str, Any]) -> Address:
     return old
 
 
-def _agent_on(old: Address, line: TrunkLine) -> SipAgent:
+def _name_of_server(snapshot: dict[str, Any], line: TrunkLine) -> str | None:
+    """Return the name that a certificate must bear: the snapshot holds the address that it was resolved to."""
+    if line.trunk.server is not None:
+        return line.trunk.server
+    uri = parse_uri(str(snapshot.get("request_uri", "")))
+    return None if uri is None else uri.host.strip("[]")
+
+
+def _agent_on(old: Address, line: TrunkLine, name: str | None) -> SipAgent:
     try:
-        return line.recovery_agent(old)
+        return line.recovery_agent(old, name)
     except BindError:
-        return line.recovery_agent(Address(old.host, 0, old.transport))
+        return line.recovery_agent(Address(old.host, 0, old.transport), name)

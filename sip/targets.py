@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sip.core import Address, TransportName, parse_uri, uri_transport
@@ -12,6 +13,10 @@ from sip.transport import BindError
 
 _SCHEME = re.compile(r"\s*(?:sips?|tel):", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?[0-9*#][0-9*# ().\-]{1,30}")
+
+
+class NoRouteError(BindError):
+    """No way leads from this machine to an address: no network, or none of its kind."""
 
 
 class TargetError(ValueError):
@@ -66,15 +71,31 @@ def check_number(text: str) -> str:
 def local_host(destination: Address) -> str:
     """Return the address from which the kernel would send to `destination`; nothing is sent.
 
-    Raises `BindError` where there is no route.
+    Raises `NoRouteError`.
     """
     family = socket.AF_INET6 if ":" in destination.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((destination.host, destination.port))
-        except OSError as error:
-            raise BindError(f"no route to {destination.host}: {error.strerror}") from error
-        return str(probe.getsockname()[0])
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise NoRouteError(f"no route to {destination.host}: {error.strerror or error}") from error
+
+
+def reachable(found: Sequence[Address]) -> list[Address]:
+    """Return the addresses to which a route leads, or all of them where none does.
+
+    A server of both IP versions is called by the one that this machine has.
+    """
+    return [address for address in found if _has_route(address)] or list(found)
+
+
+def _has_route(destination: Address) -> bool:
+    try:
+        local_host(destination)
+    except NoRouteError:
+        return False
+    return True
 
 
 def own_uri(host: str) -> str:

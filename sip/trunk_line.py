@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from sip.call_log import CallLog
@@ -26,7 +26,16 @@ from sip.core import (
 from sip.media import MediaReport
 from sip.own_side import facts_of_call, facts_of_trouble, trouble_of
 from sip.record import CallRecord
-from sip.targets import Target, check_number, is_uri, local_host, own_uri, parse_target
+from sip.targets import (
+    NoRouteError,
+    Target,
+    check_number,
+    is_uri,
+    local_host,
+    own_uri,
+    parse_target,
+    reachable,
+)
 from sip.transport import (
     BindError,
     CallHandler,
@@ -130,7 +139,9 @@ class TrunkLine:
         uri = self.request_uri(target)
         trunk = self.trunk
         if trunk.server is not None:
-            return [Destination(uri, address) for address in await self.server_addresses()]
+            # A registrar that we are known to may be the only one of its kind that takes our calls.
+            found = sorted(await self.server_addresses(), key=lambda address: address != self._watch.home)
+            return [Destination(uri, address) for address in found]
         return [Destination(uri, address) for address in await self._resolve(parse_target(uri))]
 
     async def server_addresses(self) -> list[Address]:
@@ -141,7 +152,7 @@ class TrunkLine:
         found = await self._resolver.resolve(trunk.server, trunk.port, trunk.transport, family=self._family)
         self._server_hosts = {address.host for address in found}
         self._names = {**self._names, **dict.fromkeys(found, trunk.server)}
-        return found
+        return reachable(found)
 
     @property
     def _family(self) -> Literal[4, 6] | None:
@@ -155,6 +166,11 @@ class TrunkLine:
         transport = where.transport or (None if self.trunk.transport == "udp" else self.trunk.transport)
         literal = uri_address(where.uri)
         if literal is not None:
+            if self._family is not None and self._family != (6 if ":" in literal.host else 4):
+                assert self.trunk.bind is not None
+                raise NoRouteError(
+                    f"no route from {self.trunk.bind.host} to {literal.host}: one is IPv4, the other IPv6"
+                )
             chosen = transport or "udp"
             return [Address(literal.host, where.port or DEFAULT_PORTS[chosen], chosen)]
         secure = where.uri.lower().startswith("sips:")
@@ -162,7 +178,7 @@ class TrunkLine:
             where.host, where.port, transport, secure=secure, family=self._family
         )
         self._names = {**self._names, **dict.fromkeys(found, where.host)}
-        return found
+        return reachable(found)
 
     def agent_towards(self, destination: Address) -> SipAgent:
         """Return the agent on the local address of this route; an unspecified one would not do in Contact and SDP.
@@ -188,11 +204,16 @@ class TrunkLine:
         if trouble.kind is TransportFailure.CLOSED:
             self._watch.flow_lost(destination)
 
-    def recovery_agent(self, local: Address) -> SipAgent:
-        """Return a new agent on the very address that an earlier process used. Raises `BindError`."""
-        return self._open(local, ("tls",) if local.transport == "tls" else _SHARED)
+    def recovery_agent(self, local: Address, name: str | None) -> SipAgent:
+        """Return a new agent on the very address that an earlier process used. Raises `BindError`.
 
-    def _open(self, bind: Address, transports: tuple[TransportName, ...]) -> SipAgent:
+        `name` is the one that certificates must bear, where the settings name none.
+        """
+        return self._open(local, ("tls",) if local.transport == "tls" else _SHARED, name)
+
+    def _open(
+        self, bind: Address, transports: tuple[TransportName, ...], name: str | None = None
+    ) -> SipAgent:
         def incoming(event: IncomingInvite) -> CallHandler | None:
             return self._on_incoming(event, self, agent)
 
@@ -200,7 +221,7 @@ class TrunkLine:
             bind,
             user_agent=USER_AGENT,
             transports=transports,
-            tls=self.trunk.tls,
+            tls=replace(self.trunk.tls, server_name=self.trunk.tls.server_name or name),
             dscp=self.trunk.dscp_signalling,
             advertised=self.trunk.advertised,
             on_incoming=incoming,

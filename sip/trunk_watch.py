@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Protocol
 
 from sip.core import (
@@ -22,11 +23,12 @@ from sip.core import (
     RegistrationClient,
     RegistrationFailed,
     RegistrationPlan,
+    RegistrationState,
     Unregistered,
 )
 from sip.kernel_time import ClockSource
 from sip.transport import BindError, ResolutionError, SipAgent, TlsError
-from sip.trunks import Trunk
+from sip.trunks import Trunk, TrunkError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ FIRST_ANSWER_S = 10.0
 GOODBYE_S = 2.0
 RETRY_S = 30.0
 """Until a server whose name or route could not be found is looked for again."""
+STEADY_S = 120.0
+"""A connection that stood so long was a good one (RFC 5626 section 4.5)."""
 
 
 class Ways(Protocol):
@@ -71,12 +75,16 @@ class TrunkWatch:
     def __init__(self, ways: Ways, told: WatchTold) -> None:
         self._ways = ways
         self._told = told
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._client: RegistrationClient | None = None
         self._agent: SipAgent | None = None
         self._destination: Address | None = None
         self._silent: set[Address] = set()
         """Addresses of the server that have not answered since the last binding."""
+        self._again: asyncio.TimerHandle | None = None
+        self._bound_at = 0.0
+        self._losses = 0
+        """Connections that ended soon after a binding, in a row."""
         self._answered = asyncio.Event()
         self._left = asyncio.Event()
         self.service_route: tuple[str, ...] = ()
@@ -88,16 +96,23 @@ class TrunkWatch:
 
     def start(self) -> None:
         """Register and probe from now on."""
-        trunk, loop = self._ways.trunk, asyncio.get_running_loop()
+        trunk = self._ways.trunk
         if trunk.registration is not None:
-            self._tasks.append(loop.create_task(self._register()))
+            self._run(self._register())
         if trunk.health_s is not None:
-            self._tasks.append(loop.create_task(self._probe(trunk.health_s)))
+            self._run(self._probe(trunk.health_s))
+        if trunk.registration is None and trunk.health_s is None and trunk.bind is not None:
+            self._run(self._look_up())
 
     @property
     def registered(self) -> bool:
         """Whether a binding stands."""
         return self._client is not None and self._client.registered(time.monotonic())
+
+    @property
+    def home(self) -> Address | None:
+        """Where a binding of ours stands: calls go there before any other address of the server."""
+        return self._destination if self.registered else None
 
     async def ready(self) -> str | None:
         """Return None once calls may leave, or why they may not; waits for the registrar's first answer."""
@@ -110,22 +125,66 @@ class TrunkWatch:
         return f"not registered: {self.failure or 'the registrar has not answered yet'}"
 
     def flow_lost(self, destination: Address) -> None:
-        """A connection that we keep has ended: calls to us come over it, so register anew (RFC 5626 section 4.4)."""
-        if destination == self._destination and self._client is not None and self._agent is not None:
+        """A connection that we keep has ended: calls to us come over it, so register anew (RFC 5626 section 4.4).
+
+        A server that ends each connection at once is asked ever less often (section 4.5).
+        """
+        if destination != self._destination or self._again is not None:
+            return
+        if time.monotonic() - self._bound_at > STEADY_S:
+            self._losses = 0
+        wait_s = min(RETRY_S, 2.0**self._losses - 1)
+        self._losses = min(self._losses + 1, 10)
+        self._again = asyncio.get_running_loop().call_later(wait_s, self._register_anew)
+
+    def _register_anew(self) -> None:
+        self._again = None
+        if self._client is not None and self._agent is not None and self._is(RegistrationState.REGISTERED):
             self._client.refresh(time.monotonic())
             self._agent.flush()
 
+    def _is(self, state: RegistrationState) -> bool:
+        return self._client is not None and self._client.state is state
+
     async def close(self) -> None:
         """Give the registration up and stop."""
+        if self._again is not None:
+            self._again.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is None or self._agent is None or not self.registered:
+        # A REGISTER under way may yet bind us: its answer is waited for.
+        bound = self.registered or self._is(RegistrationState.REGISTERING)
+        if self._client is None or self._agent is None or not bound:
             return
         self._client.unregister(time.monotonic())
         self._agent.flush()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._left.wait(), GOODBYE_S)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # What nobody foresaw must not end in silence: the trunk would seem to be as it was last seen.
+            log.exception("the watch of trunk %s failed", self._ways.trunk.name)
+            self._not_found(error)
+
+    async def _look_up(self) -> None:
+        """Learn where the server is, for its calls to be known before we have called it."""
+        while True:
+            try:
+                await self._ways.server_addresses()
+            except ResolutionError:
+                # Each call of ours says so in its record.
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     # -- registering -----------------------------------------------------------------------------------------------
 
@@ -149,18 +208,23 @@ class TrunkWatch:
                 self._destination = untried[0]
                 self._client.refresh(time.monotonic(), untried[0])
                 agent.flush()
+            elif not untried:
+                # All are silent. After the next wait each is tried once more, not the last one alone.
+                self._silent.clear()
             return
 
     def _plan(self, destination: Address) -> RegistrationPlan:
         trunk = self._ways.trunk
         wanted = trunk.registration
         assert wanted is not None
-        user = (
-            wanted.user
-            or _user_of(trunk.from_uri)
-            or (trunk.credentials.username if trunk.credentials else "")
-        )
-        domain = trunk.host_part.partition(":")[0] if trunk.domain is None else trunk.host_part
+        account = trunk.credentials.username if trunk.credentials else ""
+        # A private identity is a user and a realm (3GPP TS 23.003 section 13.3).
+        user = wanted.user or _user_of(trunk.from_uri) or account.partition("@")[0]
+        if not user:
+            takes = "a user, where neither from_uri nor credentials name one"
+            raise TrunkError(trunk.name, "registration.user", takes)
+        # An address of record has no port (RFC 3261 section 10.3).
+        domain = replace(trunk, port=None).host_part
         return RegistrationPlan(
             registrar=wanted.registrar or f"sip:{domain}",
             aor=f"sip:{user}@{domain}",
@@ -178,12 +242,13 @@ class TrunkWatch:
             self.failure = None
             self.service_route, self.associated = event.service_route, event.associated
             self._silent.clear()
+            self._bound_at = event.at
             self._keep_alive(event)
         elif isinstance(event, RegistrationFailed):
             self.failure = f"{event.status} {event.reason}" if event.status else event.reason
             if event.kind in ("timeout", "unreachable") and self._destination is not None:
                 self._silent.add(self._destination)
-                self._tasks.append(asyncio.get_running_loop().create_task(self._try_another()))
+                self._run(self._try_another())
         elif isinstance(event, Unregistered):
             self._left.set()
         else:
@@ -226,12 +291,15 @@ class TrunkWatch:
                 destination = (await self._ways.server_addresses())[0]
                 agent = self._ways.agent_towards(destination)
             except (ResolutionError, BindError, TlsError) as error:
-                self.failure = str(error)
-                self._answered.set()
-                self._told.lost(error)
+                self._not_found(error)
                 await asyncio.sleep(RETRY_S)
                 continue
             yield destination, agent
+
+    def _not_found(self, error: Exception) -> None:
+        self.failure = str(error)
+        self._answered.set()
+        self._told.lost(error)
 
 
 def _trouble(agent: SipAgent | None, destination: Address | None) -> str | None:
@@ -249,5 +317,7 @@ def _settle(answer: asyncio.Future[OptionsResult]) -> Callable[[OptionsResult], 
 
 
 def _user_of(uri: str | None) -> str:
-    """Return the user part of a URI, "" without one."""
-    return (uri or "").partition(":")[2].rpartition("@")[0].partition(";")[0]
+    """Return the user part of a URI or the number of a tel URI, "" without one."""
+    scheme, _, rest = (uri or "").partition(":")
+    user = rest if scheme.lower() == "tel" else rest.rpartition("@")[0]
+    return user.partition(";")[0]

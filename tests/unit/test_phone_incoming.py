@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sip.answering import AnswerScript, IncomingRecord, RingingCall, SourceLimiter
-from sip.core import Address, Credentials
+from sip.core import Address, Credentials, LocalProtocolError
 from sip.phone import Phone, Script, Trunk
 from sip.record import CallRecord
 from sip.simulator.clips import clips, sound
@@ -165,6 +165,36 @@ async def test_without_an_account_a_stranger_is_refused(caller: Phone) -> None:
         callee.on_call = desk.take
         assert (await dial(caller, callee)).sip_status == 403
     assert desk.calls == []
+
+
+async def test_the_trunks_server_is_known_before_it_is_called(caller: Phone) -> None:
+    async def refuse(call: RingingCall) -> None:
+        call.reject(486)
+
+    async with Phone(Trunk(name="in", server="127.0.0.1", bind=HERE)) as callee:
+        callee.on_call = refuse
+        await asyncio.sleep(0.1)
+        assert (await dial(caller, callee)).sip_status == 486
+
+
+async def test_a_call_that_is_answered_twice_goes_on(caller: Phone) -> None:
+    seen: list[object] = []
+
+    async def twice(call: RingingCall) -> None:
+        first = asyncio.create_task(call.answer())
+        await asyncio.sleep(0.3)
+        with pytest.raises(LocalProtocolError, match="answered already"):
+            await call.answer()
+        seen.append(await first)
+
+    async with Phone(OURS) as callee:
+        callee.on_call = twice
+        record = await dial(caller, callee, Script(max_talk_s=1.5))
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.02)
+    assert (record.outcome, record.ended_by) == ("answered", "us")
+    assert record.ended_ms > 1400
 
 
 async def test_a_source_that_rings_too_often_is_held_off(caller: Phone) -> None:
