@@ -80,6 +80,8 @@ def _remote(agreed: Negotiated, dialog: str, final: bool) -> RemoteMedia:
         telephone_event_pt=agreed.telephone_event,
         final=final,
         dialog=dialog,
+        # Before the answer silence is sent whatever they say: some exchanges let early media through only then.
+        wants_sound=not final or agreed.direction in ("sendrecv", "sendonly"),
         srtp=SrtpPolicy(keys.suite, keys.send_key, keys.receive_key) if keys else None,
         rtcp=(rtcp.host, rtcp.port) if rtcp else None,
         rtcp_mux=agreed.rtcp_mux,

@@ -100,6 +100,8 @@ class RemoteMedia:
     """Where RTCP goes and comes from (`a=rtcp`, RFC 3605), a numeric address; None: the next higher port."""
     rtcp_mux: bool = False
     """Whether RTCP shares the port of RTP, when both sides said `a=rtcp-mux` (RFC 5761)."""
+    wants_sound: bool = True
+    """False while the far side holds the call (`sendonly`, `inactive`): then nothing is sent (RFC 3264 section 8.4)."""
     latch: bool = True
     """Whether sound may come from another address when none comes from this one (a far side behind NAT)."""
 

@@ -66,7 +66,7 @@ class Sender:
         samples_before, self._samples = self._samples, ptime_ms * _SAMPLES_PER_MS
         # What was sent ahead of its time stays so: the stream neither jumps nor drifts.
         self._credit += self._samples - samples_before
-        held = remote.port == 0 or remote.host in _NOWHERE
+        held = remote.port == 0 or remote.host in _NOWHERE or not remote.wants_sound
         self.remote = None if held else (remote.host, remote.port)
         self.codec = remote.codec
         self._payload_type = remote.payload_type

@@ -42,6 +42,7 @@ DIVERSION_REASONS: dict[str, Condition] = {
 _URI = re.compile(r"<\s*(?P<bracketed>(?:sips?|tel):[^>]*)>|(?P<bare>(?:sips?|tel):[^;,\s]+)", re.IGNORECASE)
 _USER = re.compile(r"^(?:sips?:(?P<user>[^@;?]*)@|tel:(?P<number>[^;?]*))", re.IGNORECASE)
 _CAUSE = re.compile(r"\bcause\s*=\s*(\d{3})\b", re.IGNORECASE)
+_Q_VALUE = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
 _MAPPED = re.compile(r"[;]\s*mp\s*=", re.IGNORECASE)
 _DIVERSION_REASON = re.compile(r";\s*reason\s*=\s*\"?([\w-]+)", re.IGNORECASE)
 
@@ -230,12 +231,18 @@ def _may_be(call: _Call, user: str) -> bool:
 
 
 def _redirects(wanted: str, sign: RoutingSign) -> list[_Finding]:
-    for contact in sign.contacts:
+    for contact in sorted(sign.contacts, key=_preference, reverse=True):
         user = user_of(contact)
         if user and not same_number(user, wanted):
             detail = f"{sign.status} with Contact {contact.strip()}"
             return [_Finding(Evidence("redirect", "definitive", sign.t_ms, detail), user, "unknown")]
     return []
+
+
+def _preference(contact: str) -> float:
+    """Return the q of a Contact (RFC 3261 section 20.10); without one it stands behind those that have one."""
+    found = _Q_VALUE.search(contact.rpartition(">")[2])
+    return float(found[1]) if found else -1.0
 
 
 def _histories(wanted: str, sign: RoutingSign) -> list[_Finding]:

@@ -137,6 +137,8 @@ def test_hold_and_resume(place: Place, direction: str, host: str) -> None:
     if host != "0.0.0.0":
         assert f"a={'recvonly' if direction == 'sendonly' else 'inactive'}" in held
     assert "a=sendrecv" in resumed
+    # Who is held hears nothing of us until the call is resumed.
+    assert longest_pause_s(call.heard) > 0.5
     assert call.record["ended_ms"] - call.record["answered_ms"] == pytest.approx(3000, abs=400)
 
 

@@ -34,6 +34,14 @@ def test_redirection_to_a_mobile() -> None:
     assert found.evidence[0].kind == "redirect"
 
 
+def test_of_several_contacts_the_preferred_one_counts() -> None:
+    contacts = ("<sip:02988880000@gw>;q=0.3", '"q=1" <sip:13900001111@gw>;Q=0.7', "<sip:13900002222@gw>")
+    assert detect_forwarding(DIALLED, [sign(302, contacts=contacts)]).target == "13900001111"
+    assert detect_forwarding(DIALLED, [sign(302, contacts=contacts[:1])]).target == "02988880000"
+    bare = ("<sip:13900003333@gw>", "<sip:13900004444@gw>")
+    assert detect_forwarding(DIALLED, [sign(302, contacts=bare)]).target == "13900003333"
+
+
 def test_redirection_to_the_same_number_elsewhere_is_none() -> None:
     contacts = ("<sip:+865173212345@other.example>",)
     dialled = "sip:+86-517-3212345@pbx.example"
