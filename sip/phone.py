@@ -46,7 +46,7 @@ class Phone:
 
     `trunks` are our ways into the telephone network, in the order in which they are tried; SIP URIs are called
     directly unless a trunk is named. `policy` says which numbers are never dialled. Raises `TrunkError` for two
-    trunks of one name.
+    trunks of one name. Tasks that still wait for a call when the phone is closed are cancelled: nothing rings on.
     """
 
     def __init__(
