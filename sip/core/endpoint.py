@@ -208,8 +208,12 @@ class Endpoint:
         if transaction is not None and transaction.request.call_id == response.call_id:
             repeated = transaction.is_repeat(response)
             self.wire.emit(MessageReceived(response.call_id, at, response, source, repeated))
-            if not (repeated and response.status < 200):
-                transaction.receive(response, at)
+            if not (repeated and response.status < 200) and transaction.receive(response, at):
+                return
+            if response.status < 200 or response.status >= 300 or response.cseq.method != "INVITE":
+                return
+            # A 2xx of another branch after the final refusal: its telephone is off hook and has to be told.
+            self._on_late(response, at)
             return
         caller = self._callers.get(response.call_id)
         if caller is not None and caller.sent(response):
@@ -217,6 +221,11 @@ class Endpoint:
             caller.on_late(response, at)
             return
         self.wire.emit(Stray(None, at, response, source))
+
+    def _on_late(self, response: Response, at: float) -> None:
+        caller = self._callers.get(response.call_id)
+        if caller is not None:
+            caller.on_late(response, at)
 
     # Requests
 

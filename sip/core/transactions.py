@@ -305,13 +305,16 @@ class ClientTransaction(_Transaction):
         """Take the next arrival of the same bytes for the first: this one came out of order."""
         self._seen.discard(response.raw)
 
-    def receive(self, response: Response, now: float) -> None:
-        """Take a response that matches this transaction."""
-        self._response = response
-        if response.status < 200:
-            self.step(Step.RECEIVED_1XX, now)
-        else:
-            self.step(Step.RECEIVED_2XX if response.status < 300 else Step.RECEIVED_FAILURE, now)
+    def receive(self, response: Response, now: float) -> bool:
+        """Take a response that matches this transaction; False if it has no use for it any more."""
+        before, self._response = self._response, response
+        step = Step.RECEIVED_1XX
+        if response.status >= 200:
+            step = Step.RECEIVED_2XX if response.status < 300 else Step.RECEIVED_FAILURE
+        taken = self.step(step, now)
+        if not taken:
+            self._response = before
+        return taken
 
     def fail(self, reason: str, now: float, setback: Setback = "refused") -> None:
         """The network did not carry the request.

@@ -243,6 +243,22 @@ def test_a_200_without_provisional_and_its_repetitions(bench: Bench) -> None:
     bench.must_be_left_with_nothing()
 
 
+def test_a_2xx_after_the_refusal_is_hung_up(bench: Bench) -> None:
+    """A forking proxy refuses too early: the telephone that answers all the same must not stay off hook."""
+    bench.respond(bench.invite, 180, tag="t2")
+    bench.respond(bench.invite, 486, tag="t1")
+    bench.out("ACK")
+    assert len(bench.find(Rejected)) == 1
+    bench.respond(bench.invite, 200, tag="t2", contact=f"<sip:two@{LINE}>")
+    ack, bye = bench.out("ACK", "BYE")
+    assert (ack.to.tag, bye.to.tag) == ("t2", "t2")
+    assert bye.uri == f"sip:two@{LINE}"
+    bench.respond(bench.invite, 200, tag="t2", contact=f"<sip:two@{LINE}>")
+    bench.out("ACK+")
+    bench.respond(bye, 200)
+    assert [e.status for e in bench.find(Rejected)] == [486]
+
+
 def test_a_2xx_without_to_tag_is_a_call_too(bench: Bench) -> None:
     bench.respond(bench.invite, 200, tag="")
     bench.call.acknowledge(bench.now)

@@ -92,6 +92,8 @@ def test_identity_headers_stand_in_order() -> None:
         ("registration.expires_s", {"server": "h", "registration": Registration(expires_s=0)}),
         ("registration.registrar", {"server": "h", "registration": Registration(registrar="h")}),
         ("registration.keep_alive_s", {"server": "h", "registration": Registration(keep_alive_s=-1.0)}),
+        ("registration.user", {"server": "h", "registration": Registration(user="6>2")}),
+        ("registration.contact_user", {"server": "h", "registration": Registration(contact_user="6 2")}),
         ("rtp_ports", {"rtp_ports": (10_001, 10_100)}),
         ("rtp_ports", {"rtp_ports": (500, 600)}),
         ("rtp_ports", {"server": "h", "rtp_ports": (10_000, 10_002)}),
