@@ -51,10 +51,15 @@ class TrunkMemberError(SettingError):
 class TrunkConfig(BaseModel):
     """One line of ours to the telephone network, without any secret."""
 
-    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid")
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(default=True, description="Whether calls may use it.")
-    priority: int = Field(default=0, description="Which trunk is tried first: the lowest number.")
+    priority: int = Field(
+        default=0,
+        ge=-1_000_000,
+        le=1_000_000,
+        description="Which trunk is tried first: the lowest number.",
+    )
 
     host: str = Field(description="Address or name of the carrier's or exchange's SIP server.")
     port: int | None = Field(
@@ -225,6 +230,8 @@ def check_trunk(name: str, config: TrunkConfig) -> None:
 def _trunk(
     name: str, config: TrunkConfig, bind: str | None, identity: str | None, credentials: Credentials | None
 ) -> Trunk:
+    _refuse_control_characters(name, config)
+    _refuse_passwords_in_uris(name, config)
     where = _named(name, "bind", lambda: bind_address(config.bind or bind))
     trusted = _named(name, "trusted_sources", lambda: networks(*config.trusted_sources))
     for member in ("per_called", "per_caller"):
@@ -272,6 +279,22 @@ def _trunk(
         told = _TAKES.match(str(error))
         member, takes = (told[1], told[2]) if told else ("number_style", "one that fits the other members")
         raise TrunkMemberError(name, _MEMBERS.get(member, member), f"it takes {takes}") from error
+
+
+def _refuse_control_characters(name: str, config: TrunkConfig) -> None:
+    for member in ("user", "registration_user", "contact_user"):
+        text = getattr(config, member)
+        if text is not None and not (text and text.isprintable()):
+            raise TrunkMemberError(name, member, "it takes a user name without control characters")
+
+
+def _refuse_passwords_in_uris(name: str, config: TrunkConfig) -> None:
+    """`sip:user:password@host` would leave in every request, and stand in records and on pages."""
+    for member in ("identity", "preferred_identity", "asserted_identity", "registrar", "route"):
+        given = getattr(config, member) or ()
+        for uri in (given,) if isinstance(given, str) else given:
+            if ":" in uri.partition(":")[2].rpartition("@")[0]:
+                raise TrunkMemberError(name, member, "it takes a URI without a password")
 
 
 def _registration(config: TrunkConfig) -> Registration | None:

@@ -34,6 +34,7 @@ RECORDING_SUFFIXES = (".flac", ".wav")
 def run(arguments: CallArguments) -> int:
     """Place the call; return the exit status. Wrong arguments raise `typer.BadParameter` before anything is sent."""
     line = choose_line(arguments)
+    _refuse_one_file_for_two(arguments)
     script = _script(arguments)
     trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
@@ -72,14 +73,36 @@ def _script(arguments: CallArguments) -> Script:
             raise typer.BadParameter(
                 f"{value:g} is not a number of seconds over 0, up to 3600", param_hint=f"'{name}'"
             )
+    prompt = _prompt(arguments.say)
+    capture = _capture_path(arguments.record)
+    try:
+        packets = _packets_path(arguments)
+    except typer.BadParameter:
+        if capture is not None:
+            capture.unlink()
+        raise
     return Script(
         max_ring_s=arguments.max_ring_s,
         max_talk_s=arguments.max_talk_s,
-        say=_prompt(arguments.say),
+        say=prompt,
         digits=arguments.digits,
-        capture=_capture_path(arguments.record),
-        packets=_packets_path(arguments),
+        capture=capture,
+        packets=packets,
     )
+
+
+def _refuse_one_file_for_two(arguments: CallArguments) -> None:
+    taken: set[Path] = set()
+    for option in ("record", "pcap", "trace"):
+        file: Path | None = getattr(arguments, option)
+        if file is None:
+            continue
+        if file.resolve() in taken:
+            raise typer.BadParameter(
+                f"{file} is already that of another option; it takes a file of its own",
+                param_hint=f"'--{option}'",
+            )
+        taken.add(file.resolve())
 
 
 def _packets_path(arguments: CallArguments) -> Path | None:
@@ -183,11 +206,11 @@ class _Progress:
         console = Console(file=sys.stdout, highlight=False)
         if not self._live:
             for entry in record.timeline:
-                console.print(_line(entry.to_dict()), markup=False)
+                console.print(_line(entry.to_dict()), markup=False, soft_wrap=True)
         for name, value in _summary(record):
-            console.print(f"{name:<16} {value}", markup=False)
+            console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
         for error in record.errors:
-            console.print(f"error            {error}", markup=False)
+            console.print(f"error            {error}", markup=False, soft_wrap=True)
 
 
 def _line(entry: dict[str, Any]) -> str:

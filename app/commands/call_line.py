@@ -151,6 +151,8 @@ def _named(arguments: CallArguments, settings: Settings, stored: Stored) -> Trun
     if not found.in_use:
         raise typer.BadParameter(f"trunk {found.name!r} is disabled", param_hint="'--trunk'")
     try:
+        if found.unreadable is not None:
+            raise found.unreadable
         made = trunk_of(found.name, found.config, settings.sip_bind, settings.sip_identity)
     except TrunkMemberError as error:
         raise typer.BadParameter(

@@ -12,6 +12,7 @@ from typing import TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,7 +42,8 @@ def show(*, reveal: bool, as_json: bool) -> int:
         return 0
     table = Table("kind", "number", "label")
     for row in rows:
-        table.add_row(row["kind"], row["number"], row["label"])
+        # As Text: brackets of a label are no markup.
+        table.add_row(*(Text(row[cell]) for cell in ("kind", "number", "label")))
     Console().print(table if rows else "no numbers were entered")
     return 0
 
@@ -96,6 +98,8 @@ def _say_wrong(write: Callable[[AsyncSession], Awaitable[None]]) -> None:
     get_settings()  # A wrong setting is no wrong number.
     try:
         in_records(write)
+    except service.LabelError as error:
+        raise typer.BadParameter(str(error), param_hint="'--label'") from None
     except (service.PresentError, service.UnknownError, ValueError) as error:
         raise typer.BadParameter(str(error), param_hint="'NUMBER'") from None
 

@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.commands.numbers import in_records
@@ -94,7 +95,9 @@ def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
         told = (
             until.astimezone(settings.zone).strftime("%H:%M:%S") if until else "-" if view.registers else ""
         )
-        table.add_row(view.name, view.server, view.transport, view.state, told, str(view.calls), view.caps)
+        cells = (view.name, view.server, view.transport, view.state, told, str(view.calls), view.caps)
+        # As Text: brackets of a name are no markup.
+        table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for view in found:
         for alarm in view.alarms:
@@ -187,6 +190,9 @@ def _change(name: str, change: Callable[[AsyncSession], Awaitable[None]]) -> int
 
 def _member(text: str) -> tuple[str, Any]:
     member, sign, value = text.partition("=")
+    if member == "password":
+        reason = "no record holds a password; it takes --password-env or --password-file instead"
+        raise typer.BadParameter(reason, param_hint="'--set'")
     if not sign or member not in TrunkConfig.model_fields:
         raise typer.BadParameter(
             f"it takes MEMBER=VALUE with a member of {', '.join(TrunkConfig.model_fields)}",
@@ -210,6 +216,8 @@ def _wrong_member(error: ValidationError) -> typer.BadParameter:
 
 
 def _hint(member: str) -> str:
+    if member == "name":
+        return "'NAME'"
     return f"'--{member.replace('_', '-')}'" if member in _OPTIONS else "'--set'"
 
 
@@ -218,8 +226,9 @@ def _config(settings: Settings, kept: Stored, name: str) -> dict[str, Any]:
     if name in settings.trunks:
         trunk = settings.trunks[name]
         return trunk.model_dump(mode="json", exclude={"password"}, exclude_unset=True)
-    row = next(row for row in kept.trunks if row.name == name)
-    return service.config_of(row).model_dump(mode="json", exclude_unset=True)
+    # Of the phone itself nothing is set.
+    row = next((row for row in kept.trunks if row.name == name), None)
+    return {} if row is None else {"enabled": row.enabled, "priority": row.position} | row.config
 
 
 def _events(settings: Settings, name: str) -> Sequence[TrunkEvent]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
 from app.settings import Settings
 from app.trunk_settings import TrunkConfig, TrunkMemberError, trunk_of
 from app.trunks.models import TrunkRecord
@@ -25,6 +27,8 @@ class OurTrunk:
     source: Literal["settings", "record"]
     shadowed: bool = False
     """A record of a name that the settings use as well: it is not used."""
+    unreadable: TrunkMemberError | None = None
+    """Of a record that this version cannot read, what is wrong with it; `config` then says little."""
 
     @property
     def in_use(self) -> bool:
@@ -42,7 +46,7 @@ def merged(settings: Settings, records: Iterable[TrunkRecord]) -> list[OurTrunk]
     if settings.default_trunk == DEMO_TRUNK:
         return [trunk for trunk in ours if trunk.name == DEMO_TRUNK]
     for row in records:
-        ours.append(OurTrunk(row.name, config_of(row), "record", shadowed=row.name in settings.trunks))
+        ours.append(_of_record(row, shadowed=row.name in settings.trunks))
 
     def place(trunk: OurTrunk) -> tuple[bool, int, str, bool]:
         first = trunk.name == settings.default_trunk
@@ -51,12 +55,27 @@ def merged(settings: Settings, records: Iterable[TrunkRecord]) -> list[OurTrunk]
     return sorted(ours, key=place)
 
 
+def _of_record(row: TrunkRecord, *, shadowed: bool) -> OurTrunk:
+    """Read a record. One that a newer version wrote, or a hand, must not take the others' calls with it."""
+    try:
+        return OurTrunk(row.name, config_of(row), "record", shadowed)
+    except ValidationError as error:
+        item = error.errors(include_input=False, include_url=False)[0]
+        member = str(item["loc"][0]) if item["loc"] else "config"
+        reason = "the record cannot be read; it takes another `dutyring trunks add`"
+        wrong = TrunkMemberError(row.name, member, reason)
+        return OurTrunk(row.name, TrunkConfig(host="", enabled=row.enabled), "record", shadowed, wrong)
+
+
 def usable(settings: Settings, ours: Iterable[OurTrunk]) -> tuple[list[Trunk], list[TrunkMemberError]]:
     """Return the trunks that calls may take, in order, and what is wrong with those that cannot be made."""
     made: list[Trunk] = []
     wrong: list[TrunkMemberError] = []
     for trunk in ours:
         if not trunk.in_use:
+            continue
+        if trunk.unreadable is not None:
+            wrong.append(trunk.unreadable)
             continue
         try:
             made.append(trunk_of(trunk.name, trunk.config, settings.sip_bind, settings.sip_identity))

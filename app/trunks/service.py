@@ -17,6 +17,7 @@ from sip.guard import DialPolicy
 from sip.numbers import parse_number, split_extension
 
 NAME_LENGTH = NUMBER_LENGTH = 64
+LABEL_LENGTH = 120
 UNKNOWN = "unknown"
 ALIVE_S = 20.0
 """How often a phone says that it is still there."""
@@ -31,6 +32,10 @@ class UnknownError(LookupError):
 
 class PresentError(ValueError):
     """There is one already."""
+
+
+class LabelError(ValueError):
+    """A number's label cannot be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,12 @@ def _changes(row: TrunkState, said: Said) -> Iterator[tuple[str, str | None, str
 async def add_number(
     session: AsyncSession, kind: str, text: str, label: str = "", who: str = audit.LOCAL
 ) -> PolicyNumber:
-    """Enter a number of the dial policy. Raises `PresentError`, and `ValueError` for what is no number."""
+    """Enter a number of the dial policy.
+
+    Raises `PresentError`, `LabelError`, and `ValueError` for what is no number.
+    """
+    if len(label) > LABEL_LENGTH or not label.isprintable():
+        raise LabelError(f"it takes at most {LABEL_LENGTH} printable characters")
     plain = one_form(kind, text)
     if await repository.number(session, kind, plain) is not None:
         raise PresentError("the number is there already")

@@ -136,7 +136,7 @@ def _view(
     return TrunkView(
         name=trunk.name,
         source=trunk.source,
-        server=config.host + (f":{config.port}" if config.port else ""),
+        server=_server(config),
         transport=config.transport,
         state=state,
         since=told.since if told else None,
@@ -147,6 +147,12 @@ def _view(
         alarms=_alarms(told.alarms) if told else (),
         notes=tuple(_notes(trunk, wrong)),
     )
+
+
+def _server(config: TrunkConfig) -> str:
+    if config.port is None:
+        return config.host
+    return f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
 
 
 def _state(trunk: OurTrunk, row: TrunkState | None, wrong: TrunkMemberError | None, now: datetime) -> str:

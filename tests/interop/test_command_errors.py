@@ -166,6 +166,20 @@ def test_recording_onto_a_folder(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("second", ["--pcap", "--trace"])
+def test_one_file_for_two_things(tmp_path: Path, second: str) -> None:
+    done = run_dutyring("call", nobody(), "--record", "a.wav", second, "./a.wav", cwd=tmp_path)
+    check_wrong_argument(done, second)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("second", ["--pcap", "--trace"])
+def test_nothing_is_left_behind_where_a_later_file_cannot_be_written(tmp_path: Path, second: str) -> None:
+    done = run_dutyring("call", nobody(), "--record", "a.wav", second, "no/such/folder", cwd=tmp_path)
+    check_wrong_argument(done, second)
+    assert not list(tmp_path.iterdir())
+
+
 def test_unknown_option_and_missing_target(tmp_path: Path) -> None:
     check_wrong_argument(run_dutyring("call", nobody(), "--loud", cwd=tmp_path), "--loud")
     check_wrong_argument(run_dutyring("call", "--json", cwd=tmp_path), "TARGET", "target")

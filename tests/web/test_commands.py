@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -166,10 +167,39 @@ def test_a_trunk_of_the_settings_wins_and_the_record_is_said_to_be_unused(
     assert entered(given, "trunks", "show", "main").returncode == 1
 
 
+def test_brackets_in_names_and_labels_are_shown_as_they_are(settings: Settings, entered: Enter) -> None:
+    assert entered(settings, "trunks", "add", "[/x]", "--host", "pbx.example").returncode == 0
+    assert "[/x]" in entered(settings, "trunks").stdout
+    assert "[/x]" in entered(settings, "trunks", "show", "[/x]").stdout
+    assert entered(settings, "numbers", "add", "deny", "168*", "--label", "[/bold]").returncode == 0
+    assert "[/bold]" in entered(settings, "numbers", "list").stdout
+
+
+def test_what_stands_against_the_phone_itself_can_be_shown(settings: Settings, entered: Enter) -> None:
+    upgrade(settings)
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    alarms = json.dumps([{"kind": "clock_unsynchronised", "since": f"{now[:19]}+00:00", "detail": ""}])
+    with contextlib.closing(sqlite3.connect(settings.data_dir / "dutyring.sqlite3")) as database, database:
+        database.execute(
+            "INSERT INTO trunk_status (name, state, since, told_at, calls, alarms, detail)"
+            " VALUES ('phone', 'up', ?, ?, 0, ?, '')",
+            (now, now, alarms),
+        )
+    done = entered(settings, "trunks", "show", "phone", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["alarms"][0]["kind"], told["config"]) == ("clock_unsynchronised", {})
+
+
 WRONG = [
     (("trunks", "add", "main"), "--host"),
     (("trunks", "add", "main", "--host", "two words"), "--host"),
     (("trunks", "add", " ", "--host", "pbx"), "NAME"),
+    (("trunks", "add", "direct", "--host", "pbx"), "NAME"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", f"priority={10**20}"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "health_s=1e999"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "identity=sip:me:hush@pbx"), "--set"),
+    (("trunks", "add", "main", "--host", "pbx", "--set", "password=hush"), "--password-file"),
     (("trunks", "add", "main", "--host", "pbx", "--transport", "pigeon"), "--transport"),
     (("trunks", "add", "main", "--host", "pbx", "--set", "password=hush"), "--set"),
     (("trunks", "add", "main", "--host", "pbx", "--set", "codecs"), "--set"),
@@ -185,6 +215,8 @@ WRONG = [
     (("numbers", "add", "allow"), "NUMBER"),
     (("numbers", "add", "allow", "nobody"), "NUMBER"),
     (("numbers", "add", "deny", "*9"), "NUMBER"),
+    (("numbers", "add", "deny", "168*", "--label", "x" * 121), "--label"),
+    (("numbers", "add", "deny", "168*", "--label", "a\x1b[31m"), "--label"),
     (("numbers", "add", "key", "0917-3262001"), "NUMBER"),
     (("numbers", "add", "key"), "NUMBER"),
     (("numbers", "remove", "allow", "0917-3262001"), "NUMBER"),

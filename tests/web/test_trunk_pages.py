@@ -84,7 +84,8 @@ async def test_states_and_alarms_stand_on_the_page_in_chinese(
         assert MEANINGS[kind].do_zh in page
     assert page.count('role="alert"') == 3
     assert "本机告警" in page
-    assert "中继 gateway告警" in page
+    assert "中继 gateway 告警" in page
+    assert "about forbidden" in page, "the sentence sends the reader to the detail"
     assert "有效至" in page
     assert "正常" in page
     assert SECRET not in page

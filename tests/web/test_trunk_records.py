@@ -204,6 +204,39 @@ async def test_a_trunk_without_its_secret_is_named_and_the_others_are_made(datab
     assert [v.state for v in views(Settings(), stored, T0)] == ["unknown", "unusable"]
 
 
+async def test_a_record_that_this_version_cannot_read_keeps_no_other_from_its_calls(
+    either: Database,
+) -> None:
+    await add(either, "good")
+    await add(either, "newer")
+    async with either.unit_of_work() as session:
+        row = await repository.record(session, "newer")
+        assert row is not None
+        row.config = {"host": "pbx", "member_of_a_newer_version": 1}
+    stored = await kept(either)
+    made, wrong = usable(Settings(), merged(Settings(), stored.trunks))
+    assert [trunk.name for trunk in made] == ["good"]
+    assert [(error.trunk, error.member) for error in wrong] == [("newer", "member_of_a_newer_version")]
+    assert {v.name: v.state for v in views(Settings(), stored, T0)} == {
+        "good": "unknown",
+        "newer": "unusable",
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "server"),
+    [
+        ({"host": "::1", "port": 5060}, "[::1]:5060"),
+        ({"host": "::1"}, "::1"),
+        ({"host": "pbx.example", "port": 5070}, "pbx.example:5070"),
+    ],
+)
+def test_where_a_trunk_leads(members: dict[str, object], server: str) -> None:
+    settings = Settings(trunks={"main": TrunkSettings.model_validate(members)})
+    (view,) = views(settings, Stored(), T0)
+    assert view.server == server
+
+
 async def number(database: Database, kind: str, plain: str, label: str = "") -> None:
     async with database.unit_of_work() as session:
         await service.add_number(session, kind, plain, label)
@@ -229,6 +262,13 @@ async def test_numbers_of_the_policy_have_one_writing_each(either: Database) -> 
         async with either.unit_of_work() as session:
             await service.remove_number(session, "answer_key", "09173262001")
     assert (await kept(either)).answer_keys == frozenset()
+
+
+async def test_a_label_fits_its_column_and_its_line(either: Database) -> None:
+    await number(either, "deny", "168*", "标" * 120)
+    for label in ("标" * 121, "a\nb", "\x1b[31m"):
+        with pytest.raises(service.LabelError, match="it takes at most 120"):
+            await number(either, "deny", "160*", label)
 
 
 async def test_the_audit_trail_shows_no_answer_key(database: Database) -> None:
