@@ -13,8 +13,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.accounts import service as audit
 from app.database import Database, upgrade
@@ -77,7 +78,10 @@ def remove(kind: str, number: str | None) -> int:
 
 
 def in_records(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    """Do one unit of work in the database of the settings, which is made or brought up first."""
+    """Do one unit of work in the database of the settings, which is made or brought up first.
+
+    Raises `PresentError` and `UnknownError` too where another process entered the same, or took it out, just now.
+    """
     settings = get_settings()
 
     async def run() -> T:
@@ -87,8 +91,13 @@ def in_records(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
     try:
         upgrade(settings)
         return asyncio.run(run())
+    except IntegrityError:
+        # The database's own words may hold what was entered: an answer key.
+        raise service.PresentError("another process has just entered the same") from None
+    except StaleDataError:
+        raise service.UnknownError("another process has just taken it out") from None
     except (DatabaseError, OSError) as error:
-        reason = getattr(error, "orig", None) or error
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise typer.BadParameter(
             f"the database cannot be opened: {reason}", param_hint="DUTYRING_DATA_DIR"
         ) from error

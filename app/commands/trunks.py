@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -34,6 +35,7 @@ from sip.trunks import TrunkStatus
 
 SCHEMA = "dutyring.trunks/1"
 _OPTIONS = {"host", "transport", "user", "password_env", "password_file"}
+_FILES = {"password_file", "tls_ca_file", "tls_certificate", "tls_key"}
 EVENTS_SHOWN = 20
 
 
@@ -89,7 +91,10 @@ def print_table(found: Sequence[TrunkView], settings: Settings) -> None:
     if not found:
         console.print("no trunks: set DUTYRING_TRUNKS, or enter one with `dutyring trunks add`", markup=False)
         return
-    table = Table("name", "server", "transport", "state", "until", "calls", "caps")
+    table = Table()
+    for title in ("name", "server", "transport", "state", "until", "calls", "caps"):
+        # On a narrow terminal a name or an address goes on in the next line: cut off it tells nothing.
+        table.add_column(title, overflow="fold")
     for view in found:
         until = view.registered_until
         told = (
@@ -142,6 +147,7 @@ def add(name: str, given: dict[str, Any], members: Sequence[str]) -> int:
         config = TrunkConfig.model_validate(given)
     except ValidationError as error:
         raise _wrong_member(error) from None
+    config = config.model_copy(update=_absolute(config))
 
     async def write(session: AsyncSession) -> None:
         await service.add(session, name, config, enabled=config.enabled)
@@ -156,6 +162,12 @@ def add(name: str, given: dict[str, Any], members: Sequence[str]) -> int:
     _say_shadowed(name)
     _say("entered; a running service uses it from its next start")
     return 0
+
+
+def _absolute(config: TrunkConfig) -> dict[str, Path]:
+    """The files of a trunk by whole paths: the service that reads them runs in another folder."""
+    given = ((member, getattr(config, member)) for member in sorted(_FILES & config.model_fields_set))
+    return {member: path.absolute() for member, path in given if path is not None}
 
 
 def remove(name: str) -> int:

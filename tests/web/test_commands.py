@@ -16,13 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cli import main
+from app.commands.numbers import in_records
 from app.database import current, upgrade
 from app.settings import Settings, TrunkSettings, get_settings
+from app.trunks.models import PolicyNumber
+from app.trunks.service import PresentError
 
 COMMAND = [sys.executable, "-m", "app.cli"]
 
@@ -165,6 +170,45 @@ def test_a_trunk_of_the_settings_wins_and_the_record_is_said_to_be_unused(
         ("entered.example", "shadowed"),
     ]
     assert entered(given, "trunks", "show", "main").returncode == 1
+
+
+def test_the_files_of_a_trunk_are_kept_by_whole_paths(
+    settings: Settings, entered: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    add = ("trunks", "add", "main", "--host", "pbx", "--user", "u", "--password-file", "secret")
+    assert entered(settings, *add, "--set", "tls_ca_file=ca.pem").returncode == 0
+    told = json.loads(entered(settings, "trunks", "show", "main", "--json").stdout)["config"]
+    assert (told["password_file"], told["tls_ca_file"]) == (f"{tmp_path}/secret", f"{tmp_path}/ca.pem")
+
+
+def test_an_address_is_whole_on_a_narrow_terminal(
+    settings: Settings, entered: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    entered(settings, "trunks", "add", "main", "--host", "a-session-border-controller.county.example")
+    shown = entered(settings, "trunks").stdout
+    assert "…" not in shown
+
+
+def test_two_processes_that_enter_one_answer_key_do_not_show_it(
+    either_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in either_settings.environment().items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+
+    async def enter_twice(session: AsyncSession) -> None:
+        # Between the look of the one and its writing, the other has written.
+        for _ in range(2):
+            row = PolicyNumber(kind="answer_key", number="+869173262001", created_at=datetime.now(UTC))
+            session.add(row)
+            await session.flush()
+
+    with pytest.raises(PresentError) as caught:
+        in_records(enter_twice)
+    assert "3262001" not in str(caught.value)
+    get_settings.cache_clear()
 
 
 def test_brackets_in_names_and_labels_are_shown_as_they_are(settings: Settings, entered: Enter) -> None:
