@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import FileResponse, Response
 
+from app.accounts import service as audit
 from app.checks import cursor, repository, service
 from app.checks.listening import AuditedFile, Reading
 from app.checks.models import Attempt, Recording
@@ -86,13 +87,15 @@ def _detail(attempt: Attempt) -> AttemptDetail:
 
 @router.get("/api/v1/attempts/{attempt_id}/trace")
 async def trace(state: State, attempt_id: int) -> Response:
-    """The SIP messages of a dial as text, secrets blanked."""
+    """The SIP messages of a dial as text, secrets blanked. Numbers stand in them, so each download is put on record."""
     database, settings = state
     async with database.reading() as session:
         attempt = await session.get(Attempt, attempt_id) if 0 < attempt_id < 2**63 else None
     path = None if attempt is None else trace_file(settings, attempt)
     if path is None:
         raise HTTPException(404, "no such trace")
+    async with database.unit_of_work() as session:
+        await audit.record(session, "download", f"trace:{attempt_id}")
     headers = {
         "Content-Disposition": f'attachment; filename="check-attempt-{attempt_id}{service.TRACE_SUFFIX}"'
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.accounts import service as audit
 from app.checks.dispatcher import Dispatcher
 from app.database import Database
 from app.main import create_app
@@ -140,6 +141,8 @@ async def test_the_messages_of_a_dial_can_be_downloaded(
     assert address in (await client.get(f"/checks/{check_id}")).text
     told = await client.get(address)
     assert told.text.startswith("INVITE")
+    async with database.reading() as session:
+        assert [line.action for line in await audit.of_subject(session, "trace:1")] == ["download"]
     assert told.headers["content-type"] == "text/plain; charset=utf-8"
 
 
