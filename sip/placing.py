@@ -71,7 +71,7 @@ class Attempt:
                 break
             try:
                 # What cannot leave takes no slot and counts towards no quota.
-                await line.ready()
+                await line.ready(self.stop)
                 destinations = await line.destinations(self.target)
                 async with line.admitted(self.target, self.stop):
                     for destination in destinations:

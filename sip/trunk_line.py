@@ -295,9 +295,9 @@ class TrunkLine:
         if not self.trunk.is_direct:
             self._watch.start()
 
-    async def ready(self) -> None:
-        """Return once calls may leave. Raises `LineError` that says why they may not."""
-        reason = await self._watch.ready()
+    async def ready(self, stop: asyncio.Event | None = None) -> None:
+        """Return once calls may leave. Raises `LineError` that says why they may not, at `stop` at the latest."""
+        reason = await self._watch.ready(stop)
         if reason is not None:
             raise LineError(reason)
 

@@ -114,12 +114,16 @@ class TrunkWatch:
         """Where a binding of ours stands: calls go there before any other address of the server."""
         return self._destination if self.registered else None
 
-    async def ready(self) -> str | None:
-        """Return None once calls may leave, or why they may not; waits for the registrar's first answer."""
+    async def ready(self, stop: asyncio.Event | None = None) -> str | None:
+        """Return None once calls may leave, or why they may not; waits for the registrar's first answer or `stop`."""
         if self._ways.trunk.registration is None:
             return None
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._answered.wait(), FIRST_ANSWER_S)
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._answered, stop) if event is not None]
+        try:
+            await asyncio.wait(waits, timeout=FIRST_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
         if self.registered:
             return None
         return f"not registered: {self.failure or 'the registrar has not answered yet'}"

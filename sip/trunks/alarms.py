@@ -94,8 +94,8 @@ MEANINGS: dict[AlarmKind, Meaning] = {
     AlarmKind.CERTIFICATE_UNTRUSTED: Meaning(
         "A TLS certificate is not trusted, or bears another name.",
         "TLS 证书不受信任，或证书上的名称不符。",
-        "Set the operator's authority as ca_file, or the name in the certificate as server_name.",
-        "在设置中填写运营商的根证书（ca_file），或填写证书上的名称（server_name）。",
+        "Set the operator's authority as tls_ca_file, or the name in the certificate as tls_server_name.",
+        "在设置中填写运营商的根证书（tls_ca_file），或填写证书上的名称（tls_server_name）。",
         "a TLS handshake that fails for who signed a certificate or for its name",
         _ANSWERED_AT_ALL,
     ),

@@ -237,3 +237,16 @@ async def test_calls_go_to_the_address_that_we_are_registered_at() -> None:
     await here.close()
     await there.close()
     assert (record.sip_status, there.asked) == (404, [])
+
+
+async def test_an_interrupt_does_not_wait_for_a_silent_registrar(registrar: Registrar) -> None:
+    registrar.status = None
+    stop = asyncio.Event()
+    async with phone_on(trunk(registrar.local)) as phone:
+        calling = asyncio.create_task(phone.call(NUMBER, Script(), stop=stop))
+        await until(lambda: registrar.asked)
+        stop.set()
+        # Timer F and the wait for the registrar's first answer are both longer than this.
+        record = await asyncio.wait_for(calling, 5)
+    assert (record.outcome, record.our_failure, record.targets) == ("cancelled", False, ())
+    assert registrar.values("INVITE", "") == []
