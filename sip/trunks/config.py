@@ -274,7 +274,7 @@ def _check_registration(trunk: Trunk) -> None:
     _demand(trunk, 1 <= wanted.expires_s <= 86_400, "registration.expires_s", "1 to 86400 seconds")
     for name in ("user", "contact_user"):
         user = getattr(wanted, name)
-        sound = user is None or (bool(user) and not set(user) & set(" <>\"\r\n\t"))
+        sound = user is None or (bool(user) and not set(user) & set(' <>"\r\n\t'))
         _demand(trunk, sound, f"registration.{name}", "the user part of a URI, without spaces and brackets")
     period = wanted.keep_alive_s
     _demand(trunk, period is None or period >= 0, "registration.keep_alive_s", "seconds, 0 for none")
