@@ -32,7 +32,7 @@ demo: setup
 
 test: setup-dev
 	$(BIN)/python -m tests.peers
-	$(BIN)/pytest -n 4 --dist loadgroup
+	$(BIN)/pytest -n 6 --dist loadgroup
 
 lint: setup-dev
 	$(BIN)/ruff check .
