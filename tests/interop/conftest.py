@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.interop import warm
 from tests.interop.calls import RunningCall
 from tests.interop.certificates import Authority
 from tests.interop.far_media import FarMedia, HeardPacket, session_description
@@ -175,7 +176,7 @@ def place(tmp_path: Path) -> Place:
                     transport if target_transport == "" else target_transport,
                 )
                 command = ("call", target, "--json", *options)
-                done = run_dutyring(*command, cwd=tmp_path, timeout_s=limit_s, **(environment or {}))
+                done = warm.run(command, tmp_path, limit_s, environment or {})
                 context = _context(done, far.trace, far.screen)
                 sipp_status = _sipp_status(far, context)
         finally:
