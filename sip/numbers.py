@@ -158,7 +158,10 @@ def split_extension(text: str) -> tuple[str, str | None]:
     if marked and marked.start() > 0:
         return plain[: marked.start()].rstrip(), marked[1]
     hyphened = _HYPHENED.match(plain)
-    if hyphened and _kind(plain) == "other" and _kind(hyphened[1]) in ("fixed", "local", "mobile", "service"):
+    if hyphened is None or _kind(hyphened[1]) not in ("fixed", "local", "mobile", "service"):
+        return plain, None
+    # Nobody parts the last digit alone from a number: 0755-2000000-0 is an extension, not 0755-20000000.
+    if _kind(plain) == "other" or len(hyphened[2]) == 1:
         return hyphened[1].rstrip(), hyphened[2]
     return plain, None
 

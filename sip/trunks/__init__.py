@@ -9,16 +9,14 @@ The face of this room:
         status(trunk, now, calls_now) -> TrunkStatus; take_changed() -> names
 """
 
+from sip.core import SrtpMode
 from sip.numbers import NumberError, PhoneNumber, parse_number, split_extension
 from sip.trunks.alarms import MEANINGS, Alarm, AlarmKind, Meaning, alarms_page
 from sip.trunks.board import PHONE, AlarmBoard, Noted
 from sip.trunks.config import (
-    DEFAULT_PORTS,
     Network,
     Registration,
-    SrtpMode,
     TlsSettings,
-    Transport,
     Trunk,
     networks,
 )
@@ -29,7 +27,6 @@ from sip.trunks.signs import CallFacts
 from sip.trunks.status import TrunkState, TrunkStatus
 
 __all__ = [
-    "DEFAULT_PORTS",
     "MEANINGS",
     "PHONE",
     "Admission",
@@ -51,7 +48,6 @@ __all__ = [
     "Style",
     "Ticket",
     "TlsSettings",
-    "Transport",
     "Trunk",
     "TrunkError",
     "TrunkState",

@@ -9,22 +9,17 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote as percent
 
-from sip.core import Address, Credentials, HeaderList, parse_uri
+from sip.core import TRANSPORTS, Address, Credentials, HeaderList, SrtpMode, TransportName, parse_uri
 
 from .errors import TrunkError
 from .limits import Caps
 from .numbers import NumberRules
 
-Transport = Literal["udp", "tcp", "tls"]
-SrtpMode = Literal["off", "optional", "required"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-DEFAULT_PORTS: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}
-"""RFC 3261 section 19.1.2."""
-KEEP_ALIVE_S: dict[Transport, float] = {"udp": 25.0, "tcp": 100.0, "tls": 100.0}
+KEEP_ALIVE_S: dict[TransportName, float] = {"udp": 25.0, "tcp": 100.0, "tls": 100.0}
 """RFC 5626 section 4.4: 24 to 29 s where a NAT binding of UDP is kept open, 95 to 120 s on a connection."""
 PRIVACY = frozenset({"header", "session", "user", "none", "critical", "id"})
 """RFC 3323 section 4.2 and RFC 3325 section 9.3."""
@@ -78,7 +73,7 @@ class Trunk:
     """Host name or address of the outbound proxy, registrar or PBX; None: each target URI is called itself."""
     port: int | None = None
     """None: by SRV records (RFC 3263), else 5060 or 5061."""
-    transport: Transport = "udp"
+    transport: TransportName = "udp"
     domain: str | None = None
     """Host of the URIs called and of our own identity, where it is not `server` (`ims.mnc000.mcc460...`)."""
     from_uri: str | None = None
@@ -241,7 +236,7 @@ def _check_hosts(trunk: Trunk) -> None:
         takes = "a host name or an address, without brackets and without port"
         _demand(trunk, host is None or _is_host(host), name, takes)
     _demand(trunk, trunk.port is None or 0 < trunk.port < 65536, "port", "1 to 65535")
-    _demand(trunk, trunk.transport in DEFAULT_PORTS, "transport", "udp, tcp or tls")
+    _demand(trunk, trunk.transport in TRANSPORTS, "transport", "udp, tcp or tls")
 
 
 def _check_identity(trunk: Trunk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sip.numbers import NumberError, dialled_digits, parse_number, split_extension
@@ -89,6 +89,7 @@ def test_rewriting_twice_is_rewriting_once_and_reaches_the_same_line(
     st.text("0123456789", min_size=1, max_size=6),
     st.sampled_from(["转", ",", "ext", " x ", "-"]),
 )
+@example(number=("755", "2000000"), extension="0", sign="-")
 def test_number_and_extension_come_apart_again(number: tuple[str, str], extension: str, sign: str) -> None:
     switchboard = f"0{number[0]}-{number[1]}"
     assert split_extension(switchboard + sign + extension) == (switchboard, extension)
