@@ -11,7 +11,7 @@ from typing import Any
 
 from sip.core import Datagram, Message, MessageReceived, Request, Response
 from sip.progress.forwarding import RoutingSign
-from sip.record import DtmfDigit, EndedBy, TimelineEntry
+from sip.record import Announcement, DtmfDigit, EndedBy, TimelineEntry
 from sip.routing_signs import isup_of, routing_sign
 from sip.transport import ClockSource
 
@@ -60,6 +60,8 @@ class CallLog:
     q850: int | None = None
     tone: str | None = None
     tone_ms: float | None = None
+    announcements: list[Announcement] = field(default_factory=list)
+    """What was announced on the line, as far as it was understood while the call lasted."""
     interrupted: bool = False
     gave_up: bool = False
     crossed: bool = False

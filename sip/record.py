@@ -8,6 +8,7 @@ the JSON with three decimals.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,6 +88,11 @@ LineState = Literal[
     "redial_later",
     "own_line",
 ]
+AnnouncementRoad = Literal["words", "sample", "tone", "signalling"]
+"""How a meaning was found: words of a transcript, a marked sample heard again, a tone, SIP status or Q.850 cause."""
+OtherMeaning = Literal["transfer", "mailbox", "assistant", "menu", "other"]
+"""What an announcement may say beside a state of the line: it transfers (转接), or a machine speaks for the line."""
+AnnouncementMeaning = LineState | OtherMeaning
 Grade = Literal["definitive", "near_proof", "strong", "medium", "weak", "none"]
 GRADES: tuple[Grade, ...] = ("none", "weak", "medium", "strong", "near_proof", "definitive")
 """Weakest first."""
@@ -111,6 +117,10 @@ class Segment:
     end_ms: float
     confidence: float
     """0 to 1."""
+    tone: str | None = None
+    """Name of the tone in its tone plan, `cn.ringback`, `us.ringback`, `cn.toll_notice`; None where it is no tone."""
+    measured: Mapping[str, float] | None = None
+    """What the kind was told by, in the units of the names; None where nothing more was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,45 @@ class Rings:
     count: int | None = None
     source: RingSource | None = None
     bursts: tuple[Burst, ...] = ()
+    plan: str | None = None
+    """Name of the tone plan that the ringback heard belongs to; another than ours hints at a private exchange or a
+    foreign network. None where none was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What the network or a machine said, as one road understood it (提示音)."""
+
+    meaning: AnnouncementMeaning
+    road: AnnouncementRoad
+    start_ms: float
+    end_ms: float
+    confidence: float
+    """0 to 1."""
+    detail: str
+    """What proves it: the words that matched, the sample's name, the status or cause."""
+    mobile: bool = False
+    """Only a mobile network says this of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererSign:
+    """One sign of who answered (谁接听)."""
+
+    who: AnsweredBy
+    grade: Grade
+    t_ms: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTrack:
+    """The loudness of what was heard, for the picture of the call."""
+
+    start_ms: float
+    step_ms: float
+    dbm0: tuple[int | None, ...]
+    """The loudest 20 ms of each step; None where nothing came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +309,11 @@ class CallRecord:
     early_media: EarlyMedia = field(default_factory=EarlyMedia)
     after_answer: AfterAnswer = field(default_factory=AfterAnswer)
     line_state: LineState | None = None
+    announcements: tuple[Announcement, ...] = ()
+    """What was announced, one entry for each road that understood it; `line_state` is their vote."""
+    answerer: tuple[AnswererSign, ...] = ()
+    """The signs that `answered_by` rests on."""
+    level: LevelTrack | None = None
     forwarding: Forwarding = field(default_factory=Forwarding)
     timeline: tuple[TimelineEntry, ...] = ()
     media: MediaStatistics = field(default_factory=MediaStatistics)

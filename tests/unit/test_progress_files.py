@@ -48,7 +48,7 @@ def test_channels(tmp_path: Path) -> None:
     assert_rings(analyse_file(path))
     left = analyse_file(path, channel="left")
     assert [s["kind"] for s in left["segments"]] == ["busy"]
-    assert left["rings"] == {"count": None, "source": None, "bursts": []}
+    assert left["rings"] == {"count": None, "source": None, "bursts": [], "plan": None}
     quiet = write(tmp_path / "dead.wav", np.stack((np.zeros_like(RING), RING), axis=1))
     assert_rings(analyse_file(quiet, channel="mix"))
     assert [s["kind"] for s in analyse_file(quiet, channel="left")["segments"]] == ["silence"]

@@ -79,7 +79,18 @@ def test_every_field_of_the_record_is_described(part: type) -> None:
 
 @pytest.mark.parametrize(
     "literal",
-    ["Outcome", "AnsweredBy", "AnswerSource", "EndedBy", "ThreeRing", "RingSource", "SegmentKind", "Grade"],
+    [
+        "Outcome",
+        "AnsweredBy",
+        "AnswerSource",
+        "EndedBy",
+        "ThreeRing",
+        "RingSource",
+        "SegmentKind",
+        "Grade",
+        "AnnouncementRoad",
+        "OtherMeaning",
+    ],
 )
 def test_every_word_of_the_record_is_described(literal: str) -> None:
     text = page("reference/call-record.md")
