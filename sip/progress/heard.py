@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sip.progress.restarts import RingRestart
 from sip.record import Burst, Segment, SegmentKind
 
 _TOUCHING_MS = 1.0
@@ -35,6 +36,8 @@ class Heard:
     """The stretches (start_ms, end_ms) in which packets came; a loss of up to 0.4 s does not part them."""
     unnamed: Burst | None = None
     """The latest burst of the exchange tone while nobody can tell yet what it will be."""
+    restarts: tuple[RingRestart, ...] = ()
+    """Where the ringback became another one (回铃音重新起振). Only those before the answer speak of forwarding."""
 
 
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:

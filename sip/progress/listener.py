@@ -11,6 +11,7 @@ from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.heard import Heard, RecognisedTone, clipped
 from sip.progress.plan import TonePlan, default_plan
 from sip.progress.regions import SoundRegions
+from sip.progress.restarts import HeardRing, ring_restarts
 from sip.progress.tones import ToneBurst, ToneTracker
 from sip.record import Burst
 
@@ -87,14 +88,16 @@ class LineListener:
         bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
         sounds = [*self._regions.closed, *self._regions.open]
         segments = assemble(bursts, sounds, self._came, now_ms, self._plan)
+        rings = tuple(_ring(burst, now_ms) for burst, label in bursts if label == "ringback")
         self._last = Heard(
             segments=clipped(segments, 0.0, now_ms),
-            bursts=tuple(_ring(burst, now_ms) for burst, label in bursts if label == "ringback"),
+            bursts=rings,
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
             unnamed=self._unnamed(bursts),
             present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
+            restarts=ring_restarts([self._heard_ring(ring) for ring in rings], segments),
         )
         return self._last
 
@@ -112,6 +115,13 @@ class LineListener:
             for burst in self._tones.bursts:
                 burst.open = False
         return self.heard()
+
+    def _heard_ring(self, ring: Burst) -> HeardRing:
+        cadence = self._plan.cadence("ringback")
+        on_ms, off_ms = (cadence.on_ms, cadence.off_ms) if cadence else (0.0, 0.0)
+        return HeardRing(
+            ring.start_ms, ring.end_ms, ring.frequency_hz, ring.level_dbm0, self._plan.name, on_ms, off_ms
+        )
 
     def _unnamed(self, bursts: list[Labelled]) -> Burst | None:
         """Return the last burst if it has no name yet but may still become a ring."""
