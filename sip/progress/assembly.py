@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from sip.progress.plan import TonePlan
+from sip.progress.plan import Tone, TonePlan
 from sip.progress.tones import ToneBurst
 from sip.record import Segment, SegmentKind
 
-Labelled = tuple[ToneBurst, SegmentKind | None]
+Labelled = tuple[ToneBurst, Tone | None]
 
 _UNDECIDED_MS = 1_000.0
 """An unnamed burst may still turn out to be the first of a busy tone."""
+_SIGNALS = frozenset({"fax_cng", "fax_ced", "howler", "beep"})
+"""Kinds that single tones alone give: what a classifier of sounds calls so is only part of its stretch."""
+_BEEP_MS = (180.0, 1_220.0)
 _SHORTEST_MS = 60.0
 _SHORTEST_TONE_MS = 100.0
 _SHORTEST_SILENCE_MS = 100.0
@@ -27,10 +33,18 @@ def assemble(
     came: Iterable[Sequence[float]],
     now_ms: float,
     plan: TonePlan,
+    signals: Sequence[Segment] = (),
 ) -> tuple[Segment, ...]:
-    """Return the segments until `now_ms`; `came` are the [start, end] between which sound came at all."""
-    tones = _tone_segments(bursts, sounds, now_ms, plan)
-    rest = [*sounds, *_unnamed(bursts, sounds, now_ms)]
+    """Return the segments until `now_ms`.
+
+    `came` are the [start, end] between which sound came at all, `signals` the tones beside the exchange's: both
+    kinds of tones take their place from what else a stretch of `sounds` was heard as.
+    """
+    trains = _trains(bursts, sounds, plan)
+    signals = [s for s in signals if not any(_shared(s, burst) > 0.0 for burst, _ in bursts)]
+    sounds = [s for s in sounds if s.kind not in _SIGNALS]
+    tones = sorted([*_tone_segments(trains, [*sounds, *signals], now_ms, plan), *signals], key=_start)
+    rest = [*sounds, *_unnamed(bursts, sounds, now_ms, plan)]
     heard = _without_interludes(_joined(sorted([*tones, *_outside(rest, tones)], key=_start)))
     heard = _exclusive(_real_beeps(heard))
     undecided = [(burst.start_ms, burst.end_ms) for burst, label in bursts[-2:] if label is None]
@@ -41,42 +55,71 @@ def _start(segment: Segment) -> float:
     return segment.start_ms
 
 
+def _shared(segment: Segment, burst: ToneBurst) -> float:
+    return min(segment.end_ms, burst.end_ms) - max(segment.start_ms, burst.start_ms)
+
+
+def _trains(
+    bursts: Sequence[Labelled], sounds: Sequence[Segment], plan: TonePlan
+) -> list[tuple[Tone, list[ToneBurst]]]:
+    """Return the trains of bursts of one tone that nothing but its pauses parts."""
+    trains: list[tuple[Tone, list[ToneBurst]]] = []
+    for burst, tone in bursts:
+        if tone is None:
+            continue
+        if trains and trains[-1][0] is tone and _continues(trains[-1][1][-1], burst, tone, sounds, plan):
+            trains[-1][1].append(burst)
+        else:
+            trains.append((tone, [burst]))
+    return trains
+
+
 def _tone_segments(
-    bursts: Sequence[Labelled], sounds: Sequence[Segment], now_ms: float, plan: TonePlan
+    trains: Sequence[tuple[Tone, list[ToneBurst]]], sounds: Sequence[Segment], now_ms: float, plan: TonePlan
 ) -> list[Segment]:
     """Return one segment for each train of equal bursts, the pauses between them included."""
-    trains: list[list[ToneBurst]] = []
-    kinds: list[SegmentKind] = []
-    for burst, label in bursts:
-        if label is None:
-            continue
-        if trains and kinds[-1] == label and _continues(trains[-1][-1], burst, label, sounds, plan):
-            trains[-1].append(burst)
-        else:
-            trains.append([burst])
-            kinds.append(label)
-    limits = [*(train[0].start_ms for train in trains[1:]), now_ms][: len(trains)]
+    limits = [*(train[0].start_ms for _, train in trains[1:]), now_ms][: len(trains)]
     segments = []
-    for kind, train, following in zip(kinds, trains, limits, strict=True):
-        end_ms = _train_end(kind, train, min(following, now_ms), sounds, plan)
-        confidence = 0.99 if len(train) > 2 else 0.97 if len(train) == 2 else 0.85
-        segments.append(Segment(kind, train[0].start_ms, end_ms, confidence))
+    for (tone, train), following in zip(trains, limits, strict=True):
+        end_ms = _train_end(tone, train, min(following, now_ms), sounds, plan)
+        cycles = len(train) / max(len(tone.on_off_ms) // 2, 1)
+        confidence = 0.99 if cycles > 2 else 0.97 if cycles == 2 else 0.85
+        measured = _measured(tone, train)
+        segments.append(Segment(tone.kind, train[0].start_ms, end_ms, confidence, tone.full_name, measured))
     return segments
 
 
-def _pause(kind: SegmentKind, plan: TonePlan) -> float:
-    cadence = plan.cadence(kind)
-    return max(cadence.on_off_ms[1::2], default=0.0) if cadence else 0.0
+def _measured(tone: Tone, train: list[ToneBurst]) -> dict[str, float]:
+    """Return what the tone was told by; `on_ms` and `off_ms` are those of its longest burst and pause."""
+    whole = [burst for burst in train if not burst.open] or train
+    longest = max(whole, key=lambda burst: burst.on_ms)
+    similar = [burst for burst in whole if burst.on_ms >= 0.7 * longest.on_ms]
+    figures = {
+        "frequency_hz": round(statistics.median(burst.frequency_hz for burst in similar), 1),
+        "level_dbm0": round(statistics.median(burst.level_dbm0 for burst in similar), 1),
+        "on_ms": round(statistics.median(burst.on_ms for burst in similar), 1),
+        "cycles": round(len(train) / max(len(tone.on_off_ms) // 2, 1), 2),
+    }
+    if longest.second_hz:
+        figures["second_hz"] = round(statistics.median(burst.second_hz for burst in similar), 1)
+    pauses = [after.start_ms - burst.end_ms for burst, after in itertools.pairwise(train)]
+    if pauses:
+        figures["off_ms"] = round(statistics.median(p for p in pauses if p >= 0.7 * max(pauses)), 1)
+    return figures
+
+
+def _pause(tone: Tone) -> float:
+    return max(tone.on_off_ms[1::2], default=0.0)
 
 
 def _train_end(
-    kind: SegmentKind, train: list[ToneBurst], limit_ms: float, sounds: Sequence[Segment], plan: TonePlan
+    tone: Tone, train: list[ToneBurst], limit_ms: float, sounds: Sequence[Segment], plan: TonePlan
 ) -> float:
     """The last pause belongs to the tone, until the next sound or as long as a pause may last."""
     last = train[-1]
     if last.open:
         return last.end_ms
-    end_ms = min(limit_ms, last.end_ms + (1.0 + plan.cadence_tolerance) * _pause(kind, plan))
+    end_ms = min(limit_ms, last.end_ms + (1.0 + plan.cadence_tolerance) * _pause(tone))
     hiss = _noisy_line(train, sounds)
     for sound in sounds:
         if last.end_ms - 1.0 <= sound.start_ms < end_ms and not (hiss and sound.kind == "noise"):
@@ -95,16 +138,18 @@ def _noisy_line(train: list[ToneBurst], sounds: Sequence[Segment]) -> bool:
 
 
 def _continues(
-    last: ToneBurst, burst: ToneBurst, kind: SegmentKind, sounds: Sequence[Segment], plan: TonePlan
+    last: ToneBurst, burst: ToneBurst, tone: Tone, sounds: Sequence[Segment], plan: TonePlan
 ) -> bool:
     """Tell whether a burst belongs to the train of the last: no pause too long, nothing but noise between."""
-    if burst.start_ms - last.end_ms > plan.longest(_pause(kind, plan)):
+    if burst.start_ms - last.end_ms > plan.longest(_pause(tone)):
         return False
     between = (s for s in sounds if last.end_ms - 1.0 <= s.start_ms and s.end_ms <= burst.start_ms + 1.0)
     return all(sound.kind == "noise" for sound in between)
 
 
-def _unnamed(bursts: Sequence[Labelled], sounds: Sequence[Segment], now_ms: float) -> list[Segment]:
+def _unnamed(
+    bursts: Sequence[Labelled], sounds: Sequence[Segment], now_ms: float, plan: TonePlan
+) -> list[Segment]:
     """Return the bursts that are nothing of the plan: a beep, or nothing one could name."""
     found = []
     for burst, label in bursts:
@@ -113,10 +158,17 @@ def _unnamed(bursts: Sequence[Labelled], sounds: Sequence[Segment], now_ms: floa
         if now_ms - burst.end_ms < _UNDECIDED_MS:
             continue
         beside = [s for s in sounds if _distance(s, burst) < _NEAR_MS and s.kind in ("speech", "music")]
-        kind: SegmentKind = "beep" if 180.0 <= burst.on_ms <= 1_220.0 else "noise"
+        kind: SegmentKind = "beep" if _BEEP_MS[0] <= burst.on_ms <= _BEEP_MS[1] else "noise"
         if beside and not (burst.from_quiet and burst.into_quiet):
             kind = beside[0].kind
-        found.append(Segment(kind, burst.start_ms, burst.end_ms, 0.6))
+        name = next((t.full_name for t in plan.signals if t.kind == kind and not t.on_off_ms), None)
+        measured = {
+            "frequency_hz": round(burst.frequency_hz, 1),
+            "level_dbm0": round(burst.level_dbm0, 1),
+            "on_ms": round(burst.on_ms, 1),
+            "cycles": 1.0,
+        }
+        found.append(Segment(kind, burst.start_ms, burst.end_ms, 0.6, name, measured))
     return found
 
 
@@ -138,7 +190,7 @@ def _outside(segments: Iterable[Segment], tones: Sequence[Segment]) -> list[Segm
             ]
         whole = parts == [(segment.start_ms, segment.end_ms)]
         left += [
-            Segment(segment.kind, start, end, segment.confidence)
+            replace(segment, start_ms=start, end_ms=end)
             for start, end in parts
             if whole or end - start >= _SHORTEST_MS
         ]
@@ -152,7 +204,7 @@ def _joined(segments: Iterable[Segment]) -> list[Segment]:
         same = last is not None and last.kind == segment.kind and segment.kind in ("speech", "music", "noise")
         if last is not None and same and segment.start_ms - last.end_ms <= _JOIN_MS:
             end_ms = max(last.end_ms, segment.end_ms)
-            joined[-1] = Segment(last.kind, last.start_ms, end_ms, max(last.confidence, segment.confidence))
+            joined[-1] = replace(last, end_ms=end_ms, confidence=max(last.confidence, segment.confidence))
         else:
             joined.append(segment)
     return joined
@@ -167,7 +219,7 @@ def _without_interludes(segments: list[Segment]) -> list[Segment]:
         if before.kind == after.kind and {before.kind, here.kind} == voices:
             close = here.start_ms - before.end_ms < _JOIN_MS and after.start_ms - here.end_ms < _JOIN_MS
             if close and here.end_ms - here.start_ms < _INTERLUDE_MS:
-                result[i] = Segment(before.kind, here.start_ms, here.end_ms, here.confidence)
+                result[i] = replace(here, kind=before.kind)
     return _joined(result)
 
 
@@ -178,10 +230,16 @@ def _real_beeps(segments: list[Segment]) -> list[Segment]:
     for segment in segments:
         if segment.kind == "speech":
             spoken_ms = segment.end_ms
-        if segment.kind == "beep" and segment.start_ms - spoken_ms > _BEEP_AFTER_SPEECH_MS:
-            segment = Segment("noise", segment.start_ms, segment.end_ms, 0.5)
+        stray = segment.kind == "beep" and segment.start_ms - spoken_ms > _BEEP_AFTER_SPEECH_MS
+        if stray and not _regular(segment):
+            segment = replace(segment, kind="noise", confidence=0.5, tone=None)
         result.append(segment)
     return result
+
+
+def _regular(segment: Segment) -> bool:
+    """Tell whether a beep is one of a train: a reminder tone sounds by itself."""
+    return segment.tone is not None and segment.confidence > 0.9
 
 
 def _exclusive(segments: Iterable[Segment]) -> list[Segment]:
@@ -190,7 +248,7 @@ def _exclusive(segments: Iterable[Segment]) -> list[Segment]:
     for segment in segments:
         start_ms = max(segment.start_ms, result[-1].end_ms) if result else segment.start_ms
         if segment.end_ms - start_ms >= 1.0:
-            result.append(Segment(segment.kind, start_ms, segment.end_ms, segment.confidence))
+            result.append(replace(segment, start_ms=start_ms))
     return result
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
 from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
+from sip.progress.exchange import ExchangeTones
 from sip.progress.heard import Heard, RecognisedTone, clipped
-from sip.progress.plan import TonePlan, default_plan
+from sip.progress.plan import Tone, TonePlan, default_plan, foreign_ringbacks
 from sip.progress.regions import SoundRegions
 from sip.progress.restarts import HeardRing, ring_restarts
-from sip.progress.tones import ToneBurst, ToneTracker
-from sip.record import Burst
+from sip.progress.signals import SignalTracker, signal_segments
+from sip.progress.tones import ToneBurst
+from sip.record import Burst, Segment
 
 _LAG = 7
 """Columns that wait until it is known whether they belong to an exchange tone: 60 ms of it and the tracker's
@@ -40,9 +44,10 @@ class LineListener:
     def __init__(self, plan: TonePlan | None = None) -> None:
         """Listen with this tone plan; by default the one of mainland China."""
         self._plan = plan or default_plan()
-        self._tones = ToneTracker(self._plan)
-        ringback = self._plan.cadence("ringback")
-        self._longest_ring_ms = self._plan.longest(ringback.on_ms) if ringback else 0.0
+        self._foreign = foreign_ringbacks(self._plan.name)
+        self._tones = ExchangeTones(self._plan, (*self._plan.exchange, *self._foreign))
+        self._signals = SignalTracker(self._plan)
+        self._ringbacks = [t for t in (*self._plan.exchange, *self._foreign) if t.kind == "ringback"]
         self._regions = SoundRegions(self._plan)
         self._origin_ms: float | None = None
         self._count = 0
@@ -87,17 +92,17 @@ class LineListener:
         labels = self._current_labels()
         bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
         sounds = [*self._regions.closed, *self._regions.open]
-        segments = assemble(bursts, sounds, self._came, now_ms, self._plan)
-        rings = tuple(_ring(burst, now_ms) for burst, label in bursts if label == "ringback")
+        segments = assemble(bursts, sounds, self._came, now_ms, self._plan, self._signal_segments())
+        rings = _rings(bursts, now_ms)
         self._last = Heard(
             segments=clipped(segments, 0.0, now_ms),
-            bursts=rings,
+            bursts=tuple(ring for ring, _ in rings),
             until_ms=now_ms,
             recognised=(*self._recognised, *self._newly_recognised(labels)),
             first_ms=self._first_ms,
             unnamed=self._unnamed(bursts),
             present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
-            restarts=ring_restarts([self._heard_ring(ring) for ring in rings], segments),
+            restarts=ring_restarts([_heard_ring(ring, tone) for ring, tone in rings], segments),
         )
         return self._last
 
@@ -107,6 +112,7 @@ class LineListener:
             if self._origin_ms is None:
                 self._origin_ms = end_ms
             self._tones.finish()
+            self._signals.finish()
             self._sort_out(len(self._pending))
             self._regions.finish()
             self._end_ms = end_ms
@@ -116,12 +122,9 @@ class LineListener:
                 burst.open = False
         return self.heard()
 
-    def _heard_ring(self, ring: Burst) -> HeardRing:
-        cadence = self._plan.cadence("ringback")
-        on_ms, off_ms = (cadence.on_ms, cadence.off_ms) if cadence else (0.0, 0.0)
-        return HeardRing(
-            ring.start_ms, ring.end_ms, ring.frequency_hz, ring.level_dbm0, self._plan.name, on_ms, off_ms
-        )
+    def _signal_segments(self) -> list[Segment]:
+        tone = self._signals.open
+        return signal_segments([*self._signals.bursts, *([tone] if tone else [])], self._plan)
 
     def _unnamed(self, bursts: list[Labelled]) -> Burst | None:
         """Return the last burst if it has no name yet but may still become a ring."""
@@ -129,7 +132,10 @@ class LineListener:
             return None
         burst, label = bursts[-1]
         young = burst.open or self._now_ms() - burst.end_ms < _NAMELESS_MS
-        if label is not None or not young or burst.on_ms > self._longest_ring_ms:
+        if label is not None or not young:
+            return None
+        hopes = (tone.on_ms for tone in self._ringbacks if tone.suits(burst.frequencies_hz))
+        if burst.on_ms > max(map(self._plan.longest, hopes), default=0.0):
             return None
         return _ring(burst, self._now_ms())
 
@@ -141,6 +147,7 @@ class LineListener:
     def _push(self, columns: Columns, present: Bools) -> None:
         self._note_presence(present)
         self._tones.push(self._now_ms(), columns)
+        self._signals.push(self._now_ms(), columns)
         self._pending = np.concatenate((self._pending, columns))
         self._count += len(columns)
         self._sort_out(len(self._pending) - _LAG)
@@ -187,7 +194,8 @@ class LineListener:
             self._labelled_change == self._tones.changes and self._labelled_ms - bursts[-1].end_ms > _YOUNG_MS
         )
         if not old and self._labelled_ms != now_ms:
-            self._labels = label_bursts(bursts, now_ms, self._plan, over=self._end_ms is not None)
+            over = self._end_ms is not None
+            self._labels = label_bursts(bursts, now_ms, self._plan, self._foreign, over=over)
             self._labelled_ms, self._labelled_change = now_ms, self._tones.changes
         return self._labels
 
@@ -196,8 +204,12 @@ class LineListener:
         found = recognised_tones(self._tones.bursts, labels, self._now_ms(), self._plan)
         if found and self._settled and self._recognised:
             burst, label = self._settled[-1]
-            continued = found[0].kind == label and found[0].start_ms - burst.end_ms < _TRAIN_MS
-            if continued and self._recognised[-1].kind == label:
+            continued = (
+                label is not None
+                and found[0].kind == label.kind
+                and found[0].start_ms - burst.end_ms < _TRAIN_MS
+            )
+            if continued and self._recognised[-1].kind == found[0].kind:
                 return found[1:]
         return found
 
@@ -216,7 +228,7 @@ class LineListener:
         self._recognised += self._newly_recognised(labels)
         count = len(bursts) - keep
         self._settled += zip(bursts[:count], labels[:count], strict=True)
-        del bursts[:count]
+        self._tones.forget(count)
         self._labelled_ms = -1.0
         self._labelled_change = -1
 
@@ -227,6 +239,36 @@ def _stretches(flags: Bools) -> list[tuple[int, int]]:
         return [(0, len(flags))]
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _rings(bursts: list[Labelled], now_ms: float) -> list[tuple[Burst, Tone]]:
+    """Return the rings with their tones; the bursts of a double ring are one."""
+    rings: list[tuple[Burst, Tone]] = []
+    inside = 0
+    for burst, tone in bursts:
+        if tone is None or tone.kind != "ringback":
+            inside = 0
+            continue
+        ring = _ring(burst, now_ms)
+        if inside and rings and rings[-1][1] is tone:
+            rings[-1] = (replace(rings[-1][0], end_ms=ring.end_ms), tone)
+            inside -= 1
+        else:
+            rings.append((ring, tone))
+            inside = len(tone.on_off_ms) // 2 - 1
+    return rings
+
+
+def _heard_ring(ring: Burst, tone: Tone) -> HeardRing:
+    return HeardRing(
+        ring.start_ms,
+        ring.end_ms,
+        ring.frequency_hz,
+        ring.level_dbm0,
+        tone.plan,
+        tone.sounding_ms,
+        tone.off_ms,
+    )
 
 
 def _ring(burst: ToneBurst, now_ms: float) -> Burst:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sip.progress.answer import find_answer, ring_start
 from sip.progress.extension import after_digits
 from sip.progress.facts import Limits, RingFacts, Signals
@@ -68,7 +70,17 @@ def three_ring(ring_to_answer_ms: float | None, limits: Limits | None = None) ->
 def rings_heard(heard: Heard, until_ms: float = float("inf")) -> Rings:
     """Return the rings whose bursts began before `until_ms`; nothing when there was none."""
     bursts = tuple(burst for burst in heard.bursts if burst.start_ms < until_ms)
-    return Rings(len(bursts), "audio", bursts) if bursts else Rings()
+    return Rings(len(bursts), "audio", bursts, _ring_plan(heard, until_ms)) if bursts else Rings()
+
+
+def _ring_plan(heard: Heard, until_ms: float) -> str | None:
+    """Return the tone plan of most of the ringback: each segment's name begins with it."""
+    lengths: dict[str, float] = {}
+    for segment in clipped(heard.segments, float("-inf"), until_ms):
+        if segment.kind == "ringback" and segment.tone is not None:
+            plan = segment.tone.partition(".")[0]
+            lengths[plan] = lengths.get(plan, 0.0) + segment.end_ms - segment.start_ms
+    return max(lengths, key=lambda plan: lengths[plan], default=None)
 
 
 def early_media_kind(
@@ -107,13 +119,10 @@ def _early_media(heard: Heard, answer: Answer, until_ms: float, alerting_ms: flo
     if heard.first_ms is None or heard.first_ms + COLUMN_MS > until_ms:
         return EarlyMedia()
     answered = answer.answered_ms is not None
-    segments = clipped(heard.segments, float("-inf"), until_ms)
+    segments: tuple[Segment, ...] = clipped(heard.segments, float("-inf"), until_ms)
     kind = early_media_kind(segments, answered=answered, alerting_ms=alerting_ms)
     if not answered:
-        segments = tuple(
-            Segment("announcement", s.start_ms, s.end_ms, s.confidence) if s.kind == "speech" else s
-            for s in segments
-        )
+        segments = tuple(replace(s, kind="announcement") if s.kind == "speech" else s for s in segments)
     return EarlyMedia(kind, segments)
 
 

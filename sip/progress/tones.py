@@ -1,4 +1,4 @@
-"""Bursts of the exchange tone (450 Hz), found in the quarters of 5 ms that the feature columns carry.
+"""Bursts of the exchange's single tones (450 Hz), found in the quarters of 5 ms that the feature columns carry.
 
 A window of four quarters is tone when most of its power turns coherently at a frequency of the plan. Windows
 that touch make a burst; what a loss of packets tore apart is joined. The edges are then refined: the amplitude
@@ -10,13 +10,14 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
-from sip.progress.plan import TonePlan
+from sip.progress.plan import FREQUENCY_SLACK_HZ, Tone, TonePlan
 
 _WINDOW = 4
 _MARGIN = 20
@@ -26,7 +27,6 @@ _AHEAD = 8
 _PURITY = 0.7
 _WINDOW_SLACK_HZ = 10.0
 """A single window of 20 ms knows its frequency less well than a burst does."""
-_BURST_SLACK_HZ = 2.0
 _BURST_PURITY = 0.8
 _SHORTEST_MS = 60.0
 _STEADY_MS = 700.0
@@ -60,6 +60,15 @@ class ToneBurst:
     """Other sound between the burst before (or the stream's beginning) and this one, less than 15 dB below it."""
     variation: float = 0.0
     """Standard deviation of its amplitude over the mean: near 0 for a machine's tone."""
+    second_hz: float = 0.0
+    """The upper frequency of two that sound together; 0 for a single tone."""
+    purity: float = 1.0
+    """Share of the power in it that the tone is."""
+
+    @property
+    def frequencies_hz(self) -> tuple[float, ...]:
+        """One or two frequencies, the lower first."""
+        return (self.frequency_hz, self.second_hz) if self.second_hz else (self.frequency_hz,)
 
     @property
     def on_ms(self) -> float:
@@ -99,10 +108,13 @@ class _Run:
 class ToneTracker:
     """Finds the bursts in one call's columns, pushed in order and without gaps."""
 
-    def __init__(self, plan: TonePlan) -> None:
-        """Start with an empty stream."""
+    def __init__(self, plan: TonePlan, tones: Sequence[Tone]) -> None:
+        """Start with an empty stream; the single ones of `tones` tell which frequencies count."""
         self._plan = plan
-        self._floor = _mean_square(plan.floor_dbm0 - 2.0)
+        single = [tone for tone in tones if len(tone.frequencies_hz) == 1]
+        self._lowest_hz = min(tone.frequencies_hz[0] - tone.tolerance_hz for tone in single)
+        self._highest_hz = max(tone.frequencies_hz[0] + tone.tolerance_hz for tone in single)
+        self._floor = mean_square(plan.floor_dbm0 - 2.0)
         self._z: Complex = np.zeros(_MARGIN + _AHEAD, np.complex64)
         self._p: Floats = np.zeros(_MARGIN + _AHEAD, np.float32)
         self._next = -_AHEAD
@@ -111,7 +123,7 @@ class ToneTracker:
         self._run: _Run | None = None
         self._loud = 0
         """Quarters since the last burst that are not much quieter than it."""
-        self._loud_power = _mean_square(_SOUND_FLOOR_DBM0)
+        self._loud_power = mean_square(_SOUND_FLOOR_DBM0)
         self.bursts: list[ToneBurst] = []
         """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
         self.changes = 0
@@ -156,8 +168,10 @@ class ToneTracker:
         strength = np.abs(turn)
         on = (strength > self._floor) & (strength > _PURITY * power)
         if on.any():
-            limit = self._plan.frequency_tolerance_hz + _WINDOW_SLACK_HZ
-            on &= np.abs(np.angle(turn) * _HZ_PER_RADIAN - (self._plan.tone_hz - f.TONE_HZ)) <= limit
+            hertz = np.angle(turn) * np.float32(_HZ_PER_RADIAN) + np.float32(f.TONE_HZ)
+            on &= (hertz >= self._lowest_hz - _WINDOW_SLACK_HZ) & (
+                hertz <= self._highest_hz + _WINDOW_SLACK_HZ
+            )
         edges = np.flatnonzero(on[1:] != on[:-1]) + 1
         bounds = [0, *edges.tolist(), count]
         for begin, end in itertools.pairwise(bounds):
@@ -231,7 +245,7 @@ class ToneTracker:
             self.bursts.append(burst)
             self.changes += 1
             self._loud = 0
-            floor = _mean_square(_SOUND_FLOOR_DBM0)
+            floor = mean_square(_SOUND_FLOOR_DBM0)
             self._loud_power = max(floor, _NOT_MUCH_QUIETER * run.strength / run.windows)
 
     def _publish(self) -> None:
@@ -262,16 +276,16 @@ class ToneTracker:
         burst.at_stream_start = run.start <= f.QUARTERS
         spread = run.square / max(run.quarters, 1) - run.plateau() ** 2
         burst.variation = math.sqrt(max(spread, 0.0)) / max(run.plateau(), 1e-9)
-        return burst if self._plausible(burst, run) else None
+        burst.purity = run.strength / max(run.power, 1e-12)
+        return burst if self._plausible(burst) else None
 
-    def _plausible(self, burst: ToneBurst, run: _Run) -> bool:
-        deviation = abs(burst.frequency_hz - self._plan.tone_hz)
-        pure = run.strength >= _BURST_PURITY * run.power
+    def _plausible(self, burst: ToneBurst) -> bool:
+        slack_hz = FREQUENCY_SLACK_HZ
         alone = burst.from_quiet or (burst.steady and burst.on_ms >= _STEADY_MS)
         return (
-            pure
+            burst.purity >= _BURST_PURITY
             and alone
-            and deviation <= self._plan.frequency_tolerance_hz + _BURST_SLACK_HZ
+            and self._lowest_hz - slack_hz <= burst.frequency_hz <= self._highest_hz + slack_hz
             and burst.variation <= _ROUGH_VARIATION
             and burst.level_dbm0 >= self._plan.floor_dbm0
         )
@@ -280,7 +294,8 @@ class ToneTracker:
         return self._origin_ms + quarter * f.QUARTER_MS
 
 
-def _mean_square(level_dbm0: float) -> float:
+def mean_square(level_dbm0: float) -> float:
+    """Return the mean square of full scale 1.0 of a level in dBm0."""
     return math.pow(10.0, (level_dbm0 - f.FULL_SCALE_SINE_DBM0) / 10.0) / 2.0
 
 
