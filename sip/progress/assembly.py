@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from sip.progress.plan import Tone, TonePlan
@@ -12,6 +12,8 @@ from sip.progress.tones import ToneBurst
 from sip.record import Segment, SegmentKind
 
 Labelled = tuple[ToneBurst, Tone | None]
+Onset = Callable[[Sequence[tuple[float, float]], float], tuple[float, float] | None]
+"""Of rings and a moment: where between them the line's sound changes, and until when it lasts."""
 
 _UNDECIDED_MS = 1_000.0
 """An unnamed burst may still turn out to be the first of a busy tone."""
@@ -20,6 +22,9 @@ _SIGNALS = frozenset({"fax_cng", "fax_ced", "howler", "beep"})
 _BEEP_MS = (180.0, 1_220.0)
 _SHORTEST_MS = 60.0
 _SHORTEST_TONE_MS = 100.0
+_EDGE_MS = 15.0
+_DRAWN_MS = 300.0
+"""A sound that begins so little after the line's change began with it."""
 _SHORTEST_SILENCE_MS = 100.0
 _NEAR_MS = 300.0
 _JOIN_MS = 600.0
@@ -34,6 +39,7 @@ def assemble(
     now_ms: float,
     plan: TonePlan,
     signals: Sequence[Segment] = (),
+    onset: Onset | None = None,
 ) -> tuple[Segment, ...]:
     """Return the segments until `now_ms`.
 
@@ -43,6 +49,8 @@ def assemble(
     trains = _trains(bursts, sounds, plan)
     signals = [s for s in signals if not any(_shared(s, burst) > 0.0 for burst, _ in bursts)]
     sounds = [s for s in sounds if s.kind not in _SIGNALS]
+    if onset is not None:
+        sounds = _from_onsets(trains, [burst for burst, _ in bursts], sounds, now_ms, onset)
     tones = sorted([*_tone_segments(trains, [*sounds, *signals], now_ms, plan), *signals], key=_start)
     rest = [*sounds, *_unnamed(bursts, sounds, now_ms, plan)]
     heard = _without_interludes(_joined(sorted([*tones, *_outside(rest, tones)], key=_start)))
@@ -72,6 +80,52 @@ def _trains(
         else:
             trains.append((tone, [burst]))
     return trains
+
+
+def _from_onsets(
+    trains: Sequence[tuple[Tone, list[ToneBurst]]],
+    bursts: Sequence[ToneBurst],
+    sounds: Sequence[Segment],
+    now_ms: float,
+    onset: Onset,
+) -> list[Segment]:
+    """Return the sounds, those after ringback beginning where the line departs from the sound of its pauses.
+
+    What a classifier hears as a stretch may begin with the line's hiss or a click, or leave out a quiet beginning.
+    """
+    result = list(sounds)
+    for tone, train in trains:
+        last = train[-1]
+        if tone.kind != "ringback" or last.open:
+            continue
+        following = next((b.start_ms - _EDGE_MS for b in bursts if b.start_ms > last.start_ms), now_ms)
+        found = onset([(burst.start_ms, burst.end_ms) for burst in train], min(following, now_ms))
+        until_ms = min(following, found[0] if found else last.end_ms + _pause(tone))
+        kept = [s for s in result if s.end_ms <= last.end_ms + 1.0 or s.start_ms >= until_ms]
+        for sound in result:
+            if sound in kept or (sound.kind == "noise" and found is None):
+                continue
+            if found is None:
+                kept.append(sound)
+            elif sound.end_ms > until_ms:
+                kept.append(replace(sound, start_ms=max(until_ms, last.end_ms)))
+        result = sorted(kept, key=_start)
+        if found is not None:
+            result = _begun_at(found, result)
+    return result
+
+
+def _begun_at(found: tuple[float, float], sounds: list[Segment]) -> list[Segment]:
+    """Return the sounds with the first after an onset drawn to it, or with noise in between."""
+    onset_ms, end_ms = found
+    at = next((i for i, sound in enumerate(sounds) if sound.end_ms > onset_ms), len(sounds))
+    next_ms = sounds[at].start_ms if at < len(sounds) else float("inf")
+    if next_ms - onset_ms <= 0.0:
+        return sounds
+    if next_ms - onset_ms <= _DRAWN_MS:
+        return [*sounds[:at], replace(sounds[at], start_ms=onset_ms), *sounds[at + 1 :]]
+    quiet = Segment("noise", onset_ms, min(end_ms, next_ms), 0.6)
+    return [*sounds[:at], quiet, *sounds[at:]]
 
 
 def _tone_segments(
@@ -120,21 +174,10 @@ def _train_end(
     if last.open:
         return last.end_ms
     end_ms = min(limit_ms, last.end_ms + (1.0 + plan.cadence_tolerance) * _pause(tone))
-    hiss = _noisy_line(train, sounds)
     for sound in sounds:
-        if last.end_ms - 1.0 <= sound.start_ms < end_ms and not (hiss and sound.kind == "noise"):
+        if last.end_ms - 1.0 <= sound.start_ms < end_ms:
             end_ms = max(sound.start_ms, last.end_ms)
     return end_ms
-
-
-def _noisy_line(train: list[ToneBurst], sounds: Sequence[Segment]) -> bool:
-    """Tell whether noise was there already before or between the bursts: then it is no sign of an answer."""
-    return any(
-        sound.kind == "noise"
-        and sound.start_ms < train[-1].start_ms
-        and sound.end_ms > train[0].start_ms - 500.0
-        for sound in sounds
-    )
 
 
 def _continues(

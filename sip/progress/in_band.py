@@ -12,6 +12,9 @@ from sip.record import AnswerSource, Burst, Segment
 _MISTAKEN_MS = 1_000.0
 """A shorter sound with more ringback behind it was a crackle, not an answer."""
 _PERIOD_MS = 6_000.0
+_BREATH_MS = 1_000.0
+"""A breath, or a hand on the receiver, comes so long before the voice."""
+_SHORTEST_BREATH_MS = 100.0
 _SHORTEST_NOISE_MS = 300.0
 SHORTEST_SIGN_MS = 300.0
 """So much sound from the other end settles a doubt."""
@@ -46,10 +49,26 @@ def in_band_answer(ringing: list[Burst], heard: Heard) -> Answer:
         if sound.start_ms >= failure_ms:
             break
         if not mistaken(sound, heard.bursts):
-            ended = [burst.end_ms for burst in ringing if burst.start_ms < sound.start_ms]
-            window = (min(max(ended), sound.start_ms), sound.start_ms)
-            return Answer(sound.start_ms, "in_band", window, in_band=True)
+            onset_ms = _onset(sound, heard.segments)
+            ended = [burst.end_ms for burst in ringing if burst.start_ms < onset_ms]
+            window = (min(max(ended), onset_ms), onset_ms)
+            return Answer(onset_ms, "in_band", window, in_band=True)
     return Answer(in_band=True)
+
+
+def _onset(sound: Segment, segments: Iterable[Segment]) -> float:
+    """Return where a sound began, the noise that led up to it included: a room, a breath."""
+    onset_ms = sound.start_ms
+    for segment in reversed([s for s in segments if s.kind != "silence" and s.start_ms < onset_ms]):
+        lasting_ms = segment.end_ms - segment.start_ms
+        if (
+            segment.kind != "noise"
+            or onset_ms - segment.end_ms > _BREATH_MS
+            or lasting_ms < _SHORTEST_BREATH_MS
+        ):
+            break
+        onset_ms = segment.start_ms
+    return onset_ms
 
 
 def other_sounds(heard: Heard, after_ms: float) -> Iterable[Segment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +13,13 @@ from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.exchange import ExchangeTones
 from sip.progress.heard import Heard, RecognisedTone, clipped
+from sip.progress.onset import LevelHistory
 from sip.progress.plan import Tone, TonePlan, default_plan, foreign_ringbacks
 from sip.progress.regions import SoundRegions
 from sip.progress.restarts import HeardRing, ring_restarts
-from sip.progress.signals import SignalTracker, signal_segments
+from sip.progress.signals import SignalTracker
 from sip.progress.tones import ToneBurst
-from sip.record import Burst, Segment
+from sip.record import Burst
 
 _LAG = 7
 """Columns that wait until it is known whether they belong to an exchange tone: 60 ms of it and the tracker's
@@ -47,6 +49,7 @@ class LineListener:
         self._foreign = foreign_ringbacks(self._plan.name)
         self._tones = ExchangeTones(self._plan, (*self._plan.exchange, *self._foreign))
         self._signals = SignalTracker(self._plan)
+        self._levels = LevelHistory()
         self._ringbacks = [t for t in (*self._plan.exchange, *self._foreign) if t.kind == "ringback"]
         self._regions = SoundRegions(self._plan)
         self._origin_ms: float | None = None
@@ -92,7 +95,9 @@ class LineListener:
         labels = self._current_labels()
         bursts = [*self._settled, *zip(self._tones.bursts, labels, strict=True)]
         sounds = [*self._regions.closed, *self._regions.open]
-        segments = assemble(bursts, sounds, self._came, now_ms, self._plan, self._signal_segments())
+        segments = assemble(
+            bursts, sounds, self._came, now_ms, self._plan, self._signals.segments, self._onset
+        )
         rings = _rings(bursts, now_ms)
         self._last = Heard(
             segments=clipped(segments, 0.0, now_ms),
@@ -122,9 +127,10 @@ class LineListener:
                 burst.open = False
         return self.heard()
 
-    def _signal_segments(self) -> list[Segment]:
-        tone = self._signals.open
-        return signal_segments([*self._signals.bursts, *([tone] if tone else [])], self._plan)
+    def _onset(self, rings: Sequence[tuple[float, float]], until_ms: float) -> tuple[float, float] | None:
+        """Return where the line's sound changes after these rings; a tone that is still unknown is no change."""
+        known_ms = until_ms if self._end_ms is not None else self._now_ms() - _LAG * f.COLUMN_MS
+        return self._levels.onset(rings, min(until_ms, known_ms))
 
     def _unnamed(self, bursts: list[Labelled]) -> Burst | None:
         """Return the last burst if it has no name yet but may still become a ring."""
@@ -148,6 +154,7 @@ class LineListener:
         self._note_presence(present)
         self._tones.push(self._now_ms(), columns)
         self._signals.push(self._now_ms(), columns)
+        self._levels.push(self._now_ms(), columns, present)
         self._pending = np.concatenate((self._pending, columns))
         self._count += len(columns)
         self._sort_out(len(self._pending) - _LAG)

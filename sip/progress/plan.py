@@ -82,6 +82,8 @@ class Tone:
     def suits(self, frequencies_hz: Sequence[float], slack_hz: float = FREQUENCY_SLACK_HZ) -> bool:
         """Tell whether a sound of these frequencies, lowest first, may be this tone."""
         limit = self.tolerance_hz + slack_hz
+        if len(frequencies_hz) == len(self.frequencies_hz) == 1:
+            return abs(frequencies_hz[0] - self.frequencies_hz[0]) <= limit
         return len(frequencies_hz) == len(self.frequencies_hz) and all(
             abs(hz - nominal) <= limit
             for hz, nominal in zip(frequencies_hz, self.frequencies_hz, strict=True)
@@ -108,22 +110,15 @@ class TonePlan:
     floor_dbm0: float
     bridge_ms: float
     cycles: int
-    tones: tuple[Tone, ...]
+    exchange: tuple[Tone, ...]
+    """The tones of the band around 450 Hz."""
+    signals: tuple[Tone, ...]
+    """The single tones of other frequencies: fax, howler, reminder, beep."""
 
     @property
     def tone_hz(self) -> float:
         """Return the frequency of the ringback, the lower of two."""
-        return next(tone.frequencies_hz[0] for tone in self.tones if tone.kind == "ringback")
-
-    @property
-    def exchange(self) -> tuple[Tone, ...]:
-        """Return the tones of the band around 450 Hz."""
-        return tuple(tone for tone in self.tones if tone.of_exchange)
-
-    @property
-    def signals(self) -> tuple[Tone, ...]:
-        """Return the single tones of other frequencies: fax, howler, reminder, beep."""
-        return tuple(tone for tone in self.tones if not tone.of_exchange)
+        return next(tone.frequencies_hz[0] for tone in self.exchange if tone.kind == "ringback")
 
     def cadence(self, kind: SegmentKind) -> Tone | None:
         """Return the first exchange tone of this kind, None when the plan has none."""
@@ -169,7 +164,8 @@ def load_plan(path: Path) -> TonePlan:
         floor_dbm0=plan.number("floor_dbm0", -60.0, 0.0),
         bridge_ms=plan.number("bridge_ms", 0.0, 60.0),
         cycles=int(plan.number("cycles", 1, 10)),
-        tones=tones,
+        exchange=tuple(tone for tone in tones if tone.of_exchange),
+        signals=tuple(tone for tone in tones if not tone.of_exchange),
     )
 
 

@@ -33,6 +33,8 @@ _EDGE = 0.25
 _FEWEST_PURE = 0.7
 _SWING = 0.25
 """Most a beep's level swings, standard deviation over mean of its power: a voice's partial swings more."""
+_EXCHANGE_HZ = (412.0, 473.0)
+"""Tones of these frequencies are bursts of the exchange's, whatever they mean."""
 _MEANINGLESS_MS = 1_220.0
 """A longer single tone that is nothing of the plan is noise; a shorter one is part of what is around it."""
 
@@ -74,18 +76,27 @@ class SignalTracker:
         """Start with an empty stream."""
         self._bridge = round(plan.bridge_ms / f.COLUMN_MS)
         self._floor = mean_square(plan.floor_dbm0 - 2.0)
-        self._shortest_ms = min((tone.minimum_ms for tone in plan.signals if tone.minimum_ms), default=180.0)
+        self._plan = plan
         self._recent: npt.NDArray[np.float32] = np.zeros((0, f.QUARTERS), np.float32)
         """Quarter powers of the newest columns, the last one that of column `_count` - 1."""
         self._count = 0
         self._origin_ms = 0.0
         self._run: _Run | None = None
-        self.bursts: list[SignalBurst] = []
-        """Tones that are over, oldest first."""
+        self._bursts: list[SignalBurst] = []
+        """Tones that are over and may mean something, oldest first."""
+        self._named: list[Segment] = []
+        self._named_count = 0
 
     @property
-    def open(self) -> SignalBurst | None:
-        """Return the tone in progress once it is long enough."""
+    def segments(self) -> list[Segment]:
+        """Return what was heard until now, the tone in progress included once it is long enough to have a name."""
+        if self._named_count != len(self._bursts):
+            self._named = _segments(self._bursts, self._plan)
+            self._named_count = len(self._bursts)
+        burst = self._open()
+        return self._named if burst is None else [*self._named, *_segments([burst], self._plan)]
+
+    def _open(self) -> SignalBurst | None:
         run = self._run
         if run is None or run.last - run.first + 1 < _SHORTEST:
             return None
@@ -100,10 +111,12 @@ class SignalTracker:
         power = columns[:, f.POWER].mean(axis=1)
         self._recent = np.concatenate((self._recent[-_AROUND - self._bridge - _AFTER :], columns[:, f.POWER]))
         self._count += len(columns)
+        hertz = columns[:, f.PEAK_HZ]
         pure = (columns[:, f.PEAK_SHARE] > _PURE_SHARE) & (power > self._floor)
+        pure &= (hertz < _EXCHANGE_HZ[0]) | (hertz > _EXCHANGE_HZ[1])
         base = self._count - len(columns)
         for at in np.flatnonzero(pure).tolist():
-            self._pure(base + at, float(columns[at, f.PEAK_HZ]), float(power[at]))
+            self._pure(base + at, float(hertz[at]), float(power[at]))
         if self._run is not None and self._count - 1 - self._run.last > self._bridge + _AFTER:
             self._end()
 
@@ -148,7 +161,9 @@ class SignalTracker:
         around = self._quarters(run.last + 2, run.last + 2 + _AROUND)
         after = float(np.median(around)) if len(around) else 0.0
         alone = max(run.before, after) <= _QUIET * mean
-        self.bursts.append(self._measured(run, self._origin_ms + end * f.QUARTER_MS, alone))
+        burst = self._measured(run, self._origin_ms + end * f.QUARTER_MS, alone)
+        if _meaningful(burst, self._plan):
+            self._bursts.append(burst)
 
     def _measured(self, run: _Run, end_ms: float, alone: bool) -> SignalBurst:
         inner = run.powers[1:-1] or run.powers
@@ -164,7 +179,19 @@ class SignalTracker:
         )
 
 
-def signal_segments(bursts: list[SignalBurst], plan: TonePlan) -> list[Segment]:
+def _meaningful(burst: SignalBurst, plan: TonePlan) -> bool:
+    """Tell whether a tone is worth keeping: a voice makes many that are nothing."""
+    return (
+        (burst.alone and burst.on_ms > _MEANINGLESS_MS)
+        or _by_itself(burst, plan.signals) is not None
+        or any(
+            tone.on_off_ms and tone.suits((burst.frequency_hz,)) and plan.fits(burst.on_ms, tone.on_ms)
+            for tone in plan.signals
+        )
+    )
+
+
+def _segments(bursts: list[SignalBurst], plan: TonePlan) -> list[Segment]:
     """Return the segments that these tones are, with their names; a long one of no meaning is noise."""
     signals = plan.signals
     trains = _trains(bursts, plan)

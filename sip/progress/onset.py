@@ -1,0 +1,134 @@
+"""Where, after a burst of ringback, the line begins to sound unlike its own pauses: the onset of an answer.
+
+What is a pause on this line was heard between the rings, or before the first: its hiss may lie anywhere. A sound that
+stands 4 dB above that for the better part of 60 ms, and goes on, is somebody else's: the noise of a room, a breath, a
+voice. A click by itself is none; the hook-switch makes one, but so does every bad contact.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.progress import features as f
+
+FRAME_MS = 10.0
+_QUARTERS = int(FRAME_MS / f.QUARTER_MS)
+_ABSENT = -128
+_KEPT_MS = 120_000.0
+_OVER_DB = 4.0
+"""Levels of 10 ms of noise scatter by 0.7 dB, and are kept in steps of one."""
+_LEAST_DBM0 = -50.0
+"""Quieter than this no sound of a person is, whatever the line's silence."""
+_EDGE_MS = 15.0
+"""Beside a burst a frame may hold a piece of it."""
+_ENOUGH = 15
+"""Frames, 150 ms: so much of its pauses must be known."""
+_WINDOW, _OF_WINDOW = 6, 4
+_AHEAD, _OF_AHEAD = 100, 6
+_PAUSE = 60
+"""Frames: a longer one ends a sound."""
+_EVEN_DB = 6.0
+_BACKGROUND_MS = 2_000.0
+_MOST_BLOCKS = 500
+
+Spans = Sequence[tuple[float, float]]
+
+
+class LevelHistory:
+    """The level of one call's line in steps of 10 ms, and the onsets found in it."""
+
+    def __init__(self) -> None:
+        """Start with an empty stream."""
+        self._blocks: list[npt.NDArray[np.int8]] = []
+        self._frames: npt.NDArray[np.int8] = np.zeros(0, np.int8)
+        self._start_ms = 0.0
+        self._last: tuple[tuple[float, int], tuple[float, float] | None] | None = None
+
+    def push(self, start_ms: float, columns: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
+        """Add columns [n, F] without gaps; `start_ms` counts for the first ones only."""
+        if not self._blocks and not len(self._frames):
+            self._start_ms = start_ms
+        power = columns[:, f.POWER].reshape(-1, _QUARTERS).mean(axis=1)
+        level = np.clip(f.power_dbm0(power), -126.0, 10.0).astype(np.int8)
+        if not present.all():
+            level[np.repeat(~present, len(level) // len(present))] = _ABSENT
+        self._blocks.append(level)
+        if len(self._blocks) > _MOST_BLOCKS:
+            self._all()
+
+    def onset(self, rings: Spans, until_ms: float) -> tuple[float, float] | None:
+        """Return where the line's sound changes between the last of `rings` and `until_ms`, and until when it lasts.
+
+        None: it does not change. The pauses between the rings, or what came before the first, are the line's own
+        sound; where neither came, the quietest tenth of what follows is.
+        """
+        end_ms = rings[-1][1]
+        key = (end_ms, round(until_ms / f.COLUMN_MS))
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._find(end_ms, rings, until_ms))
+        return self._last[1]
+
+    def _find(self, end_ms: float, rings: Spans, until_ms: float) -> tuple[float, float] | None:
+        frames = self._all()
+        first, after = self._index(end_ms + _EDGE_MS / 2.0), self._index(until_ms)
+        here = frames[first:after]
+        if not len(here):
+            return None
+        background = self._background(frames, rings)
+        if background is None:
+            came = here[here != _ABSENT]
+            background = float(np.percentile(came, 10)) if len(came) else _LEAST_DBM0
+        over = here > max(background + _OVER_DB, _LEAST_DBM0)
+        sums = np.concatenate(([0], np.cumsum(over)))
+        at = np.arange(len(over))
+        soon = sums[np.minimum(at + _WINDOW, len(over))] - sums[at]
+        later = sums[np.minimum(at + _AHEAD, len(over))] - sums[at]
+        found = np.flatnonzero(over & (soon >= _OF_WINDOW) & (later >= _OF_AHEAD))
+        if not len(found):
+            return None
+        begin = int(found[0])
+        loud = begin + np.flatnonzero(over[begin:])
+        pauses = np.flatnonzero(np.diff(loud) > _PAUSE)
+        last = int(loud[pauses[0]] if len(pauses) else loud[-1])
+        return max(self._ms(first + begin), end_ms), self._ms(first + last + 1)
+
+    def _background(self, frames: npt.NDArray[np.int8], rings: Spans) -> float | None:
+        """Return the level of the line's own sound, None where too little of it came."""
+        between = [
+            frames[self._index(before[1] + _EDGE_MS) : self._index(after[0] - _EDGE_MS)]
+            for before, after in itertools.pairwise(rings)
+        ]
+        level = _usual(np.concatenate(between)) if between else None
+        if level is not None:
+            return level
+        start_ms = rings[0][0] - _EDGE_MS
+        return _usual(frames[self._index(start_ms - _BACKGROUND_MS) : self._index(start_ms)])
+
+    def _all(self) -> npt.NDArray[np.int8]:
+        if self._blocks:
+            self._frames = np.concatenate((self._frames, *self._blocks))
+            self._blocks = []
+            excess = len(self._frames) - int(_KEPT_MS / FRAME_MS)
+            if excess > 0:
+                self._frames = self._frames[excess:]
+                self._start_ms += excess * FRAME_MS
+        return self._frames
+
+    def _index(self, at_ms: float) -> int:
+        return max(int(np.ceil((at_ms - self._start_ms) / FRAME_MS - 1e-6)), 0)
+
+    def _ms(self, frame: int) -> float:
+        return self._start_ms + frame * FRAME_MS
+
+
+def _usual(frames: npt.NDArray[np.int8]) -> float | None:
+    """Return the level of an even sound in dBm0, None where there is too little of it or it is not even."""
+    came = frames[frames != _ABSENT]
+    if len(came) < _ENOUGH:
+        return None
+    low, level, high = np.percentile(came, (10, 50, 90))
+    return float(level) if high - low <= _EVEN_DB or high <= _LEAST_DBM0 else None
