@@ -16,6 +16,7 @@ from typing import Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from sip.core import Address, Credentials
+from sip.progress import TonePlanError, find_plan
 from sip.trunks import PHONE, Caps, NumberRules, Registration, Style, TlsSettings, Trunk, TrunkError, networks
 
 _T = TypeVar("_T")
@@ -152,6 +153,12 @@ class TrunkConfig(BaseModel):
     dscp_signalling: int = Field(default=24, ge=0, le=63, description="DSCP of signalling (CS3).")
     dscp_media: int = Field(default=46, ge=0, le=63, description="DSCP of sound (EF).")
 
+    tone_plan: str = Field(
+        default="cn",
+        min_length=1,
+        description="Tones heard on it (tone-plans.md): a shipped plan's name, or the path of a TOML file.",
+    )
+
     tls_ca_file: Path | None = Field(
         default=None, description="Certificates of the authorities we trust (PEM). Unset: the system's."
     )
@@ -209,12 +216,16 @@ def trunk_of(name: str, config: TrunkConfig, bind: str | None = None, identity: 
     """Return the trunk that a configuration means, with its secret.
 
     `bind` and `identity` hold where the trunk names none. Raises `TrunkMemberError` for what cannot be used: a
-    value, a secret that is not where it should be, a certificate that is no file.
+    value, a secret that is not where it should be, a certificate that is no file, a tone plan with a mistake.
     """
     for member in ("tls_ca_file", "tls_certificate", "tls_key"):
         path = getattr(config, member)
         if path is not None and not path.is_file():
             raise TrunkMemberError(name, member, "there is no such file; it takes a file in PEM form")
+    try:
+        find_plan(config.tone_plan)
+    except TonePlanError as error:
+        raise TrunkMemberError(name, "tone_plan", str(error)) from error
     return _trunk(name, config, bind, identity, _credentials(name, config))
 
 
@@ -261,6 +272,7 @@ def _trunk(
             dscp_media=config.dscp_media,
             dscp_signalling=config.dscp_signalling,
             srtp=config.srtp,
+            tone_plan=config.tone_plan,
             tls=_tls(config),
             numbers=_number_rules(config),
             caps=_caps(config),

@@ -19,7 +19,7 @@ from sip.core import Address
 from sip.driver import CallDriver, CallPlan, Journal
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.media_terms import MediaTerms
-from sip.progress import Limits, LineListener
+from sip.progress import Limits, LineListener, TonePlanError, find_plan
 from sip.record import CallRecord, TargetTry
 from sip.system_clock import clock_synchronised
 from sip.trace import CallTrace
@@ -106,6 +106,10 @@ class Attempt:
     async def _place(self, line: TrunkLine, destination: Destination) -> tuple[CallRecord, bool]:
         """Call one destination; returns its record and whether that settles the attempt."""
         script, trunk, facts = self.script, line.trunk, CallLog(self.on_update)
+        try:
+            listener = LineListener(find_plan(trunk.tone_plan))
+        except TonePlanError as error:
+            raise LineError(str(error)) from error
         agent = line.agent_towards(destination.address)
         spec = SessionSpec(
             bind_host=agent.local.host,
@@ -117,7 +121,7 @@ class Attempt:
         holder: list[CallDriver] = []
         session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
-        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, LineListener())
+        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, listener)
         driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
         holder.append(driver)
         report, call_id = MediaReport(), ""

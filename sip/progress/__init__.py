@@ -3,7 +3,8 @@
 The face of this room:
 
     FeatureBank(capacity).push(rows, pcm) -> float32 [n, len(FEATURES)]    one 20 ms column of all calls
-    LineListener().push(start_ms, features, present); heard(); finish(end_ms) -> Heard
+    find_plan("cn") -> TonePlan                                              a shipped tone plan, or one of a file
+    LineListener(plan).push(start_ms, features, present); heard(); finish(end_ms) -> Heard
     answer_state(signals, heard) -> AnswerState                              while the call lasts
     failure_tone(signals, heard, answered_ms) -> RecognisedTone | None       the tone that says how it ends
     ring_facts(signals, heard, limits) -> RingFacts                          when it is over
@@ -18,7 +19,7 @@ from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
 from sip.progress.files import AudioFileError, analyse_file
 from sip.progress.heard import Heard, RecognisedTone
 from sip.progress.listener import LineListener
-from sip.progress.plan import TonePlan, default_plan, load_plan
+from sip.progress.plan import TonePlan, TonePlanError, default_plan, find_plan, load_plan, shipped_plans
 from sip.progress.rings import ring_facts, three_ring
 
 __all__ = [
@@ -34,13 +35,16 @@ __all__ = [
     "RingFacts",
     "Signals",
     "TonePlan",
+    "TonePlanError",
     "analyse_file",
     "answer_state",
     "answered_by",
     "default_plan",
     "failure_tone",
+    "find_plan",
     "load_plan",
     "power_dbm0",
     "ring_facts",
+    "shipped_plans",
     "three_ring",
 ]

@@ -35,6 +35,7 @@ class TonePlanError(ValueError):
     def __init__(self, where: str, member: str, takes: str) -> None:
         """`where`: the file, with the tone inside it where one is meant."""
         super().__init__(f"tone plan {where}: {member}: {takes}" if member else f"tone plan {where}: {takes}")
+        self.where, self.member, self.takes = where, member, takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +179,14 @@ def shipped_plans() -> tuple[str, ...]:
 def shipped_plan(name: str) -> TonePlan:
     """Return a shipped plan. Raises `TonePlanError` for a name that none has."""
     if name not in shipped_plans():
-        takes = f"the name of a shipped plan ({', '.join(shipped_plans())}) or the path of a TOML file"
-        raise TonePlanError(repr(name), "", f"it takes {takes}")
+        known = ", ".join(shipped_plans())
+        raise TonePlanError(name, "", f"there is none; shipped are {known}, and a path ends in .toml")
     return load_plan(PLAN_FOLDER / f"{name}.toml")
 
 
+@functools.cache
 def find_plan(name_or_path: str) -> TonePlan:
-    """Return the shipped plan of this name, or the plan in this file.
+    """Return the shipped plan of this name, or the plan in this file, which is read once.
 
     Raises `TonePlanError` for what is neither, and for a file with a mistake.
     """

@@ -105,6 +105,8 @@ class Trunk:
     dscp_signalling: int = 24
     """CS3, RFC 4594 section 2.3."""
     srtp: SrtpMode = "off"
+    tone_plan: str = "cn"
+    """Whose tones are heard on it: the name of a shipped tone plan, or the path of a TOML file."""
     tls: TlsSettings = field(default_factory=TlsSettings)
     numbers: NumberRules = field(default_factory=NumberRules)
     caps: Caps | None = None
@@ -284,6 +286,7 @@ def _check_media(trunk: Trunk) -> None:
     _demand(trunk, trunk.ptime_ms % 10 == 0 and 10 <= trunk.ptime_ms <= 60, "ptime_ms", takes)
     for name in ("dscp_media", "dscp_signalling"):
         _demand(trunk, 0 <= getattr(trunk, name) <= 63, name, "0 to 63")
+    _demand(trunk, bool(trunk.tone_plan.strip()), "tone_plan", "the name of a tone plan or the path of one")
     _demand(trunk, trunk.srtp in ("off", "optional", "required"), "srtp", "off, optional or required")
     if trunk.rtp_ports is not None:
         first, last = trunk.rtp_ports

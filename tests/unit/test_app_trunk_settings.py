@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 from app.settings import Settings, TrunkSettings, problem
 from app.trunk_settings import TrunkConfig, TrunkMemberError, bind_address, trunk_of
 from sip.core import Address
+from sip.progress.plan import PLAN_FOLDER
 from sip.trunks import Caps, NumberRules, Registration
 
 SECRET = "HUNTER2" + "SECRET"
@@ -75,6 +76,7 @@ def test_every_member_reaches_the_trunk() -> None:
             per_caller=(9, 10),
             trusted_sources=("10.1.0.0/16", "192.0.2.1"),
             challenge_incoming=False,
+            tone_plan="eu",
         ),
     )
     assert made.registration == Registration("sip:reg.example", "u", 120, "c", 7)
@@ -92,6 +94,7 @@ def test_every_member_reaches_the_trunk() -> None:
         "route": ("sip:sbc.example;lr",), "user_phone": True, "codecs": ("PCMU",), "ptime_ms": 30,
         "srtp": "optional", "rtp_ports": (10_000, 10_999), "advertised": "198.51.100.7", "dscp_signalling": 26,
         "dscp_media": 0, "session_expires_s": None, "health_s": None, "challenge_incoming": False,
+        "tone_plan": "eu",
     }  # fmt: skip
     assert {name: getattr(made, name) for name in plain} == plain
 
@@ -100,6 +103,25 @@ def test_the_service_address_and_identity_hold_where_the_trunk_names_none() -> N
     assert trunk_of("main", trunk(), "192.0.2.7", "sip:us@x").bind == Address("192.0.2.7", 0)
     made = trunk_of("main", trunk(bind="192.0.2.8", identity="sip:me@x"), "192.0.2.7", "sip:us@x")
     assert (made.bind, made.from_uri) == (Address("192.0.2.8", 0), "sip:me@x")
+
+
+def test_a_tone_plan_is_a_shipped_one_or_a_sound_file(tmp_path: Path) -> None:
+    assert trunk_of("main", trunk()).tone_plan == "cn"
+    path = tmp_path / "ours.toml"
+    path.write_text((PLAN_FOLDER / "eu.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert trunk_of("main", trunk(tone_plan=str(path))).tone_plan == str(path)
+    path = tmp_path / "broken.toml"
+    path.write_text('name = "x"\nfrequency_tolerance_hz = "wide"\n', encoding="utf-8")
+    for given, told in (
+        ("atlantis", "shipped are cn"),
+        (str(path), "frequency_tolerance_hz: it takes a number"),
+    ):
+        with pytest.raises(TrunkMemberError, match=told) as caught:
+            trunk_of("main", trunk(tone_plan=given))
+        assert caught.value.member == "tone_plan"
+    missing = tmp_path / "none.toml"
+    with pytest.raises(TrunkMemberError, match="cannot be read"):
+        trunk_of("main", trunk(tone_plan=str(missing)))
 
 
 def test_the_secret_may_lie_in_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
