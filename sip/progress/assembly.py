@@ -7,13 +7,14 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from sip.progress.onset import Change
 from sip.progress.plan import Tone, TonePlan
 from sip.progress.tones import ToneBurst
 from sip.record import Segment, SegmentKind
 
 Labelled = tuple[ToneBurst, Tone | None]
-Onset = Callable[[Sequence[tuple[float, float]], float], tuple[float, float] | None]
-"""Of rings and a moment: where between them the line's sound changes, and until when it lasts."""
+Onset = Callable[[Sequence[tuple[float, float]], float], Change]
+"""Of rings and a moment: where between them the line's sound changes."""
 
 _UNDECIDED_MS = 1_000.0
 """An unnamed burst may still turn out to be the first of a busy tone."""
@@ -100,31 +101,37 @@ def _from_onsets(
             continue
         following = next((b.start_ms - _EDGE_MS for b in bursts if b.start_ms > last.start_ms), now_ms)
         found = onset([(burst.start_ms, burst.end_ms) for burst in train], min(following, now_ms))
-        until_ms = min(following, found[0] if found else last.end_ms + _pause(tone))
-        kept = [s for s in result if s.end_ms <= last.end_ms + 1.0 or s.start_ms >= until_ms]
-        for sound in result:
-            if sound in kept or (sound.kind == "noise" and found is None):
-                continue
-            if found is None:
-                kept.append(sound)
-            elif sound.end_ms > until_ms:
-                kept.append(replace(sound, start_ms=max(until_ms, last.end_ms)))
-        result = sorted(kept, key=_start)
-        if found is not None:
-            result = _begun_at(found, result)
+        until_ms = last.end_ms + _pause(tone) if found.onset_ms is None else found.onset_ms
+        result = _begun_at(found, _until(found, last.end_ms, min(following, until_ms), result))
     return result
 
 
-def _begun_at(found: tuple[float, float], sounds: list[Segment]) -> list[Segment]:
+def _until(found: Change, from_ms: float, until_ms: float, sounds: list[Segment]) -> list[Segment]:
+    """Return the sounds without what of them is the line's own sound between two moments."""
+    result = []
+    for sound in sounds:
+        if sound.end_ms <= from_ms + 1.0 or sound.start_ms >= until_ms:
+            result.append(sound)
+        elif found.onset_ms is None:
+            if not found.known and sound.kind != "noise":
+                result.append(sound)
+        elif sound.end_ms > until_ms:
+            result.append(replace(sound, start_ms=max(until_ms, from_ms)))
+    return result
+
+
+def _begun_at(found: Change, sounds: list[Segment]) -> list[Segment]:
     """Return the sounds with the first after an onset drawn to it, or with noise in between."""
-    onset_ms, end_ms = found
+    if found.onset_ms is None:
+        return sounds
+    onset_ms = found.onset_ms
     at = next((i for i, sound in enumerate(sounds) if sound.end_ms > onset_ms), len(sounds))
     next_ms = sounds[at].start_ms if at < len(sounds) else float("inf")
     if next_ms - onset_ms <= 0.0:
         return sounds
     if next_ms - onset_ms <= _DRAWN_MS:
         return [*sounds[:at], replace(sounds[at], start_ms=onset_ms), *sounds[at + 1 :]]
-    quiet = Segment("noise", onset_ms, min(end_ms, next_ms), 0.6)
+    quiet = Segment("noise", onset_ms, min(found.end_ms, next_ms), 0.6)
     return [*sounds[:at], quiet, *sounds[at:]]
 
 

@@ -13,7 +13,7 @@ from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.exchange import ExchangeTones
 from sip.progress.heard import Heard, RecognisedTone, clipped
-from sip.progress.onset import LevelHistory
+from sip.progress.onset import Change, LevelHistory
 from sip.progress.plan import Tone, TonePlan, default_plan, foreign_ringbacks
 from sip.progress.regions import SoundRegions
 from sip.progress.restarts import HeardRing, ring_restarts
@@ -127,10 +127,10 @@ class LineListener:
                 burst.open = False
         return self.heard()
 
-    def _onset(self, rings: Sequence[tuple[float, float]], until_ms: float) -> tuple[float, float] | None:
+    def _onset(self, rings: Sequence[tuple[float, float]], until_ms: float) -> Change:
         """Return where the line's sound changes after these rings; a tone that is still unknown is no change."""
         known_ms = until_ms if self._end_ms is not None else self._now_ms() - _LAG * f.COLUMN_MS
-        return self._levels.onset(rings, min(until_ms, known_ms))
+        return self._levels.change(rings, min(until_ms, known_ms))
 
     def _unnamed(self, bursts: list[Labelled]) -> Burst | None:
         """Return the last burst if it has no name yet but may still become a ring."""

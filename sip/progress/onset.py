@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,17 @@ _MOST_BLOCKS = 500
 Spans = Sequence[tuple[float, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Where a line departs from the sound of its pauses, if it does."""
+
+    onset_ms: float | None = None
+    end_ms: float = 0.0
+    """Where that sound makes its first pause of 0.6 s, or the end of what was heard."""
+    known: bool = False
+    """Whether the line's own sound is known; then what is no change is that."""
+
+
 class LevelHistory:
     """The level of one call's line in steps of 10 ms, and the onsets found in it."""
 
@@ -46,7 +58,7 @@ class LevelHistory:
         self._blocks: list[npt.NDArray[np.int8]] = []
         self._frames: npt.NDArray[np.int8] = np.zeros(0, np.int8)
         self._start_ms = 0.0
-        self._last: tuple[tuple[float, int], tuple[float, float] | None] | None = None
+        self._last: tuple[tuple[float, int], Change] | None = None
 
     def push(self, start_ms: float, columns: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
         """Add columns [n, F] without gaps; `start_ms` counts for the first ones only."""
@@ -60,10 +72,10 @@ class LevelHistory:
         if len(self._blocks) > _MOST_BLOCKS:
             self._all()
 
-    def onset(self, rings: Spans, until_ms: float) -> tuple[float, float] | None:
-        """Return where the line's sound changes between the last of `rings` and `until_ms`, and until when it lasts.
+    def change(self, rings: Spans, until_ms: float) -> Change:
+        """Return where the line's sound changes between the last of `rings` and `until_ms`.
 
-        None: it does not change. The pauses between the rings, or what came before the first, are the line's own
+        The pauses between the rings, or what came before the first, are the line's own
         sound; where neither came, the quietest tenth of what follows is.
         """
         end_ms = rings[-1][1]
@@ -72,13 +84,14 @@ class LevelHistory:
             self._last = (key, self._find(end_ms, rings, until_ms))
         return self._last[1]
 
-    def _find(self, end_ms: float, rings: Spans, until_ms: float) -> tuple[float, float] | None:
+    def _find(self, end_ms: float, rings: Spans, until_ms: float) -> Change:
         frames = self._all()
         first, after = self._index(end_ms + _EDGE_MS / 2.0), self._index(until_ms)
         here = frames[first:after]
         if not len(here):
-            return None
+            return Change()
         background = self._background(frames, rings)
+        known = background is not None
         if background is None:
             came = here[here != _ABSENT]
             background = float(np.percentile(came, 10)) if len(came) else _LEAST_DBM0
@@ -89,12 +102,12 @@ class LevelHistory:
         later = sums[np.minimum(at + _AHEAD, len(over))] - sums[at]
         found = np.flatnonzero(over & (soon >= _OF_WINDOW) & (later >= _OF_AHEAD))
         if not len(found):
-            return None
+            return Change(known=known)
         begin = int(found[0])
         loud = begin + np.flatnonzero(over[begin:])
         pauses = np.flatnonzero(np.diff(loud) > _PAUSE)
         last = int(loud[pauses[0]] if len(pauses) else loud[-1])
-        return max(self._ms(first + begin), end_ms), self._ms(first + last + 1)
+        return Change(max(self._ms(first + begin), end_ms), self._ms(first + last + 1), known)
 
     def _background(self, frames: npt.NDArray[np.int8], rings: Spans) -> float | None:
         """Return the level of the line's own sound, None where too little of it came."""

@@ -34,7 +34,9 @@ _LINE_HZ = 12.0
 """Half the width of a line under a Hann window of 200 ms."""
 _TWIST = 0.25
 """Of the stronger line's power the weaker one has: 6 dB."""
-_PURE = 0.85
+_PURE = 0.8
+_LOOKS = 3
+"""A lost packet spoils the first look at a burst, seldom two."""
 _SHORTEST_MS = 180.0
 _EDGE = 0.08
 _QUIET = 0.1
@@ -60,6 +62,7 @@ class _Run:
     look_at: int = _FIRST_LOOK
     lines_hz: tuple[float, float] | None = None
     refused: bool = False
+    looks: int = 0
     purity: float = 0.0
     variation: float = 0.0
 
@@ -152,7 +155,8 @@ class PairTracker:
         found = _two_lines(z)
         pair = found is not None and any(tone.suits(found[:2]) for tone in self._pairs)
         if found is None or not pair:
-            run.refused, run.lines_hz = True, None
+            run.looks += 1
+            run.lines_hz, run.refused = None, run.looks >= _LOOKS
             return
         run.lines_hz, run.purity = (found[0], found[1]), found[2]
         run.variation = _unevenness(z, found[1] - found[0])

@@ -30,6 +30,8 @@ _WINDOW_SLACK_HZ = 10.0
 _BURST_PURITY = 0.8
 _SHORTEST_MS = 60.0
 _STEADY_MS = 700.0
+_COVERED, _LONG_MS = 0.65, 300.0
+"""A long burst is tone for most of its length: between the nulls of two tones that beat there is less."""
 _STEADY_VARIATION = 0.12
 _ROUGH_VARIATION = 0.25
 _HZ_PER_RADIAN = 1000.0 / (2.0 * math.pi * f.QUARTER_MS)
@@ -277,7 +279,8 @@ class ToneTracker:
         spread = run.square / max(run.quarters, 1) - run.plateau() ** 2
         burst.variation = math.sqrt(max(spread, 0.0)) / max(run.plateau(), 1e-9)
         burst.purity = run.strength / max(run.power, 1e-12)
-        return burst if self._plausible(burst) else None
+        covered = run.quarters >= _COVERED * (run.end - run.start) or burst.on_ms < _LONG_MS
+        return burst if covered and self._plausible(burst) else None
 
     def _plausible(self, burst: ToneBurst) -> bool:
         slack_hz = FREQUENCY_SLACK_HZ
