@@ -66,7 +66,8 @@ TONES: dict[str, Cadence] = {
 _SCRAP_MS = 200.0
 OFF_HZ = {"cn": 12.0, "eu": 5.0}
 """Further down 450 Hz is nearer to 425, and is called so; it rings all the same. A foreign exchange is heard through
-digital networks: its generators are exact, and 410 to 440 Hz at the cadence of 425 Hz is a matter of names. Pairs: 3."""
+digital networks: its generators are exact, and 410 to 440 Hz at the cadence of 425 Hz is a matter of names. Pairs are
+moved by 3 Hz."""
 
 
 def rings(lines: int) -> dict[str, float]:

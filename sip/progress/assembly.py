@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -156,17 +155,22 @@ def _measured(tone: Tone, train: list[ToneBurst]) -> dict[str, float]:
     longest = max(whole, key=lambda burst: burst.on_ms)
     similar = [burst for burst in whole if burst.on_ms >= 0.7 * longest.on_ms]
     figures = {
-        "frequency_hz": round(statistics.median(burst.frequency_hz for burst in similar), 1),
-        "level_dbm0": round(statistics.median(burst.level_dbm0 for burst in similar), 1),
-        "on_ms": round(statistics.median(burst.on_ms for burst in similar), 1),
+        "frequency_hz": round(_middle(burst.frequency_hz for burst in similar), 1),
+        "level_dbm0": round(_middle(burst.level_dbm0 for burst in similar), 1),
+        "on_ms": round(_middle(burst.on_ms for burst in similar), 1),
         "cycles": round(len(train) / max(len(tone.on_off_ms) // 2, 1), 2),
     }
     if longest.second_hz:
-        figures["second_hz"] = round(statistics.median(burst.second_hz for burst in similar), 1)
+        figures["second_hz"] = round(_middle(burst.second_hz for burst in similar), 1)
     pauses = [after.start_ms - burst.end_ms for burst, after in itertools.pairwise(train)]
     if pauses:
-        figures["off_ms"] = round(statistics.median(p for p in pauses if p >= 0.7 * max(pauses)), 1)
+        figures["off_ms"] = round(_middle(p for p in pauses if p >= 0.7 * max(pauses)), 1)
     return figures
+
+
+def _middle(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
 
 
 def _pause(tone: Tone) -> float:

@@ -147,6 +147,8 @@ def _label_pattern(tone: Tone, line: _Line) -> None:
     on, off = tone.on_off_ms[::2], tone.on_off_ms[1::2]
     period = len(on)
     alike = min(on) == max(on)
+    if not any(line.on(at, tone, on[0]) for at in range(len(line.bursts))):
+        return
 
     def fits(at: int, phase: int, check_gap: bool) -> bool:
         right_on = line.on(at, tone, on[phase % period])

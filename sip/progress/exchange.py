@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sip.progress import features as f
 from sip.progress.pairs import PairTracker
 from sip.progress.plan import Tone, TonePlan
 from sip.progress.tones import ToneBurst, ToneTracker
@@ -41,8 +42,11 @@ class ExchangeTones:
 
     def push(self, start_ms: float, columns: npt.NDArray[np.float32]) -> None:
         """Add columns [n, F]; `start_ms` counts for the first ones only."""
-        self._single.push(start_ms, columns)
-        self._pairs.push(start_ms, columns)
+        z = np.empty((len(columns), f.QUARTERS), np.complex64)
+        z.real, z.imag = columns[:, f.TONE_RE], columns[:, f.TONE_IM]
+        p = columns[:, f.POWER].reshape(-1)
+        self._single.push(start_ms, z.reshape(-1), p)
+        self._pairs.push(start_ms, z.reshape(-1), p)
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""

@@ -35,6 +35,7 @@ _PAUSE = 60
 _EVEN_DB = 6.0
 _BACKGROUND_MS = 2_000.0
 _MOST_BLOCKS = 500
+_MOST_CHANGES = 32
 
 Spans = Sequence[tuple[float, float]]
 
@@ -58,7 +59,8 @@ class LevelHistory:
         self._blocks: list[npt.NDArray[np.int8]] = []
         self._frames: npt.NDArray[np.int8] = np.zeros(0, np.int8)
         self._start_ms = 0.0
-        self._last: tuple[tuple[float, int], Change] | None = None
+        self._changes: dict[float, tuple[int, Change]] = {}
+        self._backgrounds: dict[tuple[int, float], float | None] = {}
 
     def push(self, start_ms: float, columns: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
         """Add columns [n, F] without gaps; `start_ms` counts for the first ones only."""
@@ -79,10 +81,20 @@ class LevelHistory:
         sound; where neither came, the quietest tenth of what follows is.
         """
         end_ms = rings[-1][1]
-        key = (end_ms, round(until_ms / f.COLUMN_MS))
-        if self._last is None or self._last[0] != key:
-            self._last = (key, self._find(end_ms, rings, until_ms))
-        return self._last[1]
+        upto = round(until_ms / f.COLUMN_MS)
+        known = self._changes.get(end_ms)
+        if known is not None:
+            asked, change = known
+            over = (
+                change.onset_ms is not None and change.end_ms < asked * f.COLUMN_MS - _PAUSE * FRAME_MS - 20.0
+            )
+            if asked == upto or (over and asked <= upto):
+                return change
+        if len(self._changes) > _MOST_CHANGES:
+            self._changes.clear()
+        change = self._find(end_ms, rings, until_ms)
+        self._changes[end_ms] = (upto, change)
+        return change
 
     def _find(self, end_ms: float, rings: Spans, until_ms: float) -> Change:
         frames = self._all()
@@ -90,7 +102,12 @@ class LevelHistory:
         here = frames[first:after]
         if not len(here):
             return Change()
-        background = self._background(frames, rings)
+        key = (len(rings), end_ms)
+        if key not in self._backgrounds:
+            if len(self._backgrounds) > _MOST_CHANGES:
+                self._backgrounds.clear()
+            self._backgrounds[key] = self._background(frames, rings)
+        background = self._backgrounds[key]
         known = background is not None
         if background is None:
             came = here[here != _ABSENT]
@@ -143,5 +160,6 @@ def _usual(frames: npt.NDArray[np.int8]) -> float | None:
     came = frames[frames != _ABSENT]
     if len(came) < _ENOUGH:
         return None
-    low, level, high = np.percentile(came, (10, 50, 90))
-    return float(level) if high - low <= _EVEN_DB or high <= _LEAST_DBM0 else None
+    ordered = np.sort(came)
+    low, level, high = (float(ordered[int(part * len(ordered))]) for part in (0.1, 0.5, 0.9))
+    return level if high - low <= _EVEN_DB or high <= _LEAST_DBM0 else None

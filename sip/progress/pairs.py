@@ -68,7 +68,7 @@ class _Run:
 
 
 class PairTracker:
-    """Finds the bursts of the plan's pairs in one call's columns, pushed in order and without gaps."""
+    """Finds the bursts of the plan's pairs in one call's quarters, pushed in order and without gaps."""
 
     def __init__(self, plan: TonePlan, tones: Sequence[Tone]) -> None:
         """Start with an empty stream; only those of `tones` with two frequencies count."""
@@ -86,12 +86,11 @@ class PairTracker:
         self.changes = 0
         """Grows whenever `bursts` changes."""
 
-    def push(self, start_ms: float, columns: Floats) -> None:
-        """Add columns [n, F]; `start_ms` counts for the first ones only."""
+    def push(self, start_ms: float, z: Complex, p: Floats) -> None:
+        """Add quarters [n]: amplitude at 450 Hz and power; `start_ms` counts for the first only, no gaps follow."""
         if not self._next:
             self._origin_ms = start_ms
-        z = (columns[:, f.TONE_RE] + 1j * columns[:, f.TONE_IM]).reshape(-1).astype(np.complex64)
-        self._add(z, columns[:, f.POWER].reshape(-1))
+        self._add(z, p)
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""
@@ -102,8 +101,9 @@ class PairTracker:
         self._z = np.concatenate((self._z[-_MARGIN:], z))
         self._p = np.concatenate((self._p[-_MARGIN:], p))
         count = len(z)
-        strong = np.square(self._z.real) + np.square(self._z.imag)
-        if self._pairs and (self._run is not None or float(strong[-count - _WINDOW :].max()) > self._floor):
+        # No quarter can hold more of a pair than it holds at all.
+        if self._pairs and (self._run is not None or float(p.max()) > self._floor):
+            strong = np.square(self._z.real) + np.square(self._z.imag)
             self._decide(strong, count)
         self._next += count
 

@@ -108,7 +108,7 @@ class _Run:
 
 
 class ToneTracker:
-    """Finds the bursts in one call's columns, pushed in order and without gaps."""
+    """Finds the bursts in one call's quarters, pushed in order and without gaps."""
 
     def __init__(self, plan: TonePlan, tones: Sequence[Tone]) -> None:
         """Start with an empty stream; the single ones of `tones` tell which frequencies count."""
@@ -136,12 +136,11 @@ class ToneTracker:
         """Until here the bursts are known."""
         return self._ms(max(self._next, 0))
 
-    def push(self, start_ms: float, columns: Floats) -> None:
-        """Add columns [n, F]; `start_ms` counts for the first ones only, the rest follow without gaps."""
+    def push(self, start_ms: float, z: Complex, p: Floats) -> None:
+        """Add quarters [n]: amplitude at 450 Hz and power; `start_ms` counts for the first only, no gaps follow."""
         if self._next == -_AHEAD and len(self._z) == _MARGIN + _AHEAD:
             self._origin_ms = start_ms
-        z = columns[:, f.TONE_RE] + 1j * columns[:, f.TONE_IM]
-        self._add(z.reshape(-1).astype(np.complex64), columns[:, f.POWER].reshape(-1))
+        self._add(z, p)
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""
