@@ -150,21 +150,21 @@ def _tone_segments(
 
 
 def _measured(tone: Tone, train: list[ToneBurst]) -> dict[str, float]:
-    """Return what the tone was told by; `on_ms` and `off_ms` are those of its longest burst and pause."""
+    """Return what the tone was told by; of a tone with several bursts a period the long ones and their pauses."""
     whole = [burst for burst in train if not burst.open] or train
     longest = max(whole, key=lambda burst: burst.on_ms)
-    similar = [burst for burst in whole if burst.on_ms >= 0.7 * longest.on_ms]
     figures = {
-        "frequency_hz": round(_middle(burst.frequency_hz for burst in similar), 1),
-        "level_dbm0": round(_middle(burst.level_dbm0 for burst in similar), 1),
-        "on_ms": round(_middle(burst.on_ms for burst in similar), 1),
+        "frequency_hz": round(longest.frequency_hz, 1),
+        "level_dbm0": round(longest.level_dbm0, 1),
+        "on_ms": round(_middle([burst.on_ms for burst in whole if burst.on_ms >= 0.7 * longest.on_ms]), 1),
         "cycles": round(len(train) / max(len(tone.on_off_ms) // 2, 1), 2),
     }
     if longest.second_hz:
-        figures["second_hz"] = round(_middle(burst.second_hz for burst in similar), 1)
+        figures["second_hz"] = round(longest.second_hz, 1)
     pauses = [after.start_ms - burst.end_ms for burst, after in itertools.pairwise(train)]
     if pauses:
-        figures["off_ms"] = round(_middle(p for p in pauses if p >= 0.7 * max(pauses)), 1)
+        least_ms = 0.7 * max(pauses)
+        figures["off_ms"] = round(_middle([pause for pause in pauses if pause >= least_ms]), 1)
     return figures
 
 
@@ -244,7 +244,7 @@ def _outside(segments: Iterable[Segment], tones: Sequence[Segment]) -> list[Segm
             ]
         whole = parts == [(segment.start_ms, segment.end_ms)]
         left += [
-            replace(segment, start_ms=start, end_ms=end)
+            segment if whole else replace(segment, start_ms=start, end_ms=end)
             for start, end in parts
             if whole or end - start >= _SHORTEST_MS
         ]
@@ -302,7 +302,7 @@ def _exclusive(segments: Iterable[Segment]) -> list[Segment]:
     for segment in segments:
         start_ms = max(segment.start_ms, result[-1].end_ms) if result else segment.start_ms
         if segment.end_ms - start_ms >= 1.0:
-            result.append(replace(segment, start_ms=start_ms))
+            result.append(segment if start_ms == segment.start_ms else replace(segment, start_ms=start_ms))
     return result
 
 

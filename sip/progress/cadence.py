@@ -145,19 +145,18 @@ def _label_pattern(tone: Tone, line: _Line) -> None:
     Where its bursts are all alike only its pauses tell it from a simpler tone, so all of them must have been heard.
     """
     on, off = tone.on_off_ms[::2], tone.on_off_ms[1::2]
-    period = len(on)
-    alike = min(on) == max(on)
-    if not any(line.on(at, tone, on[0]) for at in range(len(line.bursts))):
+    period, count = len(on), len(line.bursts)
+    right_on = {length: [line.on(at, tone, length) for at in range(count)] for length in set(on)}
+    if not all(any(right) for right in right_on.values()):
         return
-
-    def fits(at: int, phase: int, check_gap: bool) -> bool:
-        right_on = line.on(at, tone, on[phase % period])
-        return right_on and (not check_gap or line.off(at, off[phase % period]))
-
-    for first in range(len(line.bursts) - period + 1):
+    right_off = {length: [line.off(at, length) for at in range(count)] for length in set(off)}
+    gaps = period if min(on) == max(on) else period - 1
+    for first in range(count - period + 1):
+        if not all(line.alike(first + k) for k in range(period - 1)):
+            continue
         for phase in range(period):
-            one = all(line.alike(first + k) for k in range(period - 1))
-            if one and all(fits(first + k, phase + k, alike or k < period - 1) for k in range(period)):
+            ons = all(right_on[on[(phase + k) % period]][first + k] for k in range(period))
+            if ons and all(right_off[off[(phase + k) % period]][first + k] for k in range(gaps)):
                 for k in range(period):
                     line.labels[first + k] = tone
     _adopt_cut(tone, line)

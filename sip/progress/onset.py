@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.tones import mean_square
 
 FRAME_MS = 10.0
-_QUARTERS = int(FRAME_MS / f.QUARTER_MS)
-_ABSENT = -128
-_KEPT_MS = 120_000.0
-_OVER_DB = 4.0
-"""Levels of 10 ms of noise scatter by 0.7 dB, and are kept in steps of one."""
-_LEAST_DBM0 = -50.0
-"""Quieter than this no sound of a person is, whatever the line's silence."""
+_ABSENT = -1.0
+_KEPT_MS = 60_000.0
+_OVER = 10.0**0.4
+"""4 dB; levels of 10 ms of noise scatter by 0.7 dB."""
+_LEAST = mean_square(-50.0)
+"""Quieter than -50 dBm0 no sound of a person is, whatever the line's silence."""
 _EDGE_MS = 15.0
 """Beside a burst a frame may hold a piece of it."""
 _ENOUGH = 15
@@ -32,11 +32,13 @@ _WINDOW, _OF_WINDOW = 6, 4
 _AHEAD, _OF_AHEAD = 100, 6
 _PAUSE = 60
 """Frames: a longer one ends a sound."""
-_EVEN_DB = 6.0
+_EVEN = 10.0**0.6
+"""6 dB between the quiet and the loud tenth of a steady sound."""
 _BACKGROUND_MS = 2_000.0
 _MOST_BLOCKS = 500
 _MOST_CHANGES = 32
 
+Powers = npt.NDArray[np.float32]
 Spans = Sequence[tuple[float, float]]
 
 
@@ -52,12 +54,12 @@ class Change:
 
 
 class LevelHistory:
-    """The level of one call's line in steps of 10 ms, and the onsets found in it."""
+    """The power of one call's line in steps of 10 ms, and the onsets found in it."""
 
     def __init__(self) -> None:
         """Start with an empty stream."""
-        self._blocks: list[npt.NDArray[np.int8]] = []
-        self._frames: npt.NDArray[np.int8] = np.zeros(0, np.int8)
+        self._blocks: list[Powers] = []
+        self._frames: Powers = np.zeros(0, np.float32)
         self._start_ms = 0.0
         self._changes: dict[float, tuple[int, Change]] = {}
         self._backgrounds: dict[tuple[int, float], float | None] = {}
@@ -66,11 +68,13 @@ class LevelHistory:
         """Add columns [n, F] without gaps; `start_ms` counts for the first ones only."""
         if not self._blocks and not len(self._frames):
             self._start_ms = start_ms
-        power = columns[:, f.POWER].reshape(-1, _QUARTERS).mean(axis=1)
-        level = np.clip(f.power_dbm0(power), -126.0, 10.0).astype(np.int8)
+        power = (
+            columns[:, f.POWER.start : f.POWER.stop : 2] + columns[:, f.POWER.start + 1 : f.POWER.stop : 2]
+        )
+        power *= np.float32(0.5)
         if not present.all():
-            level[np.repeat(~present, len(level) // len(present))] = _ABSENT
-        self._blocks.append(level)
+            power[~present] = _ABSENT
+        self._blocks.append(power.reshape(-1))
         if len(self._blocks) > _MOST_BLOCKS:
             self._all()
 
@@ -111,8 +115,8 @@ class LevelHistory:
         known = background is not None
         if background is None:
             came = here[here != _ABSENT]
-            background = float(np.percentile(came, 10)) if len(came) else _LEAST_DBM0
-        over = here > max(background + _OVER_DB, _LEAST_DBM0)
+            background = float(np.sort(came)[len(came) // 10]) if len(came) else _LEAST
+        over = here > max(background * _OVER, _LEAST)
         sums = np.concatenate(([0], np.cumsum(over)))
         at = np.arange(len(over))
         soon = sums[np.minimum(at + _WINDOW, len(over))] - sums[at]
@@ -126,8 +130,8 @@ class LevelHistory:
         last = int(loud[pauses[0]] if len(pauses) else loud[-1])
         return Change(max(self._ms(first + begin), end_ms), self._ms(first + last + 1), known)
 
-    def _background(self, frames: npt.NDArray[np.int8], rings: Spans) -> float | None:
-        """Return the level of the line's own sound, None where too little of it came."""
+    def _background(self, frames: Powers, rings: Spans) -> float | None:
+        """Return the power of the line's own sound, None where too little of it came."""
         between = [
             frames[self._index(before[1] + _EDGE_MS) : self._index(after[0] - _EDGE_MS)]
             for before, after in itertools.pairwise(rings)
@@ -138,7 +142,7 @@ class LevelHistory:
         start_ms = rings[0][0] - _EDGE_MS
         return _usual(frames[self._index(start_ms - _BACKGROUND_MS) : self._index(start_ms)])
 
-    def _all(self) -> npt.NDArray[np.int8]:
+    def _all(self) -> Powers:
         if self._blocks:
             self._frames = np.concatenate((self._frames, *self._blocks))
             self._blocks = []
@@ -155,11 +159,11 @@ class LevelHistory:
         return self._start_ms + frame * FRAME_MS
 
 
-def _usual(frames: npt.NDArray[np.int8]) -> float | None:
-    """Return the level of an even sound in dBm0, None where there is too little of it or it is not even."""
+def _usual(frames: Powers) -> float | None:
+    """Return the power of an even sound, None where there is too little of it or it is not even."""
     came = frames[frames != _ABSENT]
     if len(came) < _ENOUGH:
         return None
     ordered = np.sort(came)
     low, level, high = (float(ordered[int(part * len(ordered))]) for part in (0.1, 0.5, 0.9))
-    return level if high - low <= _EVEN_DB or high <= _LEAST_DBM0 else None
+    return level if high <= _EVEN * low or high <= _LEAST else None

@@ -101,11 +101,14 @@ class PairTracker:
         self._z = np.concatenate((self._z[-_MARGIN:], z))
         self._p = np.concatenate((self._p[-_MARGIN:], p))
         count = len(z)
-        # No quarter can hold more of a pair than it holds at all.
-        if self._pairs and (self._run is not None or float(p.max()) > self._floor):
-            strong = np.square(self._z.real) + np.square(self._z.imag)
+        strong = np.square(self._z.real) + np.square(self._z.imag)
+        if self._pairs and (self._run is not None or self._any_in_band(strong[-count:], p)):
             self._decide(strong, count)
         self._next += count
+
+    def _any_in_band(self, strong: Floats, p: Floats) -> bool:
+        """Tell whether any quarter could end a window of the band; most of a call passes here."""
+        return bool(((strong > _SHARE * p) & (strong > self._floor)).any())
 
     def _decide(self, strong: Floats, count: int) -> None:
         """Decide the windows that end with each of the last `count` quarters."""

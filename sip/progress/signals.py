@@ -33,10 +33,11 @@ _EDGE = 0.25
 _FEWEST_PURE = 0.7
 _SWING = 0.25
 """Most a beep's level swings, standard deviation over mean of its power: a voice's partial swings more."""
-_EXCHANGE_HZ = (412.0, 473.0)
+_EXCHANGE_HZ, _EXCHANGE_HALF_HZ = 442.5, 30.5
 """Tones of these frequencies are bursts of the exchange's, whatever they mean."""
 _MEANINGLESS_MS = 1_220.0
 """A longer single tone that is nothing of the plan is noise; a shorter one is part of what is around it."""
+_QUARTER = np.full(f.QUARTERS, 1.0 / f.QUARTERS, np.float32)
 
 
 @dataclass(slots=True)
@@ -108,12 +109,12 @@ class SignalTracker:
         """Add columns [n, F]; `start_ms` counts for the first ones only."""
         if not self._count:
             self._origin_ms = start_ms
-        power = columns[:, f.POWER].mean(axis=1)
+        power = columns[:, f.POWER] @ _QUARTER
         self._recent = np.concatenate((self._recent[-_AROUND - self._bridge - _AFTER :], columns[:, f.POWER]))
         self._count += len(columns)
         hertz = columns[:, f.PEAK_HZ]
         pure = (columns[:, f.PEAK_SHARE] > _PURE_SHARE) & (power > self._floor)
-        pure &= (hertz < _EXCHANGE_HZ[0]) | (hertz > _EXCHANGE_HZ[1])
+        pure &= np.abs(hertz - _EXCHANGE_HZ) > _EXCHANGE_HALF_HZ
         base = self._count - len(columns)
         for at in np.flatnonzero(pure).tolist():
             self._pure(base + at, float(hertz[at]), float(power[at]))
