@@ -27,7 +27,16 @@ _FOLDED_FINALS = {
     "uo": "o",
     "v": "u",
 }
-_READINGS = {"的": "de", "地": "de", "得": "de", "你": "nin", "妳": "nin", "您": "nin", "〇": "ling", "两": "er"}
+_READINGS = {
+    "的": "de",
+    "地": "de",
+    "得": "de",
+    "你": "nin",
+    "妳": "nin",
+    "您": "nin",
+    "〇": "ling",
+    "两": "er",
+}
 """Particles and polite forms that recognition exchanges freely: one reading for all of them."""
 _DIGITS = ("ling", "yi", "er", "san", "si", "wu", "liu", "qi", "ba", "jiu")
 _KEYS = frozenset({*_DIGITS, "yao", "jing", "xin"})
@@ -80,7 +89,9 @@ def tokens_of(text: str) -> tuple[Token, ...]:
             tokens.append(Token(_DIGITS[int(match["digit"])], False, True, start, end))
         else:
             word = match["word"].lower().replace("’", "'").strip("'")
-            tokens += [Token(part, True, False, start, end) for part in _SPLIT_WORDS.get(word, (word,)) if part]
+            tokens += [
+                Token(part, True, False, start, end) for part in _SPLIT_WORDS.get(word, (word,)) if part
+            ]
     return tuple(tokens)
 
 
@@ -99,9 +110,10 @@ def _readings(characters: str) -> list[str]:
     # Its tables take 0.4 s and 40 MB to load: only who has words to match pays for them.
     from pypinyin import lazy_pinyin
 
-    read = lazy_pinyin(characters, errors=list)
+    read = lazy_pinyin(characters)
     if len(read) != len(characters):
-        read = [reading for character in characters for reading in lazy_pinyin(character, errors=list)]
+        # It joins neighbours that it cannot read.
+        read = [lazy_pinyin(character)[0] for character in characters]
     return [_READINGS.get(char, reading) for char, reading in zip(characters, read, strict=True)]
 
 

@@ -133,9 +133,7 @@ def _timed(utterance: Utterance) -> tuple[str, list[_Timed]]:
     return text, list(_spread(tokens_of(text), spans))
 
 
-def _spread(
-    tokens: Iterable[Token], spans: Sequence[tuple[int, int, float, float]]
-) -> Iterator[_Timed]:
+def _spread(tokens: Iterable[Token], spans: Sequence[tuple[int, int, float, float]]) -> Iterator[_Timed]:
     at = 0
     for token in tokens:
         while at + 1 < len(spans) and spans[at][1] <= token.start:
@@ -185,6 +183,8 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
     """Return the phrases found, of those that overlap the weightiest."""
     book = phrase_book()
     frames = {frame.name: _framed(frame, tokens) for frame in book.frames}
+    # 您的电话 also looks a little like 您拨打的电话.
+    frames["called"] = [hit for hit in frames["called"] if not _is_better(frames["own"], hit)]
     after = {frame.name: frame.after for frame in book.frames}
     near = {frame.name: frame.near for frame in book.frames}
     found: list[_Match] = []
@@ -208,15 +208,17 @@ def _framed(frame: Frame, tokens: Sequence[Token]) -> list[Hit]:
     return [hit for pattern in frame.patterns for hit in find(pattern.tokens, tokens, pattern.budget)]
 
 
+def _is_better(others: Sequence[Hit], hit: Hit) -> bool:
+    return any(o.first < hit.after and hit.first < o.after and o.cost < hit.cost for o in others)
+
+
 def _is_beside(hit: Hit, frame: Hit, after: bool, near: int) -> bool:
     gap = frame.first - hit.after if after else hit.first - frame.after
     # 用户忙 holds its own frame 用户.
     return 0 <= gap <= near or (not after and hit.first <= frame.first and frame.after <= hit.after)
 
 
-def _match(
-    phrase: Phrase, pattern: Pattern, hit: Hit, beside: Sequence[tuple[str, Hit]]
-) -> _Match:
+def _match(phrase: Phrase, pattern: Pattern, hit: Hit, beside: Sequence[tuple[str, Hit]]) -> _Match:
     names = {name for name, _ in beside}
     worth = max((_FRAME_WORTH[name] for name in names), default=_ALONE_WORTH)
     if {"called", "redial"} <= names:

@@ -68,7 +68,7 @@ _LONG = 5
 _BUDGETS = (0.0, 0.15, 0.35, 0.65, 0.75, 1.05)
 """What phrases of 0 to 5 syllables may cost; from six syllables on a fifth of their number. One syllable may be missing
 from five on: in a shorter one it may be the one that matters (用户正忙)."""
-_STRICT = (0.0, 0.15, 0.3, 0.5)
+_STRICT = (0.0, 0.15, 0.3, 0.45)
 _STRICT_MOST = 0.7
 """Less than one syllable missing: a strict phrase stands there whole."""
 
