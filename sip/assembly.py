@@ -37,7 +37,7 @@ def assemble(
         log.digits_sent_ms = ended_ms
         signals = replace(signals, digits_sent_ms=ended_ms)
         preliminary = ring_facts(signals, heard, limits)
-    moments = CallMoments(log.connected_ms, preliminary.answered_ms)
+    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms)
     spoken = tuple(log.announcements)
     said = decisive_announcement(spoken, moments, preliminary.after_answer.segments)
     if said is None:

@@ -360,6 +360,11 @@ class CallRecord:
         return rounded
 
 
+def to_json(value: Any) -> Any:
+    """Return a part of a record as it stands in the JSON: objects and lists, floats rounded to three decimals."""
+    return _rounded(_plain(value))
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)

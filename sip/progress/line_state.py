@@ -79,6 +79,8 @@ class CallMoments:
     connected_ms: float | None = None
     """The 200."""
     answered_ms: float | None = None
+    from_ms: float | None = None
+    """The end of the digits to a switchboard: what was announced before them is the switchboard's."""
     spoken_ms: float | None = None
     """When a person was first understood to speak after the answer, by their words."""
 
@@ -94,6 +96,8 @@ def counting(announcements: Iterable[Announcement], moments: CallMoments) -> tup
 
 def _counts(said: Announcement, moments: CallMoments) -> bool:
     answered_ms = moments.answered_ms
+    if moments.from_ms is not None and said.road in SPOKEN and said.start_ms < moments.from_ms:
+        return False
     if answered_ms is None:
         return True
     if said.road not in SPOKEN:
