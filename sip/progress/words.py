@@ -49,6 +49,9 @@ _FRAME_WORTH = {"called": 0.95, "own": 0.95, "user": 0.75, "redial": 0.8, "sorry
 _BOTH_WORTH = 0.98
 _ALONE_WORTH = 0.9
 _ENGLISH_WORTH = 0.9
+_CLEAR_FRAME = 0.5
+_BLURRED_WORTH = 0.65
+"""Enough to count before an answer, too little after one."""
 _DIFFERENCE = 3.0
 """Syllables that a difference of one weighs where phrases overlap: 无法接通 is not the longer 暂时无法接听."""
 _DOUBT = 0.35
@@ -189,7 +192,7 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
     near = {frame.name: frame.near for frame in book.frames}
     found: list[_Match] = []
     for phrase in book.phrases:
-        places = [(p, hit) for p in phrase.patterns for hit in find(p.tokens, tokens, p.budget)]
+        places = [(p, hit) for p in phrase.patterns for hit in find(p.tokens, tokens, p.loose)]
         if phrase.twice and len({hit.after for _, hit in places}) < 2:
             continue
         for pattern, hit in places:
@@ -199,6 +202,8 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
                 for other in frames[name]
                 if _is_beside(hit, other, after[name], near[name])
             ]
+            if hit.cost > pattern.budget and not _is_clear(beside):
+                continue
             if beside or not phrase.beside:
                 found.append(_match(phrase, pattern, hit, beside))
     return _exclusive(found)
@@ -218,12 +223,20 @@ def _is_beside(hit: Hit, frame: Hit, after: bool, near: int) -> bool:
     return 0 <= gap <= near or (not after and hit.first <= frame.first and frame.after <= hit.after)
 
 
+def _is_clear(beside: Iterable[tuple[str, Hit]]) -> bool:
+    """Tell whether the network's words stand beside a heart so well that the heart may be blurred."""
+    return any(name in ("called", "own") and hit.cost <= _CLEAR_FRAME for name, hit in beside)
+
+
 def _match(phrase: Phrase, pattern: Pattern, hit: Hit, beside: Sequence[tuple[str, Hit]]) -> _Match:
     names = {name for name, _ in beside}
     worth = max((_FRAME_WORTH[name] for name in names), default=_ALONE_WORTH)
     if {"called", "redial"} <= names:
         worth = _BOTH_WORTH
     doubt = hit.cost / pattern.budget if pattern.budget else 0.0
+    if hit.cost > pattern.budget:
+        worth = min(worth, _BLURRED_WORTH)
+        doubt = 0.0
     confidence = worth * (1.0 - _DOUBT * doubt) * (_ENGLISH_WORTH if pattern.latin else 1.0)
     nearest = min((other for _, other in beside), key=lambda other: other.cost, default=hit)
     return _Match(

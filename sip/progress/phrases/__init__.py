@@ -22,6 +22,8 @@ class Pattern:
     text: str
     tokens: tuple[Token, ...]
     budget: float
+    loose: float
+    """What it may cost where the words around it are clear beyond doubt."""
 
     @property
     def latin(self) -> bool:
@@ -63,6 +65,8 @@ class PhraseBook:
 
 
 _NEAR = 12
+_LOOSE_FROM = 4
+_LOOSE = 0.3
 _LONG = 5
 """From so many syllables on a frame may have a `share` of its own."""
 _BUDGETS = (0.0, 0.15, 0.35, 0.65, 0.75, 1.05)
@@ -108,5 +112,6 @@ def _patterns(texts: list[str], settings: Mapping[str, Any]) -> tuple[Pattern, .
         most = budget(len(tokens), strict=bool(settings.get("strict")))
         if len(tokens) >= _LONG:
             most = max(most, float(settings.get("share", 0.0)) * len(tokens))
-        patterns.append(Pattern(text, tokens, most))
+        whole = bool(settings.get("strict")) or len(tokens) < _LOOSE_FROM
+        patterns.append(Pattern(text, tokens, most, most if whole else most + _LOOSE))
     return tuple(patterns)
