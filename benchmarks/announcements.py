@@ -1,8 +1,8 @@
-"""How well announcements are understood from recognised words: `python -m benchmarks.announcements [--json] [--misses]`.
+"""How well announcements are understood from recognised words: `python -m benchmarks.announcements [--misses]`.
 
-The texts (tests/fixtures/recognised_texts.tsv) are what Whisper base (int8, beam 5, no prompt) wrote of *synthetic* carrier
-announcements, of simulated officers and of real Mandarin sentences after A-law, once clean and once at 15 dB SNR with 3 %
-of the packets lost. `whole` leaves the errors of recognition out: the same matching on what was spoken.
+The texts (tests/fixtures/recognised_texts.tsv) are what Whisper base (int8, beam 5, no prompt) wrote of *synthetic*
+carrier announcements, of simulated officers and of real Mandarin sentences after A-law, once clean and once at 15 dB SNR
+with 3 % of the packets lost. `whole` leaves the errors of recognition out: the same matching on what was spoken.
 """
 
 from __future__ import annotations
