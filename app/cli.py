@@ -99,12 +99,13 @@ def analyze(
     file: Annotated[Path, typer.Argument(help="WAV, FLAC, or raw A-law with --alaw")],
     channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
     alaw: Annotated[bool, typer.Option("--alaw", help="raw 8 kHz A-law without a header")] = False,
+    transcript: Annotated[Path | None, typer.Option(metavar="WORDS.json", help="what was said in it")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Analyse the line in a sound file: rings, tones, music, speech."""
     from app.commands.analyze import run
 
-    raise typer.Exit(run(file, channel, alaw, as_json))
+    raise typer.Exit(run(file, channel, alaw, as_json, transcript=transcript))
 
 
 @app.command()

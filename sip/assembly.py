@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from sip.call_log import CallLog, now_iso
 from sip.media import MediaReport
-from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, failure_tone, ring_facts
+from sip.progress import Heard, Limits, RingFacts, Signals, failure_tone, ring_facts
+from sip.progress.answerer import who_answered
 from sip.progress.forwarding import detect_forwarding
+from sip.progress.line_state import CallMoments
 from sip.progress.outcome import Ending, decide_outcome
-from sip.record import AnsweredBy, CallRecord, MediaStatistics, TimelineEntry
+from sip.record import Announcement, AnsweredBy, AnswererSign, CallRecord, MediaStatistics, TimelineEntry
+from sip.understanding import announced_state, decisive_announcement, understood, with_announced_media
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,27 @@ def assemble(
         log.digits_sent_ms = ended_ms
         signals = replace(signals, digits_sent_ms=ended_ms)
         preliminary = ring_facts(signals, heard, limits)
-    _late_tone(log, signals, heard, preliminary)
-    decision = decide_outcome(ending_of(log, preliminary))
+    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms)
+    spoken = tuple(log.announcements)
+    said = decisive_announcement(spoken, moments, preliminary.after_answer.segments)
+    if said is None:
+        _late_tone(log, signals, heard, preliminary)
+    decision = decide_outcome(ending_of(log, preliminary, said))
     answered = decision.outcome == "answered"
     facts = preliminary
     if decision.outcome not in ("answered", "cancelled"):
         # A call that was interrupted after its answer keeps the answer as a fact; otherwise there was none.
         facts = ring_facts(replace(signals, outcome_answered=False), heard, limits)
+    facts = with_announced_media(facts, spoken, log.first_180_ms)
+    who, signs = _who(log, facts, report) if answered else (None, ())
+    understanding = understood(log, facts, decision.outcome, who, moments)
     return CallRecord(
         target=identity.target,
         call_id=identity.call_id,
         started_at=log.started_at or now_iso(),
         clock_synchronised=identity.clock_synchronised,
         outcome=decision.outcome,
-        answered_by=_who(log, heard, facts, report, ended_ms) if answered else None,
+        answered_by=who,
         answer_source=facts.answer_source,
         sip_status=log.status,
         sip_reason=log.reason,
@@ -66,7 +76,10 @@ def assemble(
         near_limit=facts.near_limit and answered,
         early_media=facts.early_media,
         after_answer=facts.after_answer,
-        line_state=decision.line_state,
+        line_state=understanding.line_state,
+        announcements=understanding.announcements,
+        line_state_vote=understanding.vote,
+        answerer=signs,
         forwarding=detect_forwarding(
             identity.target,
             log.signs,
@@ -99,12 +112,14 @@ def _timeline(log: CallLog, facts: RingFacts) -> tuple[TimelineEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.t_ms))
 
 
-def ending_of(log: CallLog, facts: RingFacts) -> Ending:
-    """Reduce a call to what its outcome depends on."""
+def ending_of(log: CallLog, facts: RingFacts, said: Announcement | None = None) -> Ending:
+    """Reduce a call to what its outcome depends on; `said` is the announcement that decides it."""
     before = log.tone_ms if log.tone_ms is not None else float("inf")
+    before = said.start_ms if said is not None else before
     return Ending(
         interrupted=log.interrupted,
         tone=log.tone,
+        announced=announced_state(said),
         rang=facts.ring_started_ms is not None and facts.ring_started_ms < before,
         connected=log.connected_ms is not None,
         answered=log.crossed or facts.answered_ms is not None,
@@ -116,10 +131,15 @@ def ending_of(log: CallLog, facts: RingFacts) -> Ending:
     )
 
 
-def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ended_ms: float) -> AnsweredBy:
+def _who(log: CallLog, facts: RingFacts, report: MediaReport) -> tuple[AnsweredBy, tuple[AnswererSign, ...]]:
     if log.crossed or facts.answered_ms is None:
-        return "unknown"
-    return answered_by(heard, facts.answered_ms, ended_ms, report.statistics.received)
+        return "unknown", ()
+    return who_answered(
+        facts.after_answer.segments,
+        facts.answered_ms,
+        report.statistics.received,
+        announcements=log.announcements,
+    )
 
 
 def _crbt_ms(facts: RingFacts) -> float | None:

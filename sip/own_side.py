@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sip.call_log import CallLog
 from sip.media import MediaError, MediaReport
+from sip.progress.line_state import CLEAR, SPOKEN
 from sip.record import CallRecord
 from sip.targets import NoRouteError
 from sip.transport import BindError, ResolutionError, TlsError
 from sip.trunks import CallFacts, CapError
+from sip.trunks.signs import SURE_LINE_STATES
 
 
 def facts_of_call(called: str, record: CallRecord, facts: CallLog, report: MediaReport) -> CallFacts:
@@ -25,12 +27,18 @@ def facts_of_call(called: str, record: CallRecord, facts: CallLog, report: Media
         received_packets=report.statistics.received,
         sent_packets=sent,
         remote_loss=report.remote_lost / sent if report.remote_lost is not None and sent else None,
-        line_state=record.line_state,
+        line_state=record.line_state or _said_of_ours(record),
         retry_after_s=facts.retry_after_s,
         trouble="engine_lost" if facts.media_lost else facts.trouble,
         cancelled=record.ended_by == "us" and record.connected_ms is None,
         detail=record.errors[0] if record.errors else "",
     )
+
+
+def _said_of_ours(record: CallRecord) -> str | None:
+    """Return what was announced of our own line on a call that went through all the same (余额不足)."""
+    said = (a.meaning for a in record.announcements if a.confidence >= CLEAR and a.road in SPOKEN)
+    return next((meaning for meaning in said if meaning in SURE_LINE_STATES), None)
 
 
 def facts_of_trouble(called: str, error: Exception) -> CallFacts:

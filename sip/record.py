@@ -152,6 +152,18 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
+class LineVote:
+    """How the announcements voted on `line_state`."""
+
+    confidence: float
+    """0 to 1; disagreement lowers it."""
+    roads: tuple[AnnouncementRoad, ...]
+    """The roads that agree with the state."""
+    against: tuple[str, ...] = ()
+    """What spoke for another state: `signalling: busy`."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswererSign:
     """One sign of who answered (谁接听)."""
 
@@ -311,6 +323,8 @@ class CallRecord:
     line_state: LineState | None = None
     announcements: tuple[Announcement, ...] = ()
     """What was announced, one entry for each road that understood it; `line_state` is their vote."""
+    line_state_vote: LineVote | None = None
+    """How sure `line_state` is; None where that is None."""
     answerer: tuple[AnswererSign, ...] = ()
     """The signs that `answered_by` rests on."""
     level: LevelTrack | None = None
@@ -344,6 +358,11 @@ class CallRecord:
         }
         rounded: dict[str, Any] = {"schema": self.schema, **_rounded(plain)}
         return rounded
+
+
+def to_json(value: Any) -> Any:
+    """Return a part of a record as it stands in the JSON: objects and lists, floats rounded to three decimals."""
+    return _rounded(_plain(value))
 
 
 def _plain(value: Any) -> Any:

@@ -45,6 +45,8 @@ class Facts:
     early_sounds: tuple[Sound, ...] = ()
     later_sounds: tuple[Sound, ...] = ()
     line_state: LineState | None = None
+    signalled_state: bool = False
+    """The state follows from signalling alone: nothing was heard that says it."""
     sip_status: int | None = None
     ended_by: EndedBy | None = None
     forwarding_grade: Grade = "none"
@@ -74,6 +76,7 @@ class Facts:
             early_sounds=_sounds(early.get("segments")),
             later_sounds=_sounds(later.get("segments")),
             line_state=record.get("line_state"),
+            signalled_state=(record.get("line_state_vote") or {}).get("roads") == ["signalling"],
             sip_status=record.get("sip_status"),
             ended_by=record.get("ended_by"),
             forwarding_grade=forwarding.get("grade") or "none",

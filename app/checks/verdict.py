@@ -206,7 +206,7 @@ def _may_be_ours(facts: Facts) -> bool:
 def _proof(facts: Facts) -> str:
     """What decided an unanswered call: the tone or announcement that was heard, else the network's answer."""
     tone = facts.failure_tone
-    if facts.line_state is not None:
+    if facts.line_state is not None and not facts.signalled_state:
         return (
             f"听到{wording.TONES[tone.kind]}" if tone else f"提示音：{wording.line_state(facts.line_state)}"
         )

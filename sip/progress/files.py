@@ -18,6 +18,7 @@ from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBan
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan
 from sip.progress.rings import early_media_kind, rings_heard
+from sip.progress.sound_file_words import heard_state
 from sip.record import AUDIO_SCHEMA
 
 Channel = Literal["left", "right", "mix"]
@@ -69,7 +70,7 @@ def analyse_file(
         "segments": segments,
         "rings": rings,
         "early_media": {"kind": kind, "segments": segments},
-        "line_state": None,
+        **heard_state(heard),
         "errors": errors,
     }
 

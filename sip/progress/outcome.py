@@ -1,8 +1,8 @@
 """What a call came to: the outcome rules, in their order.
 
-The first rule that holds decides: (1) the user's interrupt; (2) a tone recognised before the answer; (3) a
-200; (4) the Q.850 cause of a Reason header; (5) the final status; (6) we gave up. Pure: facts in, outcome
-out.
+The first rule that holds decides: (1) the user's interrupt; (2) an announcement or a tone recognised before the
+answer, also after a 200; (3) a 200; (4) the Q.850 cause of a Reason header; (5) the final status; (6) we gave up.
+Pure: facts in, outcome out.
 """
 
 from __future__ import annotations
@@ -46,6 +46,31 @@ TONE_OUTCOMES: dict[str, tuple[Outcome, LineState]] = {
     "unobtainable": ("unobtainable", "unobtainable"),
 }
 """Tones that tell how the call ends, with the line state they name."""
+STATE_OUTCOMES: dict[LineState, Outcome] = {
+    "powered_off": "unreachable",
+    "not_reachable": "unreachable",
+    "suspended": "unreachable",
+    "service_paused": "unreachable",
+    "incoming_barred": "unreachable",
+    "line_fault": "unreachable",
+    "call_reminder": "unreachable",
+    "forward_failed": "unreachable",
+    "redial_later": "unreachable",
+    "no_answer": "unreachable",
+    "cannot_answer": "unreachable",
+    "unobtainable": "unobtainable",
+    "number_changed": "unobtainable",
+    "busy": "busy",
+    "in_call": "busy",
+    "declined": "rejected",
+    "network_busy": "network_failure",
+    "wrong_prefix": "network_failure",
+    "arrears": "network_failure",
+    "own_line": "network_failure",
+}
+"""What a state that was announced makes of the call."""
+UNANSWERED_STATES: frozenset[LineState] = frozenset({"no_answer", "cannot_answer"})
+"""States that are `no_answer` once the line has rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +81,10 @@ class Ending:
     """The user stopped the call."""
     tone: str | None = None
     """The tone recognised (two full cycles) before the answer."""
+    announced: LineState | None = None
+    """The state of the line that was clearly announced before the answer, or instead of one."""
     rang: bool = False
-    """There was a ring start before the call ended (before the tone, where a tone decides)."""
+    """There was a ring start before the call ended (before the tone or announcement, where one decides)."""
     connected: bool = False
     """A 200 arrived."""
     answered: bool = False
@@ -76,7 +103,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome and, where a tone named it, the state of the line."""
+    """The outcome and, where an announcement or a tone named it, the state of the line."""
 
     outcome: Outcome
     line_state: LineState | None = None
@@ -86,6 +113,10 @@ def decide_outcome(ending: Ending) -> Decision:
     """Apply the rules to one ended call."""
     if ending.interrupted:
         return Decision("cancelled")
+    if ending.announced is not None:
+        # Tones trail announcements and say less.
+        unanswered = ending.rang and ending.announced in UNANSWERED_STATES
+        return Decision("no_answer" if unanswered else STATE_OUTCOMES[ending.announced], ending.announced)
     if ending.tone in TONE_OUTCOMES:
         return _from_tone(ending.tone, ending.rang)
     if ending.connected:

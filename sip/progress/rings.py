@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sip.progress.answer import find_answer, ring_start
@@ -12,6 +13,7 @@ from sip.progress.heard import Heard, after_answer, clipped
 from sip.progress.in_band import Answer
 from sip.record import (
     AfterAnswer,
+    Announcement,
     EarlyMedia,
     EarlyMediaKind,
     Rings,
@@ -55,6 +57,28 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
         early_media=early,
         after_answer=AfterAnswer(after),
     )
+
+
+def with_announcements(
+    early: EarlyMedia,
+    announcements: Iterable[Announcement],
+    *,
+    answered: bool,
+    alerting_ms: float | None,
+) -> EarlyMedia:
+    """Return the early media with speech that was understood as an announcement named so, and its kind anew."""
+    spoken = [a for a in announcements if a.road in ("words", "sample")]
+    segments = tuple(
+        replace(s, kind="announcement") if s.kind == "speech" and _is_announced(s, spoken) else s
+        for s in early.segments
+    )
+    if segments == early.segments:
+        return early
+    return EarlyMedia(early_media_kind(segments, answered=answered, alerting_ms=alerting_ms), segments)
+
+
+def _is_announced(segment: Segment, announcements: Iterable[Announcement]) -> bool:
+    return any(a.start_ms < segment.end_ms and a.end_ms > segment.start_ms for a in announcements)
 
 
 def three_ring(ring_to_answer_ms: float | None, limits: Limits | None = None) -> ThreeRing:
