@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sip.progress import fingerprint as fp
 from sip.progress.features import COLUMN_MS, FEATURES
@@ -42,10 +43,12 @@ _EVERY = 2
 _MOST_CANDIDATES = 256
 _NEAR = 3
 """Candidates of one sample that begin within so many columns are one."""
+_CLEARLY = 0.04
+"""Bit error rates that differ by less come from the line and not from the samples."""
 _TURNS = np.array([[t & 1, t >> 1 & 1, t >> 2 & 1] for t in range(8)], np.uint16)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
     """How a sample agrees with the line where it stands."""
 
@@ -55,8 +58,10 @@ class _Fit:
     columns: int
     offset_ms: float
     wrong: float
-    worst: float
     heard: float
+    mismatches: npt.NDArray[np.uint8]
+    """Of each column compared, how many weighted bits differ."""
+    compared: npt.NDArray[np.uint8]
 
     @property
     def after(self) -> int:
@@ -64,8 +69,14 @@ class _Fit:
 
     @property
     def holds(self) -> bool:
+        return self.heard >= LEAST_HEARD and self.agrees
+
+    @property
+    def agrees(self) -> bool:
+        """Whether what was compared is the sample's, whole and in each window."""
         return (
-            self.wrong <= MOST_WRONG and self.worst <= MOST_WRONG_WINDOW and self.heard >= LEAST_HEARD
+            self.wrong <= MOST_WRONG
+            and _worst_window(self.mismatches, self.compared) <= MOST_WRONG_WINDOW
         )
 
     def overlaps(self, other: _Fit) -> bool:
@@ -85,7 +96,9 @@ class SampleMatcher:
         self._stream = fp.PrintStream()
         self._origin_ms: float | None = None
         self._count = 0
-        """Columns pushed."""
+        """Columns of which prints were made."""
+        self._batch: list[tuple[fp.Columns, fp.Bools]] = []
+        self._batched = 0
         self._bits = np.zeros(0, np.uint16)
         self._known = np.zeros(0, np.uint16)
         self._base = 0
@@ -94,8 +107,8 @@ class SampleMatcher:
         """Columns that were looked up already."""
         self._doubts = np.zeros((0, 3), np.uint16)
         self._weights = np.zeros(0, np.uint8)
-        self._candidates: dict[tuple[int, int], int] = {}
-        """Sample and first column: the column at which it was found."""
+        self._candidates: dict[tuple[int, int], None] = {}
+        """Sample and first column, in the order in which they were found."""
         self._waiting: list[_Fit] = []
         self._told: deque[_Fit] = deque(maxlen=64)
 
@@ -109,18 +122,22 @@ class SampleMatcher:
             return []
         if self._origin_ms is None:
             self._origin_ms = start_ms
-        missing = round((start_ms - self._origin_ms) / COLUMN_MS) - self._count
+        missing = round((start_ms - self._origin_ms) / COLUMN_MS) - self._count - self._batched
         if missing > 0:
+            self._take_batch()
             self._miss(missing)
-        self._take(self._stream.push(features, present), len(features))
-        if len(self._bits) + self._base - self._asked < _BATCH:
+        self._batch.append((features, present))
+        self._batched += len(features)
+        if self._batched < _BATCH:
             return []
+        self._take_batch()
         return self._advance()
 
     def finish(self) -> list[SampleHeard]:
         """Return what is still to be told at the end of the line."""
         if self._origin_ms is None:
             return []
+        self._take_batch()
         self._take(self._stream.finish(), 0)
         heard = self._advance()
         last, self._candidates = self._settled(None), {}
@@ -132,6 +149,14 @@ class SampleMatcher:
         return bool(self._candidates or self._waiting)
 
     # -- the line's history ----------------------------------------------------------------------------------------
+
+    def _take_batch(self) -> None:
+        """Make prints of what was pushed: a few columns at a time would cost more than they weigh."""
+        if not self._batch:
+            return
+        features, present = (np.concatenate(parts) for parts in zip(*self._batch, strict=True))
+        self._batch, self._batched = [], 0
+        self._take(self._stream.push(features, present), len(features))
 
     def _miss(self, missing: int) -> None:
         """Nothing came for so many columns; of a long gap only as much as matters is kept."""
@@ -184,8 +209,9 @@ class SampleMatcher:
         keys = (self._bits[at][:, None] ^ turned).ravel()
         places, asked = self._library.find(keys)
         here = at[asked // len(_TURNS)]
-        first = max(int(at[0]) - LOOK_BACK - 4, 0)
-        lead = np.zeros(max(LOOK_BACK + 4 - int(at[0]), 0), np.uint16)
+        # Columns before the first that is looked at are unknown.
+        first = max(int(at[0]) - LOOK_BACK, 0)
+        lead = np.zeros(max(LOOK_BACK - int(at[0]), 0), np.uint16)
         words = packed(np.concatenate((lead, self._bits[first:])))
         known = packed(np.concatenate((lead, self._known[first:])))
         wrong, compared = look_back(self._library, places, words, known, here - first + len(lead))
@@ -193,9 +219,14 @@ class SampleMatcher:
         for place, column in zip(places[likely].tolist(), here[likely].tolist(), strict=True):
             item = self._library.prints[self._library.owner[place]]
             begun = column + self._base - (place - item.first)
-            self._candidates.setdefault((item.sample.id, begun), column + self._base)
+            self._propose(item.sample.id, begun)
         while len(self._candidates) > _MOST_CANDIDATES:
             del self._candidates[next(iter(self._candidates))]
+
+    def _propose(self, sample_id: int, first: int) -> None:
+        """Take a candidate, unless one beside it is there: both are compared at neighbouring columns too."""
+        if not any((sample_id, first + shift) in self._candidates for shift in (-1, 0, 1)):
+            self._candidates[sample_id, first] = None
 
     def _settled(self, end: int | None) -> list[_Fit]:
         """Compare the candidates whose sample should have ended before column `end`; None: all of them."""
@@ -245,8 +276,9 @@ class SampleMatcher:
             columns,
             item.offset_ms,
             wrong=int(wrong.sum()) / total if total else 1.0,
-            worst=_worst_window(wrong, compared),
             heard=total / whole if whole else 0.0,
+            mismatches=wrong,
+            compared=compared,
         )
 
     # -- which one it was ----------------------------------------------------------------------------------------------
@@ -276,7 +308,7 @@ class SampleMatcher:
                 (self._fit(item, first + shift, end) for item in phases for shift in (-1, 0, 1)),
                 key=lambda other: other.wrong,
             )
-            if so_far.wrong <= MOST_WRONG and so_far.worst <= MOST_WRONG_WINDOW:
+            if so_far.agrees:
                 return True
         return False
 
@@ -288,15 +320,15 @@ class SampleMatcher:
 
 
 def _winners(fits: list[_Fit]) -> list[_Fit]:
-    """Of samples on the same stretch leave the longest, and of equally long ones the one that agrees best."""
+    """Of samples on the same stretch leave the one that agrees best, and of equally good ones the longest."""
     kept: list[_Fit] = []
-    for fit in sorted(fits, key=lambda fit: (-round(fit.columns / _WINDOW), fit.wrong)):
+    for fit in sorted(fits, key=lambda fit: (round(fit.wrong / _CLEARLY), -fit.columns)):
         if not any(fit.overlaps(better) for better in kept):
             kept.append(fit)
     return kept
 
 
-def _worst_window(wrong: np.ndarray, compared: np.ndarray) -> float:  # type: ignore[type-arg]
+def _worst_window(wrong: npt.NDArray[np.uint8], compared: npt.NDArray[np.uint8]) -> float:
     """Return the highest bit error rate of any window that holds enough to be told."""
     if len(wrong) < _WINDOW:
         return 0.0
