@@ -27,6 +27,7 @@ from sip.progress import features as f
 
 Words = npt.NDArray[np.uint16]
 Bools = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.uint8]
 Columns = npt.NDArray[np.float32]
 
 VERSION: Final = 1
@@ -69,9 +70,9 @@ class Prints:
         return len(self.bits)
 
     @property
-    def weights(self) -> npt.NDArray[np.uint8]:
+    def weights(self) -> Counts:
         """How many bits of each column carry weight."""
-        counts: npt.NDArray[np.uint8] = np.bitwise_count(self.strong)
+        counts: Counts = np.bitwise_count(self.strong)
         return counts
 
 
@@ -143,18 +144,3 @@ def _prints(bands: Columns, came: Bools, empty_power: float) -> Prints:
         known=known,
         doubts=_PLACES[doubts],
     )
-
-
-def to_bytes(bits: Words, strong: Words) -> bytes:
-    """Return a stretch's bits and their weights as they are stored: 4 bytes per column, little-endian."""
-    return np.stack((bits, strong)).astype("<u2").tobytes()
-
-
-def from_bytes(stored: bytes) -> tuple[Words, Words]:
-    """Read what `to_bytes` gave. Raises ValueError for what cannot be that."""
-    if not stored or len(stored) % 4:
-        raise ValueError(f"prints take 4 bytes for each column, not {len(stored)} in all")
-    both = np.frombuffer(stored, "<u2").astype(np.uint16).reshape(2, -1)
-    if int(both.max()) >= 1 << BITS:
-        raise ValueError(f"prints have {BITS} bits to a column")
-    return both[0], both[1]

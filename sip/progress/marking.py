@@ -14,7 +14,8 @@ from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBan
 from sip.progress.files import Channel, Floats, read_channel
 from sip.progress.listener import LineListener
 from sip.progress.sample_matcher import SampleMatcher
-from sip.progress.samples import LONGEST_S, PhasePrint, SampleHeard, SampleLibrary
+from sip.progress.samples import LONGEST_S, SampleHeard, SampleLibrary
+from sip.progress.stretches import PhasePrint
 from sip.record import SegmentKind
 
 PHASES: Final = 2

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from sip.progress import fingerprint as fp
 from sip.progress.features import COLUMN_MS, FEATURES
 from sip.progress.samples import LOOK_BACK, Print, Sample, SampleHeard, SampleLibrary, look_back, packed
+from sip.progress.stretches import worst_window
 
 MOST_WRONG: Final = 0.15
 """Bit error rate over the whole sample up to which it is the sample (see `sip.progress.fingerprint`)."""
@@ -31,9 +31,6 @@ _LIKELY_WRONG = 0.25
 """Bit error rate over the last `LOOK_BACK` columns that makes a candidate."""
 _LIKELY_COMPARED = 100
 """Bits that must have been compared for that."""
-_WINDOW = 16
-_WINDOW_BITS = 50
-"""A window with fewer weighted bits says nothing: pauses."""
 _LIVELY = 6
 """Weighted bits of a column that is looked up."""
 _BATCH = 16
@@ -59,9 +56,9 @@ class _Fit:
     offset_ms: float
     wrong: float
     heard: float
-    mismatches: npt.NDArray[np.uint8]
+    mismatches: fp.Counts
     """Of each column compared, how many weighted bits differ."""
-    compared: npt.NDArray[np.uint8]
+    compared: fp.Counts
 
     @property
     def after(self) -> int:
@@ -76,7 +73,7 @@ class _Fit:
         """Whether what was compared is the sample's, whole and in each window."""
         return (
             self.wrong <= MOST_WRONG
-            and _worst_window(self.mismatches, self.compared) <= MOST_WRONG_WINDOW
+            and worst_window(self.mismatches, self.compared) <= MOST_WRONG_WINDOW
         )
 
     def overlaps(self, other: _Fit) -> bool:
@@ -326,15 +323,3 @@ def _winners(fits: list[_Fit]) -> list[_Fit]:
         if not any(fit.overlaps(better) for better in kept):
             kept.append(fit)
     return kept
-
-
-def _worst_window(wrong: npt.NDArray[np.uint8], compared: npt.NDArray[np.uint8]) -> float:
-    """Return the highest bit error rate of any window that holds enough to be told."""
-    if len(wrong) < _WINDOW:
-        return 0.0
-    zero = np.zeros(1, np.int64)
-    wrongs = np.concatenate((zero, np.cumsum(wrong, dtype=np.int64)))
-    totals = np.concatenate((zero, np.cumsum(compared, dtype=np.int64)))
-    bad, of = wrongs[_WINDOW:] - wrongs[:-_WINDOW], totals[_WINDOW:] - totals[:-_WINDOW]
-    enough = of >= _WINDOW_BITS
-    return float((bad[enough] / of[enough]).max()) if enough.any() else 0.0

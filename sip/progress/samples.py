@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sip.progress import fingerprint as fp
 from sip.progress.features import COLUMN_MS
+from sip.progress.stretches import PhasePrint, alike
 from sip.record import AnnouncementMeaning, LineState, OtherMeaning
 
 Places = npt.NDArray[np.int64]
@@ -32,18 +33,6 @@ _LEAST_WEIGHT = 5
 """A column with fewer weighted bits stands in no index: pauses and tones look alike everywhere."""
 _WORD = 4
 """Columns to a 64-bit word."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhasePrint:
-    """The prints of a stretch cut into columns from one place on."""
-
-    bits: fp.Words
-    strong: fp.Words
-
-    def __post_init__(self) -> None:
-        if len(self.bits) != len(self.strong) or not len(self.bits):
-            raise ValueError(f"bits and weights must be as many, not {len(self.bits)} and {len(self.strong)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +136,10 @@ class SampleLibrary:
         asked = np.repeat(np.arange(len(keys)), counts)
         run = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         return self._places[first[asked] + run], asked
+
+    def same_as(self, phases: tuple[PhasePrint, ...]) -> Sample | None:
+        """Return the sample that is this very recording, if there is one."""
+        return next((sample for sample in self.samples if alike(phases, sample.phases)), None)
 
     def of_trunk(self, trunk: str | None) -> SampleLibrary:
         """Return the samples that hold for a trunk; itself where that is all of them."""

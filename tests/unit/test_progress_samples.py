@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sip.progress import AudioFileError
-from sip.progress.fingerprint import from_bytes, to_bytes
 from sip.progress.marking import MarkError, heard_in_file, mark, mark_file
 from sip.progress.sample_matcher import SampleMatcher
 from sip.progress.samples import Sample, SampleHeard, SampleLibrary
+from sip.progress.stretches import alike, phases_from_bytes, phases_to_bytes
 from sip.record import AnnouncementMeaning
 from sip.simulator.clips import sound
 from tests.line_sounds import (
@@ -245,13 +245,27 @@ def test_a_stretch_of_a_file_is_marked_and_heard_in_another(tmp_path: Path) -> N
 
 
 def test_prints_are_stored_and_read_back() -> None:
-    phase = mark(clip("in_call")).phases[0]
-    bits, strong = from_bytes(to_bytes(phase.bits, phase.strong))
-    assert (bits == phase.bits).all()
-    assert (strong == phase.strong).all()
+    phases = mark(clip("in_call")).phases
+    again = phases_from_bytes(phases_to_bytes(phases))
+    assert len(again) == len(phases)
+    for one, other in zip(again, phases, strict=True):
+        assert (one.bits == other.bits).all()
+        assert (one.strong == other.strong).all()
 
 
-@pytest.mark.parametrize("stored", [b"", b"123", b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"123", b"\x01\x00", b"\x01\x00\x01\x00\xff\xff\xff\xff", b"\x01\x00\x01\x00\x01\x00\x01\x00\x00"],
+)
 def test_what_are_no_prints_is_refused(stored) -> None:
     with pytest.raises(ValueError, match="prints"):
-        from_bytes(stored)
+        phases_from_bytes(stored)
+
+
+def test_a_recording_marked_again_from_another_line_is_the_same(library) -> None:
+    again = through("ulaw", at_level(np.concatenate((silence(0.913), clip("in_call"), silence(0.4))), -25))
+    known = library.same_as(mark(again).phases)
+    assert known is not None
+    assert known.meaning == "in_call"
+    assert library.same_as(mark(clip("officer_01")).phases) is None
+    assert not alike(mark(np.concatenate((PREFIX, OFF))).phases, mark(np.concatenate((PREFIX, EMPTY))).phases)
