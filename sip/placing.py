@@ -20,6 +20,8 @@ from sip.driver import CallDriver, CallPlan, Journal
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.media_terms import MediaTerms
 from sip.progress import Limits, LineListener
+from sip.progress.sample_listener import SampleListener
+from sip.progress.samples import SampleLibrary
 from sip.record import CallRecord, TargetTry
 from sip.system_clock import clock_synchronised
 from sip.trace import CallTrace
@@ -58,6 +60,8 @@ class Attempt:
     trace: CallTrace | None
     follow: Callable[[str, CallTrace | None], None]
     """Told the Call-ID whose messages belong to a trace; with None that they no longer do."""
+    samples: Callable[[], SampleLibrary] = SampleLibrary
+    """Gives the recordings that are listened for."""
     tried: list[TargetTry] = field(default_factory=list)
 
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
@@ -117,7 +121,10 @@ class Attempt:
         holder: list[CallDriver] = []
         session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
-        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, LineListener())
+        listener, samples = LineListener(), SampleListener(self.samples().of_trunk(line.name))
+        plan = CallPlan(
+            script.max_ring_s, script.max_talk_s, script.say, script.digits, listener, samples
+        )
         driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
         holder.append(driver)
         report, call_id = MediaReport(), ""

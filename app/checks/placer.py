@@ -16,6 +16,7 @@ from app.checks.ports import CallOrder, Journal
 from app.checks.service import TRACE_SUFFIX
 from app.database import Database, open_private
 from app.policy import Stored, dial_policy
+from app.samples.library import LibraryKeeper
 from app.settings import Settings
 from app.trunk_settings import bind_address
 from app.trunks.merge import merged, usable
@@ -50,6 +51,7 @@ class PhonePlacer:
         self._limits = Limits(
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
         )
+        self._samples = LibraryKeeper()
         self._stopping = asyncio.Event()
         self._trunks: list[Trunk] = []
         self._phone: Phone
@@ -69,6 +71,7 @@ class PhonePlacer:
             [*self._trunks, self._direct()],
             policy=dial_policy(self._settings, stored, self._trunks),
             on_trunk=self._watcher.told,
+            samples=self._samples.library,
         )
         await self._watcher.begin(self._phone.trunks)
         try:
@@ -154,6 +157,7 @@ class PhonePlacer:
 
     async def _stored(self) -> Stored:
         async with self._database.reading() as session:
+            await self._samples.refresh(session)
             return await read(session)
 
     def _keep_trace(self, trace: CallTrace, name: str) -> None:

@@ -71,12 +71,12 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
     number, hint = stretch.attempt or 0, "'--attempt'"
 
     async def read(session: AsyncSession) -> str:
-        attempt = await checks.attempt(session, number)
-        if attempt is None or attempt.recording is None:
+        recording = await checks.recording_of(session, number)
+        if recording is None:
             raise UnknownSampleError(f"there is no recording of an attempt {number}")
         wanted = f"{stretch.start_s or 0:g}-{'' if stretch.end_s is None else f'{stretch.end_s:g}'} s"
-        await audit.record(session, "play", f"recording:{attempt.recording.id}", f"sample {wanted}", by)
-        return attempt.recording.path
+        await audit.record(session, "play", f"recording:{recording.id}", f"sample {wanted}", by)
+        return recording.path
 
     try:
         name = in_records(read)

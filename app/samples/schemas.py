@@ -13,7 +13,6 @@ from app.samples.models import AnnouncementSample
 from sip.progress.fingerprint import VERSION
 from sip.progress.samples import LONGEST_S, MEANINGS
 from sip.progress.stretches import PhasePrint, phases_from_bytes
-from sip.record import AnnouncementMeaning
 
 SCHEMA = "dutyring.samples/1"
 LABEL_LENGTH, TRUNK_LENGTH = 120, 64
@@ -28,7 +27,7 @@ class SampleEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    meaning: AnnouncementMeaning
+    meaning: str
     label: str = Field(min_length=1, max_length=LABEL_LENGTH)
     mobile: bool = False
     version: int
@@ -36,6 +35,13 @@ class SampleEntry(BaseModel):
     prints: str
     """As they are stored, in base 64."""
     source: str = Field(default="", max_length=1_000)
+
+    @field_validator("meaning")
+    @classmethod
+    def _known(cls, meaning: str) -> str:
+        if meaning not in MEANINGS:
+            raise ValueError(f"{meaning!r} is none; it takes one of {', '.join(MEANINGS)}")
+        return meaning
 
     @field_validator("label")
     @classmethod
@@ -96,16 +102,7 @@ def read_file(text: str) -> list[SampleEntry]:
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        raise SampleFileError(f"{place.removeprefix('.') or 'the file'}: {first['msg']}{_takes(place)}") from None
-
-
-def _takes(place: str) -> str:
-    return f"; it takes one of {', '.join(get_meanings())}" if place.endswith(".meaning") else ""
-
-
-def get_meanings() -> tuple[str, ...]:
-    """Every meaning that a sample may have."""
-    return tuple(str(meaning) for meaning in MEANINGS)
+        raise SampleFileError(f"{place.removeprefix('.') or 'the file'}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _phases(prints: str) -> tuple[PhasePrint, ...]:

@@ -105,6 +105,7 @@ class SampleLibrary:
     weights: Long = field(init=False, repr=False)
     _places: Places = field(init=False, repr=False)
     _starts: Places = field(init=False, repr=False)
+    _of_trunks: dict[str | None, SampleLibrary] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         prints, bits, strong, owner = _laid_out(self.samples)
@@ -143,8 +144,12 @@ class SampleLibrary:
 
     def of_trunk(self, trunk: str | None) -> SampleLibrary:
         """Return the samples that hold for a trunk; itself where that is all of them."""
-        held = tuple(sample for sample in self.samples if sample.trunk in (None, trunk))
-        return self if len(held) == len(self.samples) else SampleLibrary(held)
+        if all(sample.trunk in (None, trunk) for sample in self.samples):
+            return self
+        if trunk not in self._of_trunks:
+            held = tuple(sample for sample in self.samples if sample.trunk in (None, trunk))
+            self._of_trunks[trunk] = SampleLibrary(held)
+        return self._of_trunks[trunk]
 
 
 def packed(bits: fp.Words) -> Long:
