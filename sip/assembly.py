@@ -8,8 +8,8 @@ from sip.call_log import CallLog, now_iso
 from sip.media import MediaReport
 from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, failure_tone, ring_facts
 from sip.progress.forwarding import detect_forwarding
-from sip.progress.outcome import Ending, decide_outcome
-from sip.record import AnsweredBy, CallRecord, MediaStatistics, TimelineEntry
+from sip.progress.outcome import ANNOUNCED_OUTCOMES, Ending, decide_outcome
+from sip.record import AnsweredBy, CallRecord, LineState, MediaStatistics, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ def assemble(
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
+        announcements=tuple(log.announcements),
         forwarding=detect_forwarding(
             identity.target,
             log.signs,
@@ -105,6 +106,7 @@ def ending_of(log: CallLog, facts: RingFacts) -> Ending:
     return Ending(
         interrupted=log.interrupted,
         tone=log.tone,
+        announced=_announced(log),
         rang=facts.ring_started_ms is not None and facts.ring_started_ms < before,
         connected=log.connected_ms is not None,
         answered=log.crossed or facts.answered_ms is not None,
@@ -114,6 +116,11 @@ def ending_of(log: CallLog, facts: RingFacts) -> Ending:
         gave_up=log.gave_up,
         our_failure=log.our_failure,
     )
+
+
+def _announced(log: CallLog) -> LineState | None:
+    meaning = log.announced.meaning if log.announced is not None else None
+    return next((state for state in ANNOUNCED_OUTCOMES if state == meaning), None)
 
 
 def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ended_ms: float) -> AnsweredBy:

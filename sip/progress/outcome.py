@@ -1,7 +1,8 @@
 """What a call came to: the outcome rules, in their order.
 
-The first rule that holds decides: (1) the user's interrupt; (2) a tone recognised before the answer; (3) a
-200; (4) the Q.850 cause of a Reason header; (5) the final status; (6) we gave up. Pure: facts in, outcome
+The first rule that holds decides: (1) the user's interrupt; (2) a tone recognised before the answer; (3) an
+announcement in place of an answer; (4) a 200; (5) the Q.850 cause of a Reason header; (6) the final status;
+(7) we gave up. Pure: facts in, outcome
 out.
 """
 
@@ -48,6 +49,31 @@ TONE_OUTCOMES: dict[str, tuple[Outcome, LineState]] = {
 """Tones that tell how the call ends, with the line state they name."""
 
 
+ANNOUNCED_OUTCOMES: dict[LineState, Outcome] = {
+    "powered_off": "unreachable",
+    "not_reachable": "unreachable",
+    "cannot_answer": "unreachable",
+    "call_reminder": "unreachable",
+    "forward_failed": "unreachable",
+    "incoming_barred": "unreachable",
+    "line_fault": "unreachable",
+    "redial_later": "unreachable",
+    "unobtainable": "unobtainable",
+    "suspended": "unobtainable",
+    "service_paused": "unobtainable",
+    "number_changed": "unobtainable",
+    "busy": "busy",
+    "in_call": "busy",
+    "declined": "rejected",
+    "no_answer": "no_answer",
+    "network_busy": "network_failure",
+    "arrears": "network_failure",
+    "own_line": "network_failure",
+    "wrong_prefix": "network_failure",
+}
+"""What an announcement in place of an answer comes to; the last four speak of our own side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a call ended, as far as the outcome depends on it."""
@@ -56,6 +82,8 @@ class Ending:
     """The user stopped the call."""
     tone: str | None = None
     """The tone recognised (two full cycles) before the answer."""
+    announced: LineState | None = None
+    """What a recording said in place of an answer."""
     rang: bool = False
     """There was a ring start before the call ended (before the tone, where a tone decides)."""
     connected: bool = False
@@ -88,6 +116,8 @@ def decide_outcome(ending: Ending) -> Decision:
         return Decision("cancelled")
     if ending.tone in TONE_OUTCOMES:
         return _from_tone(ending.tone, ending.rang)
+    if ending.announced is not None:
+        return Decision(ANNOUNCED_OUTCOMES[ending.announced], ending.announced)
     if ending.connected:
         # Behind a gateway the ringing goes on after the 200: nobody answered until a voice is heard. Nor at an
         # extension; one that was never heard to ring may never have been rung, which is no unit's fault.
