@@ -122,9 +122,7 @@ class Attempt:
         session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
         listener, samples = LineListener(), SampleListener(self.samples().of_trunk(line.name))
-        plan = CallPlan(
-            script.max_ring_s, script.max_talk_s, script.say, script.digits, listener, samples
-        )
+        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, listener, samples)
         driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
         holder.append(driver)
         report, call_id = MediaReport(), ""

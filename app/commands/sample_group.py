@@ -69,14 +69,14 @@ def remove(number: Number, by: By = "local") -> None:
     raise typer.Exit(run(number, by))
 
 
-@samples.command()
-def test(
+@samples.command("test")
+def hear(
     file: Annotated[Path, typer.Argument(help="sound file to listen to")],
     channel: Channel = "right",
     as_json: Json = False,
 ) -> None:
     """Say which samples are heard in a sound file, and where; exit status 1 if none is."""
-    from app.commands.samples import test as run
+    from app.commands.samples import hear as run
 
     raise typer.Exit(run(file, channel, as_json))
 

@@ -48,7 +48,9 @@ def add(stretch: Stretch, meaning: str, label: str, mobile: bool, trunk: str | N
     about = Description(meaning, label, mobile, trunk, "", by)
     _check(about)
     if (stretch.file is None) == (stretch.attempt is None):
-        raise typer.BadParameter("it takes a FILE, or the --attempt whose recording it is", param_hint="'FILE'")
+        raise typer.BadParameter(
+            "it takes a FILE, or the --attempt whose recording it is", param_hint="'FILE'"
+        )
     path, source = _source(stretch, by)
     marked = _marked(path, stretch)
     cut = f"{source} {marked.start_ms / 1000:.2f}-{marked.end_ms / 1000:.2f} s"
@@ -103,7 +105,12 @@ def show_all(*, removed: bool, as_json: bool) -> int:
 
     rows = in_records(read)
     if as_json:
-        _say(json.dumps({"schema": "dutyring.sample-list/1", "samples": [_told(row) for row in rows]}, ensure_ascii=False))
+        _say(
+            json.dumps(
+                {"schema": "dutyring.sample-list/1", "samples": [_told(row) for row in rows]},
+                ensure_ascii=False,
+            )
+        )
         return 0
     table = Table("id", "meaning", "label", "seconds", "marked", "by", "state")
     for row in rows:
@@ -157,7 +164,7 @@ def remove(number: int, by: str) -> int:
     return 0
 
 
-def test(file: Path, channel: str, as_json: bool) -> int:
+def hear(file: Path, channel: str, as_json: bool) -> int:
     """Print which samples are heard in a file; return the exit status."""
     chosen = _channel(channel)
     library = in_records(service.library)

@@ -74,7 +74,7 @@ class SampleFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    schema_: Literal["dutyring.samples/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["dutyring.samples/1"] = Field(alias="schema")
     samples: list[SampleEntry] = Field(max_length=10_000)
 
 
@@ -102,7 +102,9 @@ def read_file(text: str) -> list[SampleEntry]:
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        raise SampleFileError(f"{place.removeprefix('.') or 'the file'}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise SampleFileError(
+            f"{place.removeprefix('.') or 'the file'}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def _phases(prints: str) -> tuple[PhasePrint, ...]:

@@ -52,7 +52,9 @@ class Description:
     def check(self) -> None:
         """Raise `SampleValueError` for what cannot be kept."""
         if self.meaning not in MEANINGS:
-            raise SampleValueError("meaning", f"{self.meaning!r} is none; it takes one of {', '.join(MEANINGS)}")
+            raise SampleValueError(
+                "meaning", f"{self.meaning!r} is none; it takes one of {', '.join(MEANINGS)}"
+            )
         for member, text, most in (
             ("label", self.label, LABEL_LENGTH),
             ("by", self.by, WHO_LENGTH),
@@ -151,5 +153,7 @@ async def _keep(
     )
     session.add(row)
     await session.flush()
-    await audit.record(session, "add", f"sample:{row.id}", f"{about.meaning} {about.source}".strip(), about.by)
+    await audit.record(
+        session, "add", f"sample:{row.id}", f"{about.meaning} {about.source}".strip(), about.by
+    )
     return row

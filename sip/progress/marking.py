@@ -62,7 +62,9 @@ def mark_file(
     length_s = len(sound) / RATE_HZ
     end = length_s if end_s is None else end_s
     if end > length_s + COLUMN_MS / 1000 or start >= length_s:
-        raise MarkError(f"{path.name} lasts {length_s:.2f} s; the stretch {start:g} to {end:g} s is outside of it")
+        raise MarkError(
+            f"{path.name} lasts {length_s:.2f} s; the stretch {start:g} to {end:g} s is outside of it"
+        )
     marked = mark(sound[round(start * RATE_HZ) : round(end * RATE_HZ)])
     return Marked(marked.phases, marked.start_ms + start * 1000, marked.end_ms + start * 1000)
 
@@ -76,18 +78,20 @@ def mark(sound: Floats) -> Marked:
             f"it holds {length_s:.2f} s of sound beside silence and tones; it takes at least {LEAST_S:g} s"
         )
     if length_s > LONGEST_S:
-        raise MarkError(f"it holds {length_s:.0f} s of sound; it takes at most {LONGEST_S:g} s: name the stretch")
+        raise MarkError(
+            f"it holds {length_s:.0f} s of sound; it takes at most {LONGEST_S:g} s: name the stretch"
+        )
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
     phases = tuple(_phase(part, number * COLUMN_SAMPLES // PHASES) for number in range(PHASES))
     lively = np.bitwise_count(phases[0].strong) >= _LIVELY
     if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
-        raise MarkError("its sound hardly changes; it takes speech or music, which can be told from other sound")
+        raise MarkError(
+            "its sound hardly changes; it takes speech or music, which can be told from other sound"
+        )
     return Marked(phases, first_ms, last_ms)
 
 
-def heard_in_file(
-    path: Path, library: SampleLibrary, *, channel: Channel = "right"
-) -> list[SampleHeard]:
+def heard_in_file(path: Path, library: SampleLibrary, *, channel: Channel = "right") -> list[SampleHeard]:
     """Return which samples are heard in a sound file, times in milliseconds from its start. Raises `AudioFileError`."""
     columns = columns_of(read_channel(path, channel))
     matcher = SampleMatcher(library)

@@ -71,10 +71,7 @@ class _Fit:
     @property
     def agrees(self) -> bool:
         """Whether what was compared is the sample's, whole and in each window."""
-        return (
-            self.wrong <= MOST_WRONG
-            and worst_window(self.mismatches, self.compared) <= MOST_WRONG_WINDOW
-        )
+        return self.wrong <= MOST_WRONG and worst_window(self.mismatches, self.compared) <= MOST_WRONG_WINDOW
 
     def overlaps(self, other: _Fit) -> bool:
         """Whether both lie on the same stretch: half of the shorter one is of the other."""
