@@ -51,6 +51,7 @@ from sip.media import (
 from sip.media_terms import MediaTerms, TermsError
 from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state, failure_tone
 from sip.progress.sample_listener import SampleListener, in_place_of_answer
+from sip.progress.tunes import EarlySound
 from sip.record import Announcement
 from sip.transport import ClockSource, SipAgent
 
@@ -76,6 +77,7 @@ class CallPlan:
     digits: str = ""
     listener: LineListener = field(default_factory=LineListener)
     samples: SampleListener = field(default_factory=SampleListener)
+    early: EarlySound = field(default_factory=EarlySound)
 
 
 class CallDriver:
@@ -205,6 +207,7 @@ class CallDriver:
         match event:
             case HeardBlock():
                 self._plan.listener.push(event.start_ms, event.features, event.present)
+                self._plan.early.push(event.start_ms, event.features, event.present)
                 for announcement in self._plan.samples.push(event.start_ms, event.features, event.present):
                     self._announced(announcement)
             case FirstPacket():

@@ -34,6 +34,7 @@ from sip.trace import CallTrace
 from sip.transport import Resolver, WireMessage
 from sip.trunk_line import TrunkLine
 from sip.trunks import AlarmBoard, Trunk, TrunkError, TrunkStatus
+from sip.tune_watch import TuneWatch
 
 log = logging.getLogger(__name__)
 CLOSE_S = 5.0
@@ -46,9 +47,10 @@ class Phone:
     """Places calls, many at once. Use it as an async context manager.
 
     `trunks` are our ways into the telephone network, in the order in which they are tried; SIP URIs are called
-    directly unless a trunk is named. `samples` are the marked announcements that are listened for, or what gives the
-    current ones for each call. `policy` says which numbers are never dialled. Raises `TrunkError` for two
-    trunks of one name. Tasks that still wait for a call when the phone is closed are cancelled: nothing rings on.
+    directly unless a trunk is named. `policy` says which numbers are never dialled. `samples` are the marked
+    announcements that are listened for, or what gives the current ones for each call; `tunes` remembers the music
+    before answers. Raises `TrunkError` for two trunks of one name. Tasks that still wait for a call when the phone
+    is closed are cancelled: nothing rings on.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Phone:
         resolver: Resolver | None = None,
         on_trunk: Callable[[TrunkStatus], None] | None = None,
         samples: SampleLibrary | Callable[[], SampleLibrary] | None = None,
+        tunes: TuneWatch | None = None,
     ) -> None:
         given = (trunks,) if isinstance(trunks, Trunk) else tuple(trunks or ())
         self.policy = policy or DialPolicy()
         """Which numbers are never dialled; may be replaced while the phone runs."""
         self._samples = _giving(samples)
+        self._tunes = tunes or TuneWatch()
         self._resolver = resolver or Resolver()
         self._board = AlarmBoard()
         self._on_trunk = on_trunk
@@ -164,7 +168,7 @@ class Phone:
         try:
             self._check(number, script, lines)
             attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
-            attempt.samples = self._samples
+            attempt.samples, attempt.tunes = self._samples, self._tunes
             with self._waiting():
                 return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:

@@ -17,6 +17,7 @@ from app.checks.service import TRACE_SUFFIX
 from app.database import Database, open_private
 from app.policy import Stored, dial_policy
 from app.samples.library import LibraryKeeper
+from app.samples.tunes import TuneKeeper
 from app.settings import Settings
 from app.trunk_settings import bind_address
 from app.trunks.merge import merged, usable
@@ -52,6 +53,7 @@ class PhonePlacer:
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
         )
         self._samples = LibraryKeeper()
+        self._tunes = TuneKeeper(database)
         self._stopping = asyncio.Event()
         self._trunks: list[Trunk] = []
         self._phone: Phone
@@ -72,6 +74,7 @@ class PhonePlacer:
             policy=dial_policy(self._settings, stored, self._trunks),
             on_trunk=self._watcher.told,
             samples=self._samples.library,
+            tunes=await self._tunes.begin(),
         )
         await self._watcher.begin(self._phone.trunks)
         try:
@@ -113,6 +116,7 @@ class PhonePlacer:
             say=self._say,
             capture=capture,
             limits=self._limits,
+            owner=order.owner,
         )
         names = None if is_uri(order.target) else self._usable_now(stored)
         trace = CallTrace()
@@ -121,6 +125,7 @@ class PhonePlacer:
                 order.target, script, trunks=names, journal=journal, stop=self._stopping, trace=trace
             )
         finally:
+            await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
