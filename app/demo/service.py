@@ -49,7 +49,9 @@ class Result:
 async def fill(session: AsyncSession) -> int:
     """Enter the county into an empty directory; return how many units were entered.
 
-    The announcements of its carrier become samples with it. Raises ForeignUnitsError when the directory holds other units.
+    The announcements of its carrier become samples with it.
+
+    Raises ForeignUnitsError when the directory holds other units.
     """
     present = {unit.code for unit in await directory.units(session)}
     if present - BY_CODE.keys():
