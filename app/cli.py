@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ db = typer.Typer(help="The database: migrations up and down.", no_args_is_help=F
 app.add_typer(db, name="db")
 app.add_typer(trunks, name="trunks")
 app.add_typer(numbers, name="numbers")
+app.add_typer(samples, name="samples")
 
 EXIT_ARGUMENT = 2
 

@@ -7,6 +7,7 @@ from alembic import context
 import app.accounts.models
 import app.checks.models
 import app.directory.models
+import app.samples.models
 import app.trunks.models  # noqa: F401 - the imports fill the metadata
 from app.database import Base
 from app.settings import get_settings

@@ -39,7 +39,10 @@ def assemble(
         preliminary = ring_facts(signals, heard, limits)
     moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms)
     spoken = tuple(log.announcements)
-    said = decisive_announcement(spoken, moments, preliminary.after_answer.segments)
+    # What ended the call while it lasted decides it; else what was said says it afterwards.
+    said = log.announced or decisive_announcement(spoken, moments, preliminary.after_answer.segments)
+    if said is not None:
+        moments = replace(moments, answered_ms=None)
     if said is None:
         _late_tone(log, signals, heard, preliminary)
     decision = decide_outcome(ending_of(log, preliminary, said))

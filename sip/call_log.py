@@ -62,6 +62,10 @@ class CallLog:
     tone_ms: float | None = None
     announcements: list[Announcement] = field(default_factory=list)
     """What was announced on the line, as far as it was understood while the call lasted."""
+    announced: Announcement | None = None
+    """What was announced in place of an answer and ended the call."""
+    trunk_music: bool = False
+    """The music before the answer is our trunk's: it was heard alike on lines of several units."""
     interrupted: bool = False
     gave_up: bool = False
     crossed: bool = False

@@ -50,6 +50,9 @@ from sip.media import (
 )
 from sip.media_terms import MediaTerms, TermsError
 from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state, failure_tone
+from sip.progress.sample_listener import SampleListener, in_place_of_answer
+from sip.progress.tunes import EarlySound
+from sip.record import Announcement
 from sip.transport import ClockSource, SipAgent
 
 log = logging.getLogger(__name__)
@@ -73,6 +76,8 @@ class CallPlan:
     say: npt.NDArray[np.int16] | None = None
     digits: str = ""
     listener: LineListener = field(default_factory=LineListener)
+    samples: SampleListener = field(default_factory=SampleListener)
+    early: EarlySound = field(default_factory=EarlySound)
 
 
 class CallDriver:
@@ -140,6 +145,8 @@ class CallDriver:
 
     def heard(self) -> Heard:
         """Return all that was heard until the end of the call."""
+        for announcement in self._plan.samples.finish():
+            self._announced(announcement)
         return self._plan.listener.finish(self._facts.ended_ms or 0.0)
 
     # -- what comes in -------------------------------------------------------------------------------------------
@@ -200,6 +207,9 @@ class CallDriver:
         match event:
             case HeardBlock():
                 self._plan.listener.push(event.start_ms, event.features, event.present)
+                self._plan.early.push(event.start_ms, event.features, event.present)
+                for announcement in self._plan.samples.push(event.start_ms, event.features, event.present):
+                    self._announced(announcement)
             case FirstPacket():
                 self._facts.note(event.at_ms, "media", what="first packet")
             case MediaLost():
@@ -328,6 +338,10 @@ class CallDriver:
         signals = Signals(facts.first_180_ms, facts.connected_ms, now_ms, facts.digits_sent_ms)
         state = answer_state(signals, heard)
         self._tell(state)
+        self._plan.samples.note_answer(facts.connected_ms, facts.digits_sent_ms, state)
+        if facts.announced is not None:
+            self._end(f"announcement: {facts.announced.meaning}")
+            return None
         if self._failure_tone(signals, state, heard):
             self._end(f"{facts.tone} tone")
             return None
@@ -365,6 +379,18 @@ class CallDriver:
         if tone is not None:
             self._facts.tone, self._facts.tone_ms = tone.kind, tone.start_ms
         return tone is not None
+
+    def _announced(self, announcement: Announcement) -> None:
+        """A marked recording was heard; one that stands in place of an answer says how the call ends."""
+        facts = self._facts
+        facts.announcements.append(announcement)
+        facts.note(
+            announcement.end_ms, "announcement", meaning=announcement.meaning, what=announcement.detail
+        )
+        if facts.announced is None and in_place_of_answer(
+            announcement, facts.connected_ms, facts.digits_sent_ms
+        ):
+            facts.announced = announcement
 
     def _say(self, state: AnswerState) -> None:
         if state.state != "answered" and self._played:

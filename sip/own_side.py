@@ -31,6 +31,8 @@ def facts_of_call(called: str, record: CallRecord, facts: CallLog, report: Media
         retry_after_s=facts.retry_after_s,
         trouble="engine_lost" if facts.media_lost else facts.trouble,
         cancelled=record.ended_by == "us" and record.connected_ms is None,
+        trunk_music=facts.trunk_music,
+        plain_ringback=record.early_media.kind == "ringback",
         detail=record.errors[0] if record.errors else "",
     )
 

@@ -25,6 +25,7 @@ from sip.guard import DialPolicy, refuse_emergency
 from sip.media import MediaEngine, MediaError, parse_digits
 from sip.numbers import NumberError, split_extension
 from sip.placing import Attempt, Script, failed_record
+from sip.progress.samples import SampleLibrary
 from sip.record import CallRecord
 from sip.recovery import RecoveryDesk
 from sip.system_clock import clock_synchronised
@@ -33,6 +34,7 @@ from sip.trace import CallTrace
 from sip.transport import Resolver, WireMessage
 from sip.trunk_line import TrunkLine
 from sip.trunks import AlarmBoard, Trunk, TrunkError, TrunkStatus
+from sip.tune_watch import TuneWatch
 
 log = logging.getLogger(__name__)
 CLOSE_S = 5.0
@@ -45,8 +47,10 @@ class Phone:
     """Places calls, many at once. Use it as an async context manager.
 
     `trunks` are our ways into the telephone network, in the order in which they are tried; SIP URIs are called
-    directly unless a trunk is named. `policy` says which numbers are never dialled. Raises `TrunkError` for two
-    trunks of one name. Tasks that still wait for a call when the phone is closed are cancelled: nothing rings on.
+    directly unless a trunk is named. `policy` says which numbers are never dialled. `samples` are the marked
+    announcements that are listened for, or what gives the current ones for each call; `tunes` remembers the music
+    before answers. Raises `TrunkError` for two trunks of one name. Tasks that still wait for a call when the phone
+    is closed are cancelled: nothing rings on.
     """
 
     def __init__(
@@ -56,10 +60,14 @@ class Phone:
         policy: DialPolicy | None = None,
         resolver: Resolver | None = None,
         on_trunk: Callable[[TrunkStatus], None] | None = None,
+        samples: SampleLibrary | Callable[[], SampleLibrary] | None = None,
+        tunes: TuneWatch | None = None,
     ) -> None:
         given = (trunks,) if isinstance(trunks, Trunk) else tuple(trunks or ())
         self.policy = policy or DialPolicy()
         """Which numbers are never dialled; may be replaced while the phone runs."""
+        self._samples = _giving(samples)
+        self._tunes = tunes or TuneWatch()
         self._resolver = resolver or Resolver()
         self._board = AlarmBoard()
         self._on_trunk = on_trunk
@@ -160,6 +168,7 @@ class Phone:
         try:
             self._check(number, script, lines)
             attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
+            attempt.samples, attempt.tunes = self._samples, self._tunes
             with self._waiting():
                 return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:
@@ -250,6 +259,14 @@ class Phone:
         trace = self._traces.get(message.call_id or "")
         if trace is not None:
             trace.add(message)
+
+
+def _giving(
+    samples: SampleLibrary | Callable[[], SampleLibrary] | None,
+) -> Callable[[], SampleLibrary]:
+    if isinstance(samples, SampleLibrary):
+        return lambda: samples
+    return samples or SampleLibrary
 
 
 def _with_extension(target: str, script: Script) -> tuple[str, Script]:

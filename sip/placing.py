@@ -20,12 +20,15 @@ from sip.driver import CallDriver, CallPlan, Journal
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.media_terms import MediaTerms
 from sip.progress import Limits, LineListener, TonePlanError, find_plan
+from sip.progress.sample_listener import SampleListener
+from sip.progress.samples import SampleLibrary
 from sip.record import CallRecord, TargetTry
 from sip.system_clock import clock_synchronised
 from sip.trace import CallTrace
 from sip.transport import BindError, ResolutionError, TlsError
 from sip.trunk_line import Destination, LineError, TrunkLine
 from sip.trunks import CapError
+from sip.tune_watch import TuneWatch, without_color_ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ class Script:
     packets: Path | None = None
     """Where the call's RTP packets are kept (`sip.media.read_packets`), for `CallTrace.write_pcap`."""
     limits: Limits = field(default_factory=Limits)
+    owner: str | None = None
+    """What stands for the unit whose line it is; None: the number. Music heard alike on lines of several units is
+    our trunk's."""
 
 
 @dataclass(slots=True)
@@ -58,6 +64,9 @@ class Attempt:
     trace: CallTrace | None
     follow: Callable[[str, CallTrace | None], None]
     """Told the Call-ID whose messages belong to a trace; with None that they no longer do."""
+    samples: Callable[[], SampleLibrary] = SampleLibrary
+    """Gives the recordings that are listened for."""
+    tunes: TuneWatch = field(default_factory=TuneWatch)
     tried: list[TargetTry] = field(default_factory=list)
 
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
@@ -121,7 +130,8 @@ class Attempt:
         holder: list[CallDriver] = []
         session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
-        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, listener)
+        samples = SampleListener(self.samples().of_trunk(line.name))
+        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, listener, samples)
         driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
         holder.append(driver)
         report, call_id = MediaReport(), ""
@@ -140,6 +150,11 @@ class Attempt:
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
         identity = CallIdentity(destination.uri, call_id, clock_synchronised())
         record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
+        if not trunk.is_direct:
+            owner = script.owner or self.target
+            facts.trunk_music = self.tunes.is_trunks(line.name, owner, record, plan.early)
+        if facts.trunk_music:
+            record = without_color_ring(record)
         alarms = line.judge(self.target, record, facts, report)
         return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another
 

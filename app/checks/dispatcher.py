@@ -154,7 +154,7 @@ class Dispatcher:
             # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
             await asyncio.shield(self._journal(attempt, snapshot))
 
-        order = CallOrder(attempt.target, service.recording_name(attempt))
+        order = CallOrder(attempt.target, service.recording_name(attempt), f"unit:{attempt.unit_id}")
         try:
             record = await self._placer.place(order, journal)
         except asyncio.CancelledError:

@@ -16,6 +16,8 @@ from app.checks.ports import CallOrder, Journal
 from app.checks.service import TRACE_SUFFIX
 from app.database import Database, open_private
 from app.policy import Stored, dial_policy
+from app.samples.library import LibraryKeeper
+from app.samples.tunes import TuneKeeper
 from app.settings import Settings
 from app.trunk_settings import bind_address
 from app.trunks.merge import merged, usable
@@ -50,6 +52,8 @@ class PhonePlacer:
         self._limits = Limits(
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
         )
+        self._samples = LibraryKeeper()
+        self._tunes = TuneKeeper(database)
         self._stopping = asyncio.Event()
         self._trunks: list[Trunk] = []
         self._phone: Phone
@@ -69,6 +73,8 @@ class PhonePlacer:
             [*self._trunks, self._direct()],
             policy=dial_policy(self._settings, stored, self._trunks),
             on_trunk=self._watcher.told,
+            samples=self._samples.library,
+            tunes=await self._tunes.begin(),
         )
         await self._watcher.begin(self._phone.trunks)
         try:
@@ -110,6 +116,7 @@ class PhonePlacer:
             say=self._say,
             capture=capture,
             limits=self._limits,
+            owner=order.owner,
         )
         names = None if is_uri(order.target) else self._usable_now(stored)
         trace = CallTrace()
@@ -118,6 +125,7 @@ class PhonePlacer:
                 order.target, script, trunks=names, journal=journal, stop=self._stopping, trace=trace
             )
         finally:
+            await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
@@ -154,6 +162,7 @@ class PhonePlacer:
 
     async def _stored(self) -> Stored:
         async with self._database.reading() as session:
+            await self._samples.refresh(session)
             return await read(session)
 
     def _keep_trace(self, trace: CallTrace, name: str) -> None:

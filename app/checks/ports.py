@@ -19,6 +19,8 @@ class CallOrder:
     target: str
     recording_name: str
     """Name of the recording, without suffix, inside the recordings folder; unique."""
+    owner: str | None = None
+    """What stands for the unit whose line it is; None where there is none."""
 
 
 class CallPlacer(Protocol):

@@ -197,6 +197,11 @@ async def unrecorded(session: AsyncSession, limit: int = 1000) -> Sequence[Attem
     return (await session.scalars(query)).all()
 
 
+async def recording_of(session: AsyncSession, attempt_id: int) -> Recording | None:
+    """The recording of an attempt, where there is one."""
+    return await session.scalar(select(Recording).where(Recording.attempt_id == attempt_id))
+
+
 async def recording(session: AsyncSession, recording_id: int) -> Recording | None:
     """One recording."""
     return await session.get(Recording, recording_id)

@@ -151,7 +151,7 @@ def _findings(facts: Facts, rules: Rules, exemptions: Exemptions, exempted: list
         yield ours
         return
     yield from _exempting(_forwarding(facts), exemptions.forwarding, exempted)
-    yield from _exempting(_crbt(facts, rules), exemptions.crbt, exempted)
+    yield from _exempting(_crbt(facts, rules), _trunk_music(facts) or exemptions.crbt, exempted)
     if facts.outcome == "answered":
         yield from _exempting(_fax(facts), exemptions.fax, exempted)
         yield from _answerer(facts)
@@ -266,6 +266,11 @@ def _crbt(facts: Facts, rules: Rules) -> Iterator[Finding]:
         yield Finding("crbt", (NO_FORWARDING,), "strong", start, detail)
     else:
         yield Finding("crbt_review", (NO_FORWARDING,), "medium", start, "接听前有音乐或人声，需人耳确认")
+
+
+def _trunk_music(facts: Facts) -> str | None:
+    """Why music before the answer says nothing of the unit, where it is our trunk's."""
+    return alarms_zh((AlarmKind.TRUNK_MUSIC,)) if AlarmKind.TRUNK_MUSIC in facts.alarms else None
 
 
 def _fax(facts: Facts) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ async def _place(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with Phone(line.trunk, policy=line.policy) as phone:
+        async with Phone(line.trunk, policy=line.policy, samples=line.samples) as phone:
             with show:
                 names = [line.trunk.name] if not line.trunk.is_direct else None
                 return await phone.call(
@@ -246,6 +246,10 @@ def _summary(record: CallRecord) -> list[tuple[str, str]]:
     if record.rings.count is not None:
         rows.append(("rings", f"{record.rings.count} (from {record.rings.source})"))
     rows.append(("early media", record.early_media.kind))
+    rows += [
+        ("announcement", f"{heard.meaning} at {heard.start_ms / 1000:.1f} s, by {heard.detail}")
+        for heard in record.announcements
+    ]
     if record.trunk not in (None, "direct"):
         rows.append(("trunk", record.trunk or ""))
     rows += [("alarm", f"{kind}: {MEANINGS[AlarmKind(kind)].en}") for kind in record.alarms]

@@ -18,6 +18,7 @@ from sip.guard import DialPolicy, NeverDialledError
 from sip.media import parse_digits
 from sip.numbers import NumberError, split_extension
 from sip.phone import TargetError, Trunk, parse_target
+from sip.progress.samples import SampleLibrary
 from sip.targets import check_number, is_uri
 from sip.trunks import SrtpMode, TlsSettings
 
@@ -54,6 +55,8 @@ class Line:
 
     trunk: Trunk
     policy: DialPolicy
+    samples: SampleLibrary
+    """Announcements that are recognised."""
 
 
 def choose_line(arguments: CallArguments) -> Line:
@@ -73,7 +76,7 @@ def choose_line(arguments: CallArguments) -> Line:
     except SettingError as error:
         raise typer.BadParameter(str(error), param_hint="DUTYRING_ANSWER_KEYS_FILE") from None
     _check_target(arguments, trunk, policy)
-    return Line(trunk, policy)
+    return Line(trunk, policy, _samples(settings))
 
 
 def _check_words(arguments: CallArguments) -> None:
@@ -174,6 +177,18 @@ def _stored(settings: Settings) -> Stored:
 
     try:
         return asyncio.run(read_if_there(settings))
+    except RecordsError as error:
+        raise typer.BadParameter(str(error), param_hint="DUTYRING_DATA_DIR") from None
+
+
+def _samples(settings: Settings) -> SampleLibrary:
+    if not records_are_there(settings):
+        return SampleLibrary()
+    from app.samples.library import library_if_there
+    from app.trunks.records import RecordsError
+
+    try:
+        return asyncio.run(library_if_there(settings))
     except RecordsError as error:
         raise typer.BadParameter(str(error), param_hint="DUTYRING_DATA_DIR") from None
 

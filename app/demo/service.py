@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks import repository, service
 from app.checks.models import LIVE_STATES, Attempt, AttemptEvent
+from app.demo.announcements import mark_announcements
 from app.demo.county import BY_CODE, UNITS, DemoUnit
 from app.directory import repository as directory
 from app.directory import service as entries
@@ -48,6 +49,8 @@ class Result:
 async def fill(session: AsyncSession) -> int:
     """Enter the county into an empty directory; return how many units were entered.
 
+    The announcements of its carrier become samples with it.
+
     Raises ForeignUnitsError when the directory holds other units.
     """
     present = {unit.code for unit in await directory.units(session)}
@@ -55,6 +58,8 @@ async def fill(session: AsyncSession) -> int:
         raise ForeignUnitsError(
             "the data folder holds units of its own; set DUTYRING_DATA_DIR to an empty folder for the demo"
         )
+    if not present:
+        await mark_announcements(session)
     missing = [unit for unit in UNITS if unit.code not in present]
     for unit in missing:
         row = await entries.add_unit(session, unit.code, unit.name, unit.kind)

@@ -203,3 +203,14 @@ def _refuse_unreadable(file: Path) -> None:
             pass
     except OSError as error:
         raise AudioFileError(f"{file}: {error.strerror or error}") from None
+
+
+def read_channel(path: str | os.PathLike[str], channel: Channel = "right") -> Floats:
+    """Return one channel of a sound file at 8 kHz, full scale 1.0, as far as it can be read.
+
+    Raises AudioFileError as `analyse_file` does.
+    """
+    blocks = [block for block in _sound_blocks(Path(path), channel, []) if len(block)]
+    if not blocks:
+        raise AudioFileError(f"{path}: holds no sound")
+    return np.concatenate(blocks).astype(np.float32)

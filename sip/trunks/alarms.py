@@ -31,6 +31,7 @@ class AlarmKind(StrEnum):
     TRUNK_FAILING = "trunk_failing"
     MEDIA_REFUSED = "media_refused"
     ONE_WAY_AUDIO = "one_way_audio"
+    TRUNK_MUSIC = "trunk_music"
     CAPS_REACHED = "caps_reached"
     PORTS_EXHAUSTED = "ports_exhausted"
     MEDIA_ENGINE_LOST = "media_engine_lost"
@@ -201,6 +202,15 @@ MEANINGS: dict[AlarmKind, Meaning] = {
         "an answered call of 3 s or more without one packet from them, or whose far side reports all of ours as lost "
         "(RTCP); one is enough, for exchanges send packets in silence too",
         "an answered call with packets both ways",
+    ),
+    AlarmKind.TRUNK_MUSIC: Meaning(
+        "The trunk plays music of its own before calls are answered.",
+        "呼叫接通前听到的音乐由我方中继播放，不是被叫单位设置的彩铃。",
+        "Ask the operator or the switchboard's keeper to give plain ringback on our outgoing calls.",
+        "联系运营商或交换机管理员，取消我方外呼时的等待音乐，改送普通回铃音。",
+        "the same music before the answer on lines of three different units; the calls before the third keep what was "
+        "said of them",
+        "a call by the trunk on which plain ringback is heard before the answer",
     ),
     AlarmKind.CAPS_REACHED: Meaning(
         "A call was not placed, for it would have exceeded our own caps.",

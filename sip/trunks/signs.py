@@ -110,6 +110,10 @@ class CallFacts:
     retry_after_s: float | None = None
     trouble: str | None = None
     """What failed on our side, a key of `SURE_TROUBLES`."""
+    trunk_music: bool = False
+    """Its music before the answer was heard alike on lines of several units."""
+    plain_ringback: bool = False
+    """Ringback and nothing else was heard before the answer."""
     cancelled: bool = False
     """We gave the call up before it had told anything: a 487 then says nothing."""
     detail: str = ""
@@ -134,6 +138,8 @@ def sure_signs(facts: CallFacts) -> Iterator[AlarmKind]:
         yield SURE_LINE_STATES[facts.line_state]
     if facts.q850 in SURE_CAUSES:
         yield SURE_CAUSES[facts.q850]
+    if facts.trunk_music:
+        yield AlarmKind.TRUNK_MUSIC
     talked = facts.answered and facts.talk_s >= LEAST_TALK_S and facts.trouble is None
     if talked and not _is_heard_both_ways(facts):
         yield AlarmKind.ONE_WAY_AUDIO
@@ -173,6 +179,8 @@ def contrary_signs(facts: CallFacts) -> set[AlarmKind]:
         found.add(AlarmKind.MEDIA_REFUSED)
         if _is_heard_both_ways(facts):
             found.add(AlarmKind.ONE_WAY_AUDIO)
+    if facts.plain_ringback:
+        found.add(AlarmKind.TRUNK_MUSIC)
     if facts.sent_packets:
         found |= {AlarmKind.PORTS_EXHAUSTED, AlarmKind.MEDIA_ENGINE_LOST}
     return found

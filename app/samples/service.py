@@ -1,0 +1,159 @@
+"""Verbs of samples. They never commit: the caller's unit of work does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import service as audit
+from app.samples import repository
+from app.samples.models import AnnouncementSample
+from app.samples.schemas import LABEL_LENGTH, TRUNK_LENGTH, SampleEntry
+from sip.progress.fingerprint import VERSION
+from sip.progress.marking import Marked
+from sip.progress.samples import MEANINGS, Sample, SampleLibrary
+from sip.progress.stretches import PhasePrint, phases_from_bytes, phases_to_bytes
+from sip.record import AnnouncementMeaning
+
+WHO_LENGTH = 80
+
+
+class UnknownSampleError(LookupError):
+    """There is no such sample."""
+
+
+class PresentSampleError(ValueError):
+    """The very recording is a sample already."""
+
+
+class SampleValueError(ValueError):
+    """Something said of a sample cannot be kept; `member` names what."""
+
+    def __init__(self, member: str, reason: str) -> None:
+        super().__init__(reason)
+        self.member = member
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is said of a stretch when it is marked."""
+
+    meaning: str
+    label: str
+    mobile: bool = False
+    trunk: str | None = None
+    source: str = ""
+    by: str = audit.LOCAL
+
+    def check(self) -> None:
+        """Raise `SampleValueError` for what cannot be kept."""
+        if self.meaning not in MEANINGS:
+            raise SampleValueError(
+                "meaning", f"{self.meaning!r} is none; it takes one of {', '.join(MEANINGS)}"
+            )
+        for member, text, most in (
+            ("label", self.label, LABEL_LENGTH),
+            ("by", self.by, WHO_LENGTH),
+            ("trunk", self.trunk or "-", TRUNK_LENGTH),
+        ):
+            if not text.strip() or len(text) > most or not text.isprintable():
+                raise SampleValueError(member, f"it takes 1 to {most} printable characters")
+
+
+async def add(session: AsyncSession, marked: Marked, about: Description) -> AnnouncementSample:
+    """Keep a marked stretch. Raises `PresentSampleError` that names the sample that it is, and `SampleValueError`."""
+    about.check()
+    _refuse_present(await library(session), marked.phases)
+    return await _keep(session, marked.phases, marked.length_ms, about)
+
+
+async def add_entries(
+    session: AsyncSession, entries: Sequence[SampleEntry], by: str, source: str
+) -> tuple[list[AnnouncementSample], int]:
+    """Keep samples of another office; return those that are new and how many were known already."""
+    known = list((await library(session)).samples)
+    added: list[AnnouncementSample] = []
+    for entry in entries:
+        phases = entry.phases
+        if SampleLibrary(tuple(known)).same_as(phases) is not None:
+            continue
+        told = " / ".join(part for part in (source, entry.source) if part)
+        about = Description(entry.meaning, entry.label, entry.mobile, None, told, by)
+        about.check()
+        row = await _keep(session, phases, entry.length_ms, about)
+        known.append(as_sample(row))
+        added.append(row)
+    return added, len(entries) - len(added)
+
+
+async def remove(session: AsyncSession, sample_id: int, by: str = audit.LOCAL) -> AnnouncementSample:
+    """Listen for a sample no more; its row stays. Raises `UnknownSampleError`."""
+    row = await get(session, sample_id)
+    if not row.active:
+        raise UnknownSampleError(f"sample {sample_id} was removed on {row.removed_at:%Y-%m-%d}")
+    row.active, row.removed_by, row.removed_at = False, by, datetime.now(UTC)
+    await session.flush()
+    await audit.record(session, "remove", f"sample:{row.id}", who=by)
+    return row
+
+
+async def get(session: AsyncSession, sample_id: int) -> AnnouncementSample:
+    """Return a sample. Raises `UnknownSampleError`."""
+    row = await repository.sample(session, sample_id)
+    if row is None:
+        raise UnknownSampleError(f"there is no sample {sample_id}")
+    return row
+
+
+async def library(session: AsyncSession) -> SampleLibrary:
+    """Return all active samples, ready to be looked up; prints of another version are left out."""
+    rows = await repository.samples(session)
+    return SampleLibrary(tuple(as_sample(row) for row in rows if row.version == VERSION))
+
+
+def as_sample(row: AnnouncementSample) -> Sample:
+    """Return a row as the phone knows it."""
+    return Sample(
+        id=row.id,
+        meaning=cast(AnnouncementMeaning, row.meaning),
+        label=row.label,
+        phases=phases_from_bytes(row.prints),
+        length_ms=row.length_ms,
+        mobile=row.mobile,
+        trunk=row.trunk,
+    )
+
+
+def _refuse_present(known: SampleLibrary, phases: tuple[PhasePrint, ...]) -> None:
+    same = known.same_as(phases)
+    if same is not None:
+        raise PresentSampleError(
+            f"this recording is sample {same.id} already: {same.meaning}, {same.label!r}; remove that one first"
+        )
+
+
+async def _keep(
+    session: AsyncSession, phases: tuple[PhasePrint, ...], length_ms: float, about: Description
+) -> AnnouncementSample:
+    row = AnnouncementSample(
+        meaning=about.meaning,
+        label=about.label,
+        mobile=about.mobile,
+        trunk=about.trunk,
+        version=VERSION,
+        prints=phases_to_bytes(phases),
+        length_ms=length_ms,
+        source=about.source,
+        marked_by=about.by,
+        marked_at=datetime.now(UTC),
+    )
+    session.add(row)
+    await session.flush()
+    await audit.record(
+        session, "add", f"sample:{row.id}", f"{about.meaning} {about.source}".strip(), about.by
+    )
+    return row

@@ -1,0 +1,146 @@
+"""Makes a sample's prints of a stretch of sound that somebody marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from sip.progress import features as f
+from sip.progress import fingerprint as fp
+from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
+from sip.progress.files import Channel, Floats, read_channel
+from sip.progress.listener import LineListener
+from sip.progress.sample_matcher import SampleMatcher
+from sip.progress.samples import LONGEST_S, SampleHeard, SampleLibrary
+from sip.progress.stretches import PhasePrint
+from sip.record import SegmentKind
+
+PHASES: Final = 2
+"""Prints of each stretch: with columns cut 10 ms apart, no line's columns are more than 5 ms off."""
+LEAST_S: Final = 1.5
+LEAST_LIVELY_S: Final = 0.7
+"""How much of a stretch must be lively enough to be told from other sound; a slow voice is in half of its columns."""
+_LIVELY = 5
+_SLACK_S = 0.1
+_SOUNDS: frozenset[SegmentKind] = frozenset({"speech", "music", "announcement", "noise"})
+
+
+class MarkError(ValueError):
+    """The stretch cannot be a sample; the text says why and what would be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A stretch without the silence and the tones around it."""
+
+    phases: tuple[PhasePrint, ...]
+    start_ms: float
+    """In the sound that it was cut from."""
+    end_ms: float
+
+    @property
+    def length_ms(self) -> float:
+        """How long it lasts."""
+        return self.end_ms - self.start_ms
+
+
+def mark_file(
+    path: Path, *, channel: Channel = "right", start_s: float | None = None, end_s: float | None = None
+) -> Marked:
+    """Mark a stretch of a sound file, by default all of it; silence and tones at its ends are left out.
+
+    Raises `AudioFileError` for a file that cannot be read and `MarkError` for a stretch outside of it or without
+    enough sound.
+    """
+    start = start_s or 0.0
+    if start < 0 or (end_s is not None and end_s <= start):
+        raise MarkError(f"the stretch {start:g} to {end_s:g} s is none; it takes a start before its end")
+    sound = read_channel(path, channel)
+    length_s = len(sound) / RATE_HZ
+    end = length_s if end_s is None else end_s
+    if end > length_s + COLUMN_MS / 1000 or start >= length_s:
+        raise MarkError(
+            f"{path.name} lasts {length_s:.2f} s; the stretch {start:g} to {end:g} s is outside of it"
+        )
+    marked = mark(sound[round(start * RATE_HZ) : round(end * RATE_HZ)])
+    return Marked(marked.phases, marked.start_ms + start * 1000, marked.end_ms + start * 1000)
+
+
+def mark(sound: Floats) -> Marked:
+    """Make prints of a stretch of sound, 8 kHz and full scale 1.0. Raises `MarkError`."""
+    first_ms, last_ms = _bounds(sound)
+    length_s = (last_ms - first_ms) / 1000
+    if length_s < LEAST_S - _SLACK_S:
+        raise MarkError(
+            f"it holds {length_s:.2f} s of sound beside silence and tones; it takes at least {LEAST_S:g} s"
+        )
+    if length_s > LONGEST_S:
+        raise MarkError(
+            f"it holds {length_s:.0f} s of sound; it takes at most {LONGEST_S:g} s: name the stretch"
+        )
+    part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
+    phases = tuple(_phase(part, number * COLUMN_SAMPLES // PHASES) for number in range(PHASES))
+    lively = np.bitwise_count(phases[0].strong) >= _LIVELY
+    if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
+        raise MarkError(
+            "its sound hardly changes; it takes speech or music, which can be told from other sound"
+        )
+    return Marked(phases, first_ms, last_ms)
+
+
+def heard_in_file(path: Path, library: SampleLibrary, *, channel: Channel = "right") -> list[SampleHeard]:
+    """Return which samples are heard in a sound file, times in milliseconds from its start. Raises `AudioFileError`."""
+    columns = columns_of(read_channel(path, channel))
+    matcher = SampleMatcher(library)
+    heard: list[SampleHeard] = []
+    for at in range(0, len(columns), 50):
+        block = columns[at : at + 50]
+        heard += matcher.push(at * COLUMN_MS, block, np.ones(len(block), np.bool_))
+    return heard + matcher.finish()
+
+
+def columns_of(sound: Floats) -> fp.Columns:
+    """Return the feature columns [n, F] of a sound; its last column is filled up with silence."""
+    count = -(-len(sound) // COLUMN_SAMPLES)
+    padded = np.zeros(count * COLUMN_SAMPLES, np.float32)
+    padded[: len(sound)] = sound
+    rows = padded.reshape(-1, COLUMN_SAMPLES)
+    bank = FeatureBank(_BLOCK)
+    blocks = [rows[at : at + _BLOCK] for at in range(0, count, _BLOCK)]
+    return np.concatenate([bank.push(np.arange(len(block)), block) for block in blocks or [rows]])
+
+
+_BLOCK = 500
+_ACTIVE = 1e-3
+_FAINT = 0.006
+"""Twice what a band holds of noise at 15 dB SNR, as a share of the active power."""
+
+
+def _bounds(sound: Floats) -> tuple[float, float]:
+    """Return where the first sound that is neither silence nor a tone begins, and where the last one ends."""
+    columns = columns_of(sound)
+    if not len(columns):
+        raise MarkError(f"it holds no sound; it takes at least {LEAST_S:g} s")
+    listener = LineListener()
+    listener.push(0.0, columns, np.ones(len(columns), np.bool_))
+    sounds = [s for s in listener.finish(len(columns) * COLUMN_MS).segments if s.kind in _SOUNDS]
+    if not sounds:
+        raise MarkError("it holds nothing but silence or tones; it takes speech or music")
+    end_ms = len(sound) * 1000 / RATE_HZ
+    return sounds[0].start_ms, min(sounds[-1].end_ms, end_ms)
+
+
+def _phase(sound: Floats, skip: int) -> PhasePrint:
+    columns = columns_of(sound[skip:])
+    prints = fp.prints_of(columns)
+    power = columns[:, f.BAND].sum(axis=1)
+    active = float(power[power > power.max() * _ACTIVE].mean())
+    # Where the stretch itself is faint, noise of the line turns its bits first: those carry no weight.
+    strong = prints.strong & fp.prints_of(columns, empty_power=active * _FAINT).strong
+    # What stands around the stretch in a call is not what stood around it here.
+    strong[: fp.EDGE] = 0
+    strong[-fp.EDGE :] = 0
+    return PhasePrint(prints.bits, strong)

@@ -1,0 +1,54 @@
+"""Marked announcements against sipp: the command knows the library of its data folder and hangs up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sip.simulator.clips import SOUNDS_FOLDER, sound
+from tests.interop.checks import check_not_answered
+from tests.interop.conftest import Place, run_dutyring
+from tests.interop.sounds import Samples, Sound, alaw, silence
+
+pytestmark = pytest.mark.peer("sipp")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A data folder in which the carrier's 关机 was marked."""
+    chosen = {"DUTYRING_DATA_DIR": str(tmp_path / "data")}
+    clip = str(SOUNDS_FOLDER / "powered_off.flac")
+    described = ("--meaning", "powered_off", "--label", "关机", "--mobile")
+    done = run_dutyring("samples", "add", clip, *described, cwd=tmp_path, **chosen)
+    assert done.returncode == 0, done.stderr
+    return chosen
+
+
+def announcement() -> Samples:
+    """The recording once, then a long silence in which nobody needs to wait."""
+    return np.concatenate((silence(0.3), 0.3 * sound("powered_off") / 32768.0, silence(30.0)))
+
+
+def check_hung_up(call, method: str) -> None:
+    check_not_answered(call, "unreachable")
+    record = call.record
+    (heard,) = record["announcements"]
+    assert (heard["meaning"], heard["road"], heard["mobile"]) == ("powered_off", "sample", True)
+    assert record["line_state"] == "powered_off"
+    assert record["ended_by"] == "us"
+    assert call.timeline("hang_up")[0]["why"] == "announcement: powered_off"
+    assert call.timeline("announcement")
+    assert record["ended_ms"] - heard["end_ms"] < 1_500
+    assert call.timeline("sent", method=method)
+
+
+def test_an_announcement_in_early_media_ends_the_call(place: Place, environment: dict[str, str]) -> None:
+    sounds = {183: Sound(alaw(announcement()))}
+    check_hung_up(place("progress-until-cancelled", sounds=sounds, environment=environment), "CANCEL")
+
+
+def test_a_200_that_carries_an_announcement_is_no_answer(place: Place, environment: dict[str, str]) -> None:
+    sounds = {200: Sound(alaw(announcement()))}
+    check_hung_up(place("answer-at-once", sounds=sounds, environment=environment), "BYE")

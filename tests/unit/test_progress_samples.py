@@ -1,0 +1,271 @@
+"""Marked recordings heard again: what must be recognised, what must not, and what cannot be marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sip.progress import AudioFileError
+from sip.progress.marking import MarkError, heard_in_file, mark, mark_file
+from sip.progress.sample_matcher import SampleMatcher
+from sip.progress.samples import Sample, SampleHeard, SampleLibrary
+from sip.progress.stretches import alike, phases_from_bytes, phases_to_bytes
+from sip.record import AnnouncementMeaning
+from sip.simulator.clips import sound
+from tests.line_sounds import (
+    amplitude,
+    cadence,
+    chords,
+    columns_of,
+    lose,
+    silence,
+    sine,
+    through,
+    voice,
+    white_noise,
+)
+
+NAMES: dict[str, AnnouncementMeaning] = {
+    "powered_off": "powered_off",
+    "not_reachable": "not_reachable",
+    "in_call": "in_call",
+    "empty_number": "unobtainable",
+    "transfer_notice": "transfer",
+    "mailbox": "mailbox",
+}
+
+
+def clip(name: str) -> np.ndarray:
+    return (sound(name) / 32768.0).astype(np.float32)
+
+
+def sample(number: int, meaning: AnnouncementMeaning, wave: np.ndarray) -> Sample:
+    marked = mark(wave)
+    return Sample(number, meaning, meaning, marked.phases, marked.length_ms)
+
+
+def library_of(*waves: tuple[AnnouncementMeaning, np.ndarray]) -> SampleLibrary:
+    return SampleLibrary(tuple(sample(n, meaning, wave) for n, (meaning, wave) in enumerate(waves)))
+
+
+@pytest.fixture(scope="module")
+def library() -> SampleLibrary:
+    return library_of(*((meaning, clip(name)) for name, meaning in NAMES.items()))
+
+
+def heard(
+    library: SampleLibrary, wave: np.ndarray, came: np.ndarray | None = None, block: int = 5
+) -> list[SampleHeard]:
+    columns = columns_of(wave)
+    present = np.ones(len(columns), np.bool_) if came is None else came
+    matcher = SampleMatcher(library)
+    found: list[SampleHeard] = []
+    for at in range(0, len(columns), block):
+        found += matcher.push(at * 20.0, columns[at : at + block], present[at : at + block])
+    return found + matcher.finish()
+
+
+def at_level(wave: np.ndarray, dbm0: float) -> np.ndarray:
+    powers = np.mean(wave[: len(wave) // 160 * 160].reshape(-1, 160) ** 2, axis=1)
+    active = powers[powers > powers.max() * 1e-3].mean()
+    return np.clip(wave * amplitude(dbm0) / np.sqrt(2 * active), -1, 1).astype(np.float32)
+
+
+def drifted(wave: np.ndarray, ppm: float) -> np.ndarray:
+    at = np.arange(0, len(wave) - 1, 1 + ppm * 1e-6)
+    return np.interp(at, np.arange(len(wave)), wave).astype(np.float32)
+
+
+def meanings(found: list[SampleHeard]) -> list[str]:
+    return [item.sample.meaning for item in found]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    name=st.sampled_from(sorted(NAMES)),
+    dbm0=st.floats(-35, -10),
+    snr_db=st.floats(15, 40),
+    law=st.sampled_from(["alaw", "ulaw"]),
+    ppm=st.sampled_from([-200, 0, 200]),
+    lead=st.integers(0, 159),
+    seed=st.integers(0, 1000),
+)
+def test_a_recording_is_known_again_through_what_a_line_does_to_it(
+    library, name, dbm0, snr_db, law, ppm, lead, seed
+) -> None:
+    wave = drifted(at_level(clip(name), dbm0), ppm)
+    line = np.concatenate((np.zeros(4000 + lead, np.float32), wave, silence(1.0)))
+    line = line + white_noise(len(line) / 8000, dbm0 - snr_db, seed)[: len(line)]
+    line, came = lose(through(law, line), 0.03, seed)
+    found = heard(library, line, came)
+    assert meanings(found) == [NAMES[name]]
+    start_ms = (4000 + lead) / 8 + mark(clip(name)).start_ms
+    assert found[0].start_ms == pytest.approx(start_ms, abs=60)
+    assert found[0].end_ms == pytest.approx(start_ms + found[0].sample.length_ms, abs=60)
+
+
+def test_it_is_told_at_its_end_and_not_at_the_end_of_the_line(library) -> None:
+    wave = np.concatenate((clip("powered_off"), silence(10.0)))
+    columns = columns_of(wave)
+    matcher = SampleMatcher(library)
+    for at in range(0, len(columns), 5):
+        found = matcher.push(at * 20.0, columns[at : at + 5], np.ones(5, np.bool_)[: len(columns) - at])
+        if found:
+            assert at * 20.0 - found[0].end_ms <= 500
+            return
+    pytest.fail("not heard while the line went on")
+
+
+def test_each_repeat_counts_once(library) -> None:
+    once = np.concatenate((clip("powered_off"), silence(0.8)))
+    found = heard(library, np.concatenate((silence(0.33), once, once, once)))
+    assert meanings(found) == ["powered_off"] * 3
+    assert np.diff([item.start_ms for item in found]) == pytest.approx([len(once) / 8] * 2, abs=40)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        silence(20.0),
+        sine(20.0),
+        cadence((1.0, 4.0), 20.0)[0],
+        cadence((0.35, 0.35), 20.0)[0],
+        cadence((0.35, 0.35), 20.0)[0] + white_noise(20.0, -40.0),
+        white_noise(20.0, -20.0),
+        voice(20.0, seed=5),
+        chords(20.0, seed=5),
+        np.concatenate([clip(f"officer_{n:02}") for n in range(1, 13)]),
+    ],
+    ids=["silence", "tone", "ringback", "busy", "noisy busy", "noise", "voice", "music", "officers"],
+)
+def test_other_sound_is_no_sample(library, other) -> None:
+    assert heard(library, other) == []
+
+
+PREFIX = voice(1.6, seed=1)
+OFF, EMPTY = voice(0.7, seed=2), voice(0.7, seed=3)
+
+
+def test_recordings_with_one_beginning_are_told_apart_by_their_ends() -> None:
+    both = library_of(
+        ("powered_off", np.concatenate((PREFIX, OFF))), ("unobtainable", np.concatenate((PREFIX, EMPTY)))
+    )
+    for lead_s in (0.5, 0.507, 0.513):
+        for end, meaning in ((OFF, "powered_off"), (EMPTY, "unobtainable")):
+            line = np.concatenate((silence(lead_s), PREFIX, end, silence(1.0)))
+            assert meanings(heard(both, through("alaw", line))) == [meaning]
+
+
+def test_a_shared_beginning_with_an_unknown_end_is_nothing() -> None:
+    one = library_of(("powered_off", np.concatenate((PREFIX, OFF))))
+    assert heard(one, np.concatenate((silence(0.5), PREFIX, EMPTY, silence(1.0)))) == []
+    assert heard(one, np.concatenate((silence(0.5), PREFIX, silence(2.0)))) == []
+
+
+def test_a_recording_that_begins_as_a_longer_one_waits_for_it() -> None:
+    both = library_of(("busy", PREFIX), ("powered_off", np.concatenate((PREFIX, OFF))))
+    whole = np.concatenate((silence(0.5), PREFIX, OFF, silence(1.0)))
+    assert meanings(heard(both, whole)) == ["powered_off"]
+    assert meanings(heard(both, np.concatenate((silence(0.5), PREFIX, EMPTY, silence(1.0))))) == ["busy"]
+    assert meanings(heard(both, np.concatenate((silence(0.5), PREFIX, silence(2.0))))) == ["busy"]
+
+
+def test_a_beginning_that_never_came_is_forgiven_up_to_a_point(library) -> None:
+    wave = clip("powered_off")
+    columns = len(columns_of(wave))
+    for lost, expected in ((0.08, ["powered_off"]), (0.4, [])):
+        came = np.arange(columns) >= columns * lost
+        assert meanings(heard(library, wave * np.repeat(came, 160)[: len(wave)], came)) == expected
+
+
+def test_a_gap_in_the_stream_of_columns_is_time_in_which_nothing_came(library) -> None:
+    columns = columns_of(clip("in_call"))
+    present = np.ones(len(columns), np.bool_)
+    matcher = SampleMatcher(library)
+    matcher.push(0.0, columns[:30], present[:30])
+    found = matcher.push(600_000.0, columns, present) + matcher.finish()
+    assert meanings(found) == ["in_call"]
+    assert found[0].start_ms == pytest.approx(600_000.0 + mark(clip("in_call")).start_ms, abs=60)
+
+
+def test_an_empty_library_hears_nothing() -> None:
+    assert heard(SampleLibrary(), clip("in_call")) == []
+
+
+@pytest.mark.parametrize(
+    ("wave", "words"),
+    [
+        (silence(5.0), "nothing but silence or tones"),
+        (cadence((1.0, 4.0), 10.0)[0], "nothing but silence or tones"),
+        (cadence((0.35, 0.35), 10.0)[0], "nothing but silence or tones"),
+        (np.concatenate((silence(1.0), voice(1.0), silence(1.0))), "at least 1.5 s"),
+        (voice(70.0), "at most 60 s"),
+        (np.zeros(0, np.float32), "no sound"),
+    ],
+    ids=["silence", "ringback", "busy", "short", "long", "empty"],
+)
+def test_what_cannot_be_marked_says_why(wave, words) -> None:
+    with pytest.raises(MarkError, match=words):
+        mark(wave)
+
+
+def test_silence_and_ringback_around_a_stretch_are_left_out() -> None:
+    ringing = cadence((1.0, 4.0), 7.0)[0]
+    wave = np.concatenate((ringing, clip("powered_off"), silence(3.0)))
+    marked = mark(wave)
+    assert marked.start_ms == pytest.approx(7_000 + mark(clip("powered_off")).start_ms, abs=40)
+    assert marked.length_ms == pytest.approx(mark(clip("powered_off")).length_ms, abs=40)
+
+
+def test_a_stretch_of_a_file_is_marked_and_heard_in_another(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    them = np.concatenate((voice(3.0), silence(0.5), clip("in_call"), silence(0.5), voice(3.0, seed=9)))
+    soundfile.write(path, np.stack((np.zeros_like(them), them), axis=1), 8000)
+    end_s = 3.5 + len(clip("in_call")) / 8000
+    marked = mark_file(path, start_s=3.3, end_s=end_s + 0.2)
+    library = SampleLibrary((Sample(7, "in_call", "x", marked.phases, marked.length_ms),))
+    assert marked.start_ms == pytest.approx(3_500, abs=150)
+    found = heard_in_file(path, library)
+    assert [item.sample.id for item in found] == [7]
+    assert found[0].start_ms == pytest.approx(marked.start_ms, abs=60)
+    for start_s, stop_s in ((20.0, 30.0), (1.0, 300.0)):
+        with pytest.raises(MarkError, match="outside"):
+            mark_file(path, start_s=start_s, end_s=stop_s)
+    with pytest.raises(MarkError, match="start before its end"):
+        mark_file(path, start_s=3.0, end_s=2.0)
+    with pytest.raises(MarkError, match="silence or tones"):
+        mark_file(path, channel="left")
+    with pytest.raises(AudioFileError, match="no such file"):
+        mark_file(tmp_path / "none.wav")
+
+
+def test_prints_are_stored_and_read_back() -> None:
+    phases = mark(clip("in_call")).phases
+    again = phases_from_bytes(phases_to_bytes(phases))
+    assert len(again) == len(phases)
+    for one, other in zip(again, phases, strict=True):
+        assert (one.bits == other.bits).all()
+        assert (one.strong == other.strong).all()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"123", b"\x01\x00", b"\x01\x00\x01\x00\xff\xff\xff\xff", b"\x01\x00\x01\x00\x01\x00\x01\x00\x00"],
+)
+def test_what_are_no_prints_is_refused(stored) -> None:
+    with pytest.raises(ValueError, match="prints"):
+        phases_from_bytes(stored)
+
+
+def test_a_recording_marked_again_from_another_line_is_the_same(library) -> None:
+    again = through("ulaw", at_level(np.concatenate((silence(0.913), clip("in_call"), silence(0.4))), -25))
+    known = library.same_as(mark(again).phases)
+    assert known is not None
+    assert known.meaning == "in_call"
+    assert library.same_as(mark(clip("officer_01")).phases) is None
+    assert not alike(mark(np.concatenate((PREFIX, OFF))).phases, mark(np.concatenate((PREFIX, EMPTY))).phases)
