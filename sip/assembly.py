@@ -8,8 +8,9 @@ from sip.call_log import CallLog, now_iso
 from sip.media import MediaReport
 from sip.progress import Heard, Limits, RingFacts, Signals, answered_by, failure_tone, ring_facts
 from sip.progress.forwarding import detect_forwarding
+from sip.progress.late_ringing import late_ringing
 from sip.progress.outcome import Ending, decide_outcome
-from sip.record import AnsweredBy, CallRecord, MediaStatistics, TimelineEntry
+from sip.record import AnsweredBy, CallRecord, Forwarding, MediaStatistics, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class CallIdentity:
     target: str
     call_id: str
     clock_synchronised: bool | None
+    same_unit: tuple[str, ...] = ()
+    """Numbers of the line's unit, pilot numbers among them: that one of them is shown proves no forwarding."""
+    ring_history_ms: tuple[float, ...] = ()
+    """Post-dial delays of earlier calls to this line by this trunk."""
 
 
 def assemble(
@@ -67,12 +72,7 @@ def assemble(
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
-        forwarding=detect_forwarding(
-            identity.target,
-            log.signs,
-            crbt_ms=_crbt_ms(facts),
-            switchboard=log.digits_sent_ms is not None,
-        ),
+        forwarding=_forwarding(identity, log, heard, facts),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),
         dtmf=tuple(sorted((*report.dtmf, *log.dtmf_info), key=lambda digit: digit.t_ms)),
@@ -120,6 +120,21 @@ def _who(log: CallLog, heard: Heard, facts: RingFacts, report: MediaReport, ende
     if log.crossed or facts.answered_ms is None:
         return "unknown"
     return answered_by(heard, facts.answered_ms, ended_ms, report.statistics.received)
+
+
+def _forwarding(identity: CallIdentity, log: CallLog, heard: Heard, facts: RingFacts) -> Forwarding:
+    return detect_forwarding(
+        identity.target,
+        log.signs,
+        crbt_ms=_crbt_ms(facts),
+        same_unit=identity.same_unit,
+        switchboard=log.digits_sent_ms is not None,
+        announcements=log.announcements,
+        restarts=getattr(heard, "restarts", ()),
+        late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
+        ring_started_ms=facts.ring_started_ms,
+        connected_ms=log.connected_ms,
+    )
 
 
 def _crbt_ms(facts: RingFacts) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ class Script:
     packets: Path | None = None
     """Where the call's RTP packets are kept (`sip.media.read_packets`), for `CallTrace.write_pcap`."""
     limits: Limits = field(default_factory=Limits)
+    ring_history_ms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Post-dial delays of earlier calls to this line, by the name of the trunk: what is late for it."""
+    same_unit: tuple[str, ...] = ()
+    """The other numbers of the line's unit, its pilot numbers among them: as identities they prove no forwarding."""
 
 
 @dataclass(slots=True)
@@ -134,7 +138,13 @@ class Attempt:
         if report.lost and not facts.media_lost:
             facts.media_lost = True
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
-        identity = CallIdentity(destination.uri, call_id, clock_synchronised())
+        identity = CallIdentity(
+            destination.uri,
+            call_id,
+            clock_synchronised(),
+            script.same_unit,
+            tuple(script.ring_history_ms.get(line.name, ())),
+        )
         record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
         alarms = line.judge(self.target, record, facts, report)
         return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another

@@ -107,6 +107,10 @@ class Attempt(Base):
     ring_to_answer_ms: Mapped[float | None]
     ring_to_answer_min_ms: Mapped[float | None]
     rings: Mapped[int | None]
+    post_dial_delay_ms: Mapped[float | None]
+    """From the INVITE to the ringing: the line's history, by which a later call rings late or not."""
+    trunk: Mapped[str | None] = mapped_column(String(64))
+    """Name of the trunk that carried the call; None for an attempt that never left, or of an earlier version."""
     three_ring: Mapped[str | None] = mapped_column(String(20))
     verdict_code: Mapped[str | None] = mapped_column(String(40))
     needs_review: Mapped[bool | None]

@@ -110,6 +110,8 @@ class PhonePlacer:
             say=self._say,
             capture=capture,
             limits=self._limits,
+            ring_history_ms=order.ring_history_ms,
+            same_unit=order.same_unit,
         )
         names = None if is_uri(order.target) else self._usable_now(stored)
         trace = CallTrace()
