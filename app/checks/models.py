@@ -76,6 +76,7 @@ class Attempt(Base):
             sqlite_where=text(_LIVE_SQL),
             postgresql_where=text(_LIVE_SQL),
         ),
+        Index("ix_attempts_line_id_id", "line_id", "id"),
         Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
         Index("ix_attempts_unit_id_claimed_at_id", "unit_id", "claimed_at", "id"),
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
@@ -85,7 +86,7 @@ class Attempt(Base):
     check_id: Mapped[int] = mapped_column(ForeignKey("spot_checks.id", ondelete="RESTRICT"))
     number: Mapped[int] = mapped_column(default=1)
     """1 for the first dial of its check."""
-    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"), index=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"))
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
     target: Mapped[str] = mapped_column(String(255))
     """What was dialled, as it stood in the directory then."""

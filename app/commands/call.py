@@ -253,6 +253,9 @@ def _summary(record: CallRecord) -> list[tuple[str, str]]:
     rows += [("alarm", f"{kind}: {MEANINGS[AlarmKind(kind)].en}") for kind in record.alarms]
     if record.forwarding.detected:
         rows.append(("forwarded to", f"{record.forwarding.target or 'unknown'} ({record.forwarding.grade})"))
+    elif record.forwarding.evidence:
+        signs = ", ".join(f"{item.kind} ({item.grade})" for item in record.forwarding.evidence)
+        rows.append(("may be forwarded", signs))
     if record.recording:
         rows.append(("recording", f"{record.recording.path} ({record.recording.duration_ms / 1000:.1f} s)"))
     return rows
