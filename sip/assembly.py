@@ -134,6 +134,7 @@ def _forwarding(identity: CallIdentity, log: CallLog, heard: Heard, facts: RingF
         late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
         ring_started_ms=facts.ring_started_ms,
         connected_ms=log.connected_ms,
+        answered_ms=facts.answered_ms,
     )
 
 

@@ -48,19 +48,23 @@ def detect_forwarding(
     late: LateRinging | None = None,
     ring_started_ms: float | None = None,
     connected_ms: float | None = None,
+    answered_ms: float | None = None,
 ) -> Forwarding:
     """Gather the evidence of forwarding in one call, `dialled` being the target's user or URI.
 
     `same_unit` are numbers that are known to be the unit's own (its pilot number, say): as identities they prove
     nothing. `switchboard`: an extension was dialled behind one, whose identity and whose words are expected.
-    `ring_started_ms` and `connected_ms` (the 200) place what was heard.
+    `ring_started_ms`, `connected_ms` (the 200) and `answered_ms` place what was heard.
     """
+    signs = tuple(signs)
     call = Dialled(
         normalise_user(user_of(dialled) or dialled),
         tuple(same_unit),
         switchboard,
         connected_ms,
         ring_started_ms,
+        answered_ms,
+        _dialogs_ms(signs),
     )
     findings = _distinct(
         [
@@ -72,6 +76,15 @@ def detect_forwarding(
         ]
     )
     return _summary(findings, call.same_unit) if findings else Forwarding()
+
+
+def _dialogs_ms(signs: Iterable[RoutingSign]) -> tuple[float, ...]:
+    """When each early dialog showed itself first."""
+    first: dict[str, float] = {}
+    for sign in signs:
+        if 100 < sign.status < 200 and sign.dialog:
+            first.setdefault(sign.dialog, sign.t_ms)
+    return tuple(sorted(first.values()))
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:

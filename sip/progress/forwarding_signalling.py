@@ -62,6 +62,8 @@ class RoutingSign:
     isup: IsupMessage | None = None
     message: str = ""
     """The message in one word, for people: `200`, `UPDATE`."""
+    dialog: str = ""
+    """The far side's tag: which of several dialogs it belongs to."""
 
 
 def user_of(value: str) -> str | None:

@@ -34,6 +34,11 @@ class Restart(Protocol):
         ...
 
     @property
+    def since_ms(self) -> float:
+        """The end of the last ring before it."""
+        ...
+
+    @property
     def what(self) -> str:
         """What changed, in a word: level, frequency, phase, ..."""
         ...
@@ -96,10 +101,18 @@ def _condition(dialled: Dialled, said: Announcement) -> Condition:
 
 
 def restarted(dialled: Dialled, restarts: Iterable[Restart]) -> Iterator[Finding]:
-    """Yield ringback that began anew. Behind a switchboard the extension's follows the switchboard's."""
+    """Yield ringback that began anew before the answer.
+
+    Left out are a switchboard, whose ringback the extension's follows, and a group that rings together, where the
+    sound may come from one telephone and then from another.
+    """
     if dialled.switchboard:
         return
     for restart in restarts:
+        if dialled.answered_ms is not None and restart.t_ms >= dialled.answered_ms:
+            continue
+        if dialled.rings_in_parallel(restart.since_ms, restart.t_ms):
+            continue
         evidence = Evidence("ringback_restart", "medium", restart.t_ms, f"{restart.what}: {restart.detail}")
         yield Finding(evidence, condition="no_answer")
 

@@ -13,6 +13,8 @@ from sip.record import Evidence
 TargetClass = Literal["mobile", "other_fixed", "same_unit", "unknown"]
 Condition = Literal["always", "no_answer", "busy", "unknown"]
 
+FORK_MS = 3_000.0
+"""Dialogs that begin within such a time are a group that rings together; a later one is where the call went next."""
 _BEHIND_ACCESS_CODE = re.compile(r"\d{1,4}?0?" + MOBILE.pattern)
 
 
@@ -29,6 +31,9 @@ class Dialled:
     connected_ms: float | None = None
     """The 200; None where there was none."""
     ring_started_ms: float | None = None
+    answered_ms: float | None = None
+    dialogs_ms: tuple[float, ...] = ()
+    """When the first response of each early dialog came, in order."""
 
     @property
     def is_mobile(self) -> bool:
@@ -51,6 +56,14 @@ class Dialled:
         shorter, longer = sorted((number, self.wanted), key=len)
         tail = shorter.isdigit() and len(shorter) >= 2 and longer.isdigit() and longer.endswith(shorter)
         return tail and not is_mobile(number) and not self.is_mobile
+
+    def rings_in_parallel(self, since_ms: float, until_ms: float) -> bool:
+        """Whether another early dialog began between two moments because several telephones are rung at once."""
+        first_ms = self.dialogs_ms[0] if self.dialogs_ms else 0.0
+        return any(
+            since_ms <= begun_ms <= until_ms and begun_ms - first_ms < FORK_MS
+            for begun_ms in self.dialogs_ms[1:]
+        )
 
     def rang_before(self, t_ms: float) -> bool:
         """Whether the line was ringing before that moment."""

@@ -206,14 +206,15 @@ HEARD = (
             Wait(9),
             *talk("officer_12", ends=True),
         ),
-        replace(answered(2), rings=None, early_media=("ringback", "noise")),
+        replace(answered(2), rings=None),
     ),
     Behaviour(
         "943",
         "call-assistant",
         "通信助理应答",
         (*picked_up(2), Wait(0.5), Say("assistant"), Wait(3), Say("assistant"), *END),
-        hinted(replace(answered(2), answered_by=("machine",)), "mobile_announcement"),
+        # By sound alone so short a prompt may pass for a person.
+        hinted(replace(answered(2), answered_by=("machine", "human")), "mobile_announcement"),
     ),
 )
 

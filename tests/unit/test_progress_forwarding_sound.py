@@ -27,6 +27,7 @@ class Restart:
     t_ms: float
     what: str = "frequency"
     detail: str = "450 to 455 Hz"
+    since_ms: float = 0.0
 
 
 def found(*announcements: Announcement, dialled: str = WIRED, **options: Any) -> Forwarding:
@@ -114,6 +115,21 @@ def test_ringback_that_starts_anew_is_medium_and_speaks_of_no_answer() -> None:
     identity = RoutingSign(5.0, 200, identities=("<tel:+8613900001811>",))
     both = found(restarts=[Restart(11_000.0)], signs=[identity])
     assert (both.grade, both.condition, both.target_class) == ("strong", "no_answer", "mobile")
+
+
+def test_ringback_that_is_no_other_call_s_is_left_out() -> None:
+    def dialogs(*starts_ms: float) -> list[RoutingSign]:
+        return [RoutingSign(at, 180, dialog=f"tag{at}") for at in starts_ms]
+
+    anew = Restart(12_000.0, since_ms=6000.0)
+    early = Restart(1500.0, since_ms=1000.0)
+    assert kinds(found(restarts=[anew], answered_ms=14_000.0))
+    # A waiting loop after the answer, several telephones of a group.
+    assert found(restarts=[anew], answered_ms=11_000.0) == Forwarding()
+    assert found(restarts=[early], signs=dialogs(200.0, 1200.0)) == Forwarding()
+    assert kinds(found(restarts=[early], signs=dialogs(200.0)))
+    # A dialog that begins only after the rings of the first is where the call went next.
+    assert kinds(found(restarts=[anew], signs=dialogs(200.0, 11_000.0))) == {"ringback_restart": "medium"}
 
 
 LATE = LateRinging(9000.0, 1000.0, 3000.0, 20)
