@@ -8,6 +8,7 @@ would show both; weak and medium signs, however many, never make a detection: th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from sip.numbers import normalise_user, same_number
@@ -15,10 +16,18 @@ from sip.progress.forwarding_signalling import (
     DIVERSION_CAUSES,
     DIVERSION_REASONS,
     RoutingSign,
+    recalled,
     signalled,
     user_of,
 )
-from sip.progress.forwarding_sound import Restart, announced, color_ring, rang_late, restarted
+from sip.progress.forwarding_sound import (
+    SPOKEN_KINDS,
+    Restart,
+    announced,
+    color_ring,
+    rang_late,
+    restarted,
+)
 from sip.progress.forwarding_terms import Condition, Dialled, Finding, TargetClass, classify_target
 from sip.progress.late_ringing import LateRinging
 from sip.record import GRADES, Announcement, Forwarding
@@ -32,6 +41,7 @@ __all__ = [
     "TargetClass",
     "classify_target",
     "detect_forwarding",
+    "reconsider_forwarding",
     "user_of",
 ]
 
@@ -76,6 +86,52 @@ def detect_forwarding(
         ]
     )
     return _summary(findings, call.same_unit) if findings else Forwarding()
+
+
+def reconsider_forwarding(
+    known: Forwarding,
+    dialled: str,
+    announcements: Iterable[Announcement],
+    *,
+    same_unit: Iterable[str] = (),
+    switchboard: bool = False,
+    crbt: bool = True,
+    ring_started_ms: float | None = None,
+    connected_ms: float | None = None,
+) -> Forwarding:
+    """Weigh the evidence of a stored record anew with all that is understood of what was said.
+
+    `announcements` are all of the call, by any road; what the record has of them is made anew. Without `crbt` what
+    was taken for 彩铃 was none. The rules are those of `detect_forwarding`.
+    """
+    call = Dialled(
+        normalise_user(user_of(dialled) or dialled),
+        tuple(same_unit),
+        switchboard,
+        connected_ms,
+        ring_started_ms,
+    )
+    kept = [
+        recalled(item)
+        for item in known.evidence
+        if item.kind not in SPOKEN_KINDS and (crbt or item.kind != "crbt")
+    ]
+    findings = _distinct([*kept, *announced(call, announcements)])
+    if not findings:
+        return Forwarding()
+    found = _summary(findings, call.same_unit)
+    if not found.detected or not known.detected:
+        return found
+    # What header or exchange named the target, and why, is not told by the evidence alone.
+    stays = found.target is not None or any(_strength(f) >= GRADES.index("strong") for f in kept)
+    if not stays:
+        return found
+    return replace(
+        found,
+        target=known.target or found.target,
+        target_class=known.target_class if known.target is not None else found.target_class,
+        condition=found.condition if known.condition in (None, "unknown") else known.condition,
+    )
 
 
 def _dialogs_ms(signs: Iterable[RoutingSign]) -> tuple[float, ...]:

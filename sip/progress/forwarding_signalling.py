@@ -91,6 +91,12 @@ def signalled(call: Dialled, sign: RoutingSign) -> list[Finding]:
     return found
 
 
+def recalled(evidence: Evidence) -> Finding:
+    """Read a piece of stored evidence back: an identity names its number in its detail."""
+    user = user_of(evidence.detail) if evidence.kind == "asserted_identity" else None
+    return Finding(evidence, user, switchboards_do=user is not None and not is_mobile(user))
+
+
 def _exchange_messages(wanted: str, sign: RoutingSign) -> list[Finding]:
     """What the exchange says by ISUP; that a diversion may occur is no evidence."""
     isup = sign.isup

@@ -13,10 +13,11 @@ from typing import Protocol
 
 from sip.progress.forwarding_terms import Condition, Dialled, Finding
 from sip.progress.late_ringing import SURE_CALLS, LateRinging
-from sip.record import Announcement, AnnouncementMeaning, Evidence, Grade
+from sip.record import Announcement, AnnouncementMeaning, Evidence, EvidenceKind, Grade
 
 SPOKEN = ("words", "sample")
 """Roads by which something said was understood."""
+SPOKEN_KINDS: tuple[EvidenceKind, ...] = ("mobile_announcement", "transfer_announcement")
 SURE = 0.8
 """Confidence from which an announcement counts in full; below it is one of several readings."""
 _MOBILE_ALWAYS: frozenset[AnnouncementMeaning] = frozenset({"powered_off"})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sip.progress.forwarding import RoutingSign, detect_forwarding
+from sip.progress.forwarding import RoutingSign, detect_forwarding, reconsider_forwarding
 from sip.progress.isup import IsupMessage
 from sip.progress.late_ringing import LateRinging, late_ringing
 from sip.record import GRADES, Announcement, Forwarding
@@ -330,3 +330,44 @@ def test_a_service_number_always_leads_to_another_line() -> None:
 def test_an_identity_in_another_writing_is_the_line_itself(written: str) -> None:
     shown = RoutingSign(5.0, 200, identities=(f"<sip:{written}@ims.example>",))
     assert detect_forwarding(WIRED, [shown]) == Forwarding()
+
+
+HEADERS = [
+    MOBILE_IDENTITY,
+    PILOT_IDENTITY,
+    RoutingSign(5.0, 181),
+    RoutingSign(5.0, 180, diversion=("<sip:13900001812@h>;reason=no-answer",)),
+    RoutingSign(5.0, 302, contacts=("<sip:13900001813@h>",)),
+]
+
+
+@given(
+    st.lists(st.sampled_from(HEADERS), max_size=3, unique_by=id),
+    st.lists(announcements, max_size=3),
+    st.lists(st.builds(Restart, st.floats(0, 60_000)), max_size=1),
+    st.booleans(),
+)
+def test_a_record_reconsidered_is_what_the_call_would_have_said(
+    signs: list[RoutingSign], heard: list[Announcement], restarts: list[Restart], switchboard: bool
+) -> None:
+    options: dict[str, Any] = {"switchboard": switchboard, "ring_started_ms": 900.0, "connected_ms": 20_000.0}
+    at_once = detect_forwarding(WIRED, signs, announcements=heard, restarts=restarts, **options)
+    silent = detect_forwarding(WIRED, signs, restarts=restarts, **options)
+    later = reconsider_forwarding(silent, WIRED, heard, **options)
+    assert (later.detected, later.grade, later.target) == (at_once.detected, at_once.grade, at_once.target)
+    assert later.target_class == at_once.target_class
+    assert {(e.kind, e.grade, e.t_ms) for e in later.evidence} == {
+        (e.kind, e.grade, e.t_ms) for e in at_once.evidence
+    }
+    # Once more with the same words, and with none: nothing is counted twice, nothing stays behind.
+    assert reconsider_forwarding(later, WIRED, heard, **options) == later
+    assert reconsider_forwarding(later, WIRED, [], **options).grade == silent.grade
+
+
+def test_a_colour_ring_that_was_an_announcement_is_taken_back() -> None:
+    known = detect_forwarding(WIRED, [], crbt_ms=300.0)
+    assert reconsider_forwarding(known, WIRED, [], crbt=False) == Forwarding()
+    assert reconsider_forwarding(known, WIRED, []) == known
+    assert kinds(reconsider_forwarding(known, WIRED, [said("powered_off")], crbt=False)) == {
+        "mobile_announcement": "strong"
+    }
