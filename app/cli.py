@@ -67,6 +67,16 @@ def call(
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="the call's SIP messages as text")
     ] = None,
+    same_unit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER", help="another number of the unit, such as its pilot number; repeatable"
+        ),
+    ] = None,
+    history: Annotated[
+        list[float] | None,
+        typer.Option(metavar="MS", help="post-dial delay of an earlier call to this line; repeatable"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Place one call and report its facts."""
@@ -92,6 +102,8 @@ def call(
         trace,
         tls_ca,
         srtp,
+        same_unit=tuple(same_unit or ()),
+        history_ms=tuple(history or ()),
     )
     raise typer.Exit(run(arguments))
 

@@ -9,9 +9,18 @@ from sip.media import MediaReport
 from sip.progress import Heard, Limits, RingFacts, Signals, failure_tone, ring_facts
 from sip.progress.answerer import who_answered
 from sip.progress.forwarding import detect_forwarding
+from sip.progress.late_ringing import late_ringing
 from sip.progress.line_state import CallMoments
 from sip.progress.outcome import Ending, decide_outcome
-from sip.record import Announcement, AnsweredBy, AnswererSign, CallRecord, MediaStatistics, TimelineEntry
+from sip.record import (
+    Announcement,
+    AnsweredBy,
+    AnswererSign,
+    CallRecord,
+    Forwarding,
+    MediaStatistics,
+    TimelineEntry,
+)
 from sip.understanding import announced_state, decisive_announcement, understood, with_announced_media
 
 
@@ -22,6 +31,10 @@ class CallIdentity:
     target: str
     call_id: str
     clock_synchronised: bool | None
+    same_unit: tuple[str, ...] = ()
+    """Numbers of the line's unit, pilot numbers among them: that one of them is shown proves no forwarding."""
+    ring_history_ms: tuple[float, ...] = ()
+    """Post-dial delays of earlier calls to this line by this trunk."""
 
 
 def assemble(
@@ -83,12 +96,7 @@ def assemble(
         announcements=understanding.announcements,
         line_state_vote=understanding.vote,
         answerer=signs,
-        forwarding=detect_forwarding(
-            identity.target,
-            log.signs,
-            crbt_ms=_crbt_ms(facts),
-            switchboard=log.digits_sent_ms is not None,
-        ),
+        forwarding=_forwarding(identity, log, heard, facts),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),
         dtmf=tuple(sorted((*report.dtmf, *log.dtmf_info), key=lambda digit: digit.t_ms)),
@@ -142,6 +150,22 @@ def _who(log: CallLog, facts: RingFacts, report: MediaReport) -> tuple[AnsweredB
         facts.answered_ms,
         report.statistics.received,
         announcements=log.announcements,
+    )
+
+
+def _forwarding(identity: CallIdentity, log: CallLog, heard: Heard, facts: RingFacts) -> Forwarding:
+    return detect_forwarding(
+        identity.target,
+        log.signs,
+        crbt_ms=_crbt_ms(facts),
+        same_unit=identity.same_unit,
+        switchboard=log.digits_sent_ms is not None,
+        announcements=log.announcements,
+        restarts=heard.restarts,
+        late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
+        ring_started_ms=facts.ring_started_ms,
+        connected_ms=log.connected_ms,
+        answered_ms=facts.answered_ms,
     )
 
 

@@ -1,5 +1,12 @@
 """Telephone numbers as people write them, brought to one form. The only reader of numbers in `sip`.
 
+Two readers share the work. `phonenumbers` (the library of numbering plans) tells country codes, numbers from abroad
+with their type and one form, the type of a complete mainland number and where its area code ends. Our own reading
+does what the library cannot know or takes for something else: wide digits and invisible characters; local numbers
+and short ones (62, 8012); short codes and those of another area (12345, 0917-12345, 010-96xxx); extensions (转8012,
+-806); that 10 without its 0 is no Beijing; and complete numbers that the library's tables do not have (yet): a new
+mobile prefix, an area that has gone from 7 digits to 8 and a directory that has not.
+
 The mainland's plan (电信网编号计划): country code 86, international prefix 00, long-distance prefix 0. Area codes
 have two digits (10, 2x) or three (3xx to 9xx); numbers within an area have 7 or 8 digits and begin with 2 to 8.
 Mobile numbers have 11 digits and begin with 13 to 19. Service numbers 400 and 800 have 10 digits and no area.
@@ -15,6 +22,9 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
+import phonenumbers
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
 HOME = "86"
 """The country whose plan is known here."""
 Kind = Literal["mobile", "fixed", "local", "service", "short", "foreign", "other"]
@@ -28,9 +38,10 @@ _AREA = re.compile(r"10|2\d|[3-9]\d\d")
 _SUBSCRIBER = re.compile(r"[2-8]\d{6,7}")
 _SHORT = re.compile(r"1\d{2,7}|9[56]\d{3,6}")
 _EXTENSION = re.compile(
-    r"\s*(?:转|轉|分机|内线|,|;|#|\bext(?:ension)?\b\.?|(?<=\d)\s*ext\.?|(?<=\d)\s*[xwp]+)[\s:.\-]*(\d{1,8})\s*$",
+    r"\s*(?:(?:总机)?\s*[转轉]\s*(?:分机)?|分机|内线|,|;|#|\bext(?:ension)?\b\.?|(?<=\d)\s*ext\.?|(?<=\d)\s*[xwp]+)[\s:.\-]*(\d{1,8})\s*$",
     re.IGNORECASE,
 )
+_SWITCHBOARD = re.compile(r"^总机[\s:]*(?=\S)")
 _HYPHENED = re.compile(r"^(.*\d)\s*-\s*(\d{1,6})$", re.ASCII)
 
 
@@ -61,7 +72,9 @@ class PhoneNumber:
         """One text for one number, E.164 where there is such a form."""
         if self.kind == "short" and not self.area:
             return self.national
-        return f"+{self.country}{self.national}" if self.country or self.kind == "foreign" else self.national
+        if self.kind == "foreign":
+            return _e164(self.national)
+        return f"+{self.country}{self.national}" if self.country else self.national
 
 
 def dialled_digits(text: str) -> str:
@@ -116,8 +129,23 @@ def _after_country(digits: str, country: str) -> str | None:
 
 def _domestic(national: str, country: str) -> PhoneNumber | None:
     """A number of which the area code is known to be there, if it has one."""
+    kind, area_length = _type_of(country, national)
     if country != HOME:
-        return PhoneNumber("fixed", country, national)
+        return PhoneNumber("fixed", country, national, national[:area_length])
+    area = _AREA.match(national)
+    if area and _SHORT.fullmatch(national, area.end()):
+        return PhoneNumber("short", country, national, area[0])
+    if _SHORT.fullmatch(national):
+        return PhoneNumber("short", country, national)
+    if kind in ("mobile", "service"):
+        return PhoneNumber(kind, country, national)
+    if kind == "fixed" and area_length:
+        return PhoneNumber("fixed", country, national, national[:area_length])
+    return _by_plan(national, country)
+
+
+def _by_plan(national: str, country: str) -> PhoneNumber | None:
+    """A complete number that the library's tables do not have, by the plan alone."""
     if MOBILE.fullmatch(national):
         return PhoneNumber("mobile", country, national)
     if _SERVICE.fullmatch(national):
@@ -125,9 +153,39 @@ def _domestic(national: str, country: str) -> PhoneNumber | None:
     area = _AREA.match(national)
     if area and _SUBSCRIBER.fullmatch(national, area.end()):
         return PhoneNumber("fixed", country, national, area[0])
-    if area and _SHORT.fullmatch(national, area.end()):
-        return PhoneNumber("short", country, national, area[0])
-    return PhoneNumber("short", country, national) if _SHORT.fullmatch(national) else None
+    return None
+
+
+_TYPES: dict[int, Kind] = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "fixed",
+    PhoneNumberType.TOLL_FREE: "service",
+    PhoneNumberType.SHARED_COST: "service",
+}
+
+
+def _type_of(country: str, national: str) -> tuple[Kind, int]:
+    """What the library makes of a complete national number: its type, and the digits of its area code."""
+    if not national.isascii() or national.startswith("0") or not 4 <= len(national) <= 15:
+        return "other", 0
+    number = phonenumbers.PhoneNumber(country_code=int(country), national_number=int(national))
+    kind = _TYPES.get(phonenumbers.number_type(number), "other")
+    return kind, phonenumbers.length_of_geographical_area_code(number)
+
+
+def _abroad(digits: str) -> phonenumbers.PhoneNumber | None:
+    """Read the digits behind 00 or +; None for what the library finds impossible."""
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _e164(digits: str) -> str:
+    """The one form of a number from abroad: without the 0 of `+44 (0)20`, as it came where nobody knows it."""
+    number = _abroad(digits)
+    return f"+{digits}" if number is None else phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
 def _bare(digits: str, area_code: str | None, country: str) -> PhoneNumber:
@@ -141,8 +199,9 @@ def _bare(digits: str, area_code: str | None, country: str) -> PhoneNumber:
             return PhoneNumber("fixed", country, area_code + digits, area_code)
         return PhoneNumber("local", "", digits)
     found = _domestic(digits, country)
-    if found is None or found.kind == "short" or (found.area == "10" and found.kind == "fixed"):
-        # 10 without its 0 begins operators' codes as well as Beijing's numbers.
+    if found is None or found.kind == "short" or found.area == "10" or _by_plan(digits, country) is None:
+        # 10 without its 0 begins operators' codes as well as Beijing's numbers, and without any prefix only what
+        # fits the plan to the digit is a number.
         return PhoneNumber("other", "", digits)
     return found
 
@@ -150,13 +209,13 @@ def _bare(digits: str, area_code: str | None, country: str) -> PhoneNumber:
 def split_extension(text: str) -> tuple[str, str | None]:
     """Part a switchboard's number from the extension behind it (总机转分机).
 
-    `0917-3262000转6001`, `,6001`, `ext 6001`, `x6001` and `0917-3262000-6001` are understood; the number comes
-    back as written, the extension as digits, None where there is none.
+    `0917-3262000转6001`, `总机3262000转6001`, `,6001`, `ext 6001`, `x6001` and `0917-3262000-6001` are understood.
+    The number comes back as written, the extension as digits, None where there is none.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
     marked = _EXTENSION.search(plain)
     if marked and marked.start() > 0:
-        return plain[: marked.start()].rstrip(), marked[1]
+        return _SWITCHBOARD.sub("", plain[: marked.start()].rstrip()), marked[1]
     hyphened = _HYPHENED.match(plain)
     if hyphened is None or _kind(hyphened[1]) not in ("fixed", "local", "mobile", "service"):
         return plain, None
@@ -173,19 +232,40 @@ def _kind(text: str) -> Kind | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def normalise_user(user: str) -> str:
-    """Bring a dialled user to one form: the national number, or the name in lower case."""
+    """Bring a dialled user to one form: the national number, E.164 without + from abroad, the name in lower case."""
     plain = unquote(user).split(";")[0].strip().lower()
     try:
-        return parse_number(plain).national
+        number = parse_number(plain)
     except NumberError:
         return plain
+    return number.key.removeprefix("+") if number.kind == "foreign" else number.national
+
+
+@lru_cache(maxsize=4096)
+def is_mobile(user: str) -> bool:
+    """Whether a user is a mobile number, of the mainland or of abroad. Where a plan does not part them: False."""
+    plain = unquote(user).split(";")[0].strip().lower()
+    try:
+        number = parse_number(plain)
+    except NumberError:
+        return False
+    if number.kind != "foreign":
+        return number.kind == "mobile"
+    known = _abroad(number.national)
+    return known is not None and phonenumbers.number_type(known) == PhoneNumberType.MOBILE
 
 
 def same_number(first: str, second: str) -> bool:
-    """Whether two users are one number: equal, or the local form of a national one (7 digits at least)."""
+    """Whether two users are one number: equal, or the local form of a national one (7 digits at least).
+
+    A longer one may also carry an access code before it. A mobile number has no local form.
+    """
     one, other = normalise_user(first), normalise_user(second)
     if one == other:
         return True
     shorter, longer = sorted((one, other), key=len)
-    return shorter.isdigit() and longer.isdigit() and len(shorter) >= 7 and longer.endswith(shorter)
+    if not (shorter.isdigit() and longer.isdigit() and len(shorter) >= 7 and longer.endswith(shorter)):
+        return False
+    return is_mobile(shorter) or not is_mobile(longer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class Script:
     owner: str | None = None
     """What stands for the unit whose line it is; None: the number. Music heard alike on lines of several units is
     our trunk's."""
+    ring_history_ms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Post-dial delays of earlier calls to this line, by the name of the trunk: what is late for it."""
+    same_unit: tuple[str, ...] = ()
+    """The other numbers of the line's unit, its pilot numbers among them: as identities they prove no forwarding."""
 
 
 @dataclass(slots=True)
@@ -148,7 +152,13 @@ class Attempt:
         if report.lost and not facts.media_lost:
             facts.media_lost = True
             facts.fail(f"the media engine was lost: {report.lost}", ours=True)
-        identity = CallIdentity(destination.uri, call_id, clock_synchronised())
+        identity = CallIdentity(
+            destination.uri,
+            call_id,
+            clock_synchronised(),
+            script.same_unit,
+            tuple(script.ring_history_ms.get(line.name, ())),
+        )
         record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
         if not trunk.is_direct:
             owner = script.owner or self.target

@@ -93,6 +93,20 @@ AnnouncementRoad = Literal["words", "sample", "tone", "signalling"]
 OtherMeaning = Literal["transfer", "mailbox", "assistant", "menu", "other"]
 """What an announcement may say beside a state of the line: it transfers (转接), or a machine speaks for the line."""
 AnnouncementMeaning = LineState | OtherMeaning
+EvidenceKind = Literal[
+    "sip_181",
+    "redirect",
+    "history_info",
+    "diversion",
+    "redirection_number",
+    "asserted_identity",
+    "mobile_announcement",
+    "transfer_announcement",
+    "crbt",
+    "ringback_restart",
+    "late_ringing",
+]
+"""Signs of forwarding: of the signalling, of the sound, of the line's history."""
 Grade = Literal["definitive", "near_proof", "strong", "medium", "weak", "none"]
 GRADES: tuple[Grade, ...] = ("none", "weak", "medium", "strong", "near_proof", "definitive")
 """Weakest first."""
@@ -202,7 +216,7 @@ class AfterAnswer:
 class Evidence:
     """One sign of forwarding (呼叫转移), with its strength."""
 
-    kind: str
+    kind: EvidenceKind
     grade: Grade
     t_ms: float
     detail: str

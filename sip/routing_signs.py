@@ -34,6 +34,7 @@ def routing_sign(message: Message, t_ms: float) -> RoutingSign | None:
         own=(message.to if theirs else message.from_).uri,
         isup=isup_of(message),
         message=message.method if isinstance(message, Request) else "",
+        dialog=(message.from_ if theirs else message.to).tag,
     )
 
 

@@ -21,9 +21,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.checks import repository, service
 from app.checks.guard import NeverDialledError, TargetError
+from app.checks.known import by_trunk, numbers_of
 from app.checks.models import Attempt
 from app.checks.ports import CallOrder, CallPlacer
 from app.database import Database
+from app.directory import repository as directory
 from app.settings import Settings
 from sip.core import LocalProtocolError
 from sip.record import CallRecord, RecordingInfo
@@ -154,9 +156,8 @@ class Dispatcher:
             # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
             await asyncio.shield(self._journal(attempt, snapshot))
 
-        order = CallOrder(attempt.target, service.recording_name(attempt), f"unit:{attempt.unit_id}")
         try:
-            record = await self._placer.place(order, journal)
+            record = await self._placer.place(await self._order(attempt), journal)
         except asyncio.CancelledError:
             self._conclude(attempt, lambda: self._cut_off(attempt))
             raise
@@ -166,6 +167,18 @@ class Dispatcher:
             await asyncio.shield(self._conclude(attempt, lambda: self._fail(attempt, reason)))
         else:
             await asyncio.shield(self._conclude(attempt, lambda: self._finish(attempt, record)))
+
+    async def _order(self, attempt: Attempt) -> CallOrder:
+        async with self._database.reading() as session:
+            delays = await repository.ring_delays(session, attempt.line_id)
+            lines = await directory.lines_of_unit(session, attempt.unit_id)
+        return CallOrder(
+            attempt.target,
+            service.recording_name(attempt),
+            owner=f"unit:{attempt.unit_id}",
+            ring_history_ms=by_trunk(delays),
+            same_unit=numbers_of(lines),
+        )
 
     def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""

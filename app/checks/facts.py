@@ -51,6 +51,8 @@ class Facts:
     ended_by: EndedBy | None = None
     forwarding_grade: Grade = "none"
     forwarding_target: str | None = None
+    forwarding_class: str | None = None
+    """`same_unit`: the target is a registered number of the unit itself."""
     signs: tuple[Sign, ...] = ()
     errors: tuple[str, ...] = ()
     our_failure: bool = False
@@ -81,6 +83,7 @@ class Facts:
             ended_by=record.get("ended_by"),
             forwarding_grade=forwarding.get("grade") or "none",
             forwarding_target=forwarding.get("target"),
+            forwarding_class=forwarding.get("target_class"),
             signs=tuple(_sign(item) for item in forwarding.get("evidence") or ()),
             errors=tuple(record.get("errors") or ()),
             our_failure=bool(record.get("our_failure")),

@@ -76,6 +76,7 @@ class Attempt(Base):
             sqlite_where=text(_LIVE_SQL),
             postgresql_where=text(_LIVE_SQL),
         ),
+        Index("ix_attempts_line_id_id", "line_id", "id"),
         Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
         Index("ix_attempts_unit_id_claimed_at_id", "unit_id", "claimed_at", "id"),
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
@@ -85,7 +86,7 @@ class Attempt(Base):
     check_id: Mapped[int] = mapped_column(ForeignKey("spot_checks.id", ondelete="RESTRICT"))
     number: Mapped[int] = mapped_column(default=1)
     """1 for the first dial of its check."""
-    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"), index=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"))
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
     target: Mapped[str] = mapped_column(String(255))
     """What was dialled, as it stood in the directory then."""
@@ -107,6 +108,10 @@ class Attempt(Base):
     ring_to_answer_ms: Mapped[float | None]
     ring_to_answer_min_ms: Mapped[float | None]
     rings: Mapped[int | None]
+    post_dial_delay_ms: Mapped[float | None]
+    """From the INVITE to the ringing: the line's history, by which a later call rings late or not."""
+    trunk: Mapped[str | None] = mapped_column(String(64))
+    """Name of the trunk that carried the call; None for an attempt that never left, or of an earlier version."""
     three_ring: Mapped[str | None] = mapped_column(String(20))
     verdict_code: Mapped[str | None] = mapped_column(String(40))
     needs_review: Mapped[bool | None]

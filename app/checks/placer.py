@@ -117,6 +117,8 @@ class PhonePlacer:
             capture=capture,
             limits=self._limits,
             owner=order.owner,
+            ring_history_ms=order.ring_history_ms,
+            same_unit=order.same_unit,
         )
         names = None if is_uri(order.target) else self._usable_now(stored)
         trace = CallTrace()

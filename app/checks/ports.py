@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sip.record import CallRecord, RecordingInfo
@@ -21,6 +21,10 @@ class CallOrder:
     """Name of the recording, without suffix, inside the recordings folder; unique."""
     owner: str | None = None
     """What stands for the unit whose line it is; None where there is none."""
+    ring_history_ms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Post-dial delays of the line's earlier calls, by the name of the trunk."""
+    same_unit: tuple[str, ...] = ()
+    """Numbers of the line's unit, its pilot numbers among them."""
 
 
 class CallPlacer(Protocol):

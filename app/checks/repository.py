@@ -158,6 +158,24 @@ async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
     ).one()
 
 
+async def ring_delays(session: AsyncSession, line_id: int, limit: int = 20) -> Sequence[tuple[str, float]]:
+    """Trunks and post-dial delays of a line's last calls that rang, newest first; proven forwarding left out."""
+    query = (
+        select(Attempt.trunk, Attempt.post_dial_delay_ms)
+        .where(
+            Attempt.line_id == line_id,
+            Attempt.state == "finished",
+            Attempt.post_dial_delay_ms.is_not(None),
+            Attempt.trunk.is_not(None),
+            Attempt.verdict_code.is_distinct_from("forwarded"),
+        )
+        .order_by(Attempt.id.desc())
+        .limit(limit)
+    )
+    rows = (await session.execute(query)).all()
+    return [(trunk, delay_ms) for trunk, delay_ms in rows if trunk is not None and delay_ms is not None]
+
+
 async def targets_of(session: AsyncSession, attempt_id: int) -> Sequence[AttemptTarget]:
     """The targets of an attempt, in the order in which they were tried."""
     query = select(AttemptTarget).where(AttemptTarget.attempt_id == attempt_id)

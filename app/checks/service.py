@@ -181,6 +181,8 @@ async def finish(
     attempt.ring_to_answer_ms = record.ring_to_answer_ms
     attempt.ring_to_answer_min_ms = record.ring_to_answer_min_ms
     attempt.rings = record.rings.count
+    attempt.post_dial_delay_ms = record.post_dial_delay_ms
+    attempt.trunk = record.trunk
     attempt.three_ring = record.three_ring
     session.add(CallFacts(attempt_id=attempt.id, content=content))
     if record.recording is not None:

@@ -8,7 +8,7 @@ finding.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from app.checks.rules import (
     Rules,
 )
 from app.trunks.wording import alarms_zh
-from sip.record import Grade
+from sip.record import GRADES, Grade
 from sip.trunks import AlarmKind
 
 PROPOSED: frozenset[Code] = frozenset({"overtime", "forwarded", "crbt", "fax"})
@@ -225,29 +225,30 @@ def _sound_ms(facts: Facts) -> float | None:
 
 
 def _forwarding(facts: Facts) -> Iterator[Finding]:
-    """Definitive and near-proof evidence is proposed; anything less asks for a human ear."""
+    """Definitive and near-proof evidence is proposed; anything less asks for a human ear.
+
+    So does a call that stayed within its unit: whether a group of lines may take turns is not for us to say.
+    """
     if facts.forwarding_grade == "none":
         return
-    if facts.signs and all(sign.kind == "crbt" for sign in facts.signs):
-        # 彩铃 alone is a finding of its own.
+    # 彩铃 is a finding of its own: as a sign of forwarding it never speaks alone.
+    signs = [sign for sign in facts.signs if sign.kind != "crbt"]
+    if facts.signs and not signs:
         return
-    best = _best_sign(facts)
-    proven = stronger(facts.forwarding_grade, "near_proof")
+    best = _best_sign(signs)
+    proven = stronger(facts.forwarding_grade, "near_proof") and facts.forwarding_class != "same_unit"
     yield Finding(
         "forwarded" if proven else "forwarding_review",
         (NO_FORWARDING,),
         facts.forwarding_grade,
         best.t_ms if best else None,
-        wording.forwarding_sign(best.kind if best else "", facts.forwarding_target),
+        wording.forwarding_sign(best.kind if best else "", facts.forwarding_target, facts.forwarding_class),
     )
 
 
-def _best_sign(facts: Facts) -> Sign | None:
-    for grade in ("definitive", "near_proof", "strong", "medium", "weak"):
-        for sign in facts.signs:
-            if sign.grade == grade:
-                return sign
-    return None
+def _best_sign(signs: Sequence[Sign]) -> Sign | None:
+    """The first of the strongest signs."""
+    return max(signs, key=lambda sign: GRADES.index(sign.grade), default=None)
 
 
 def _crbt(facts: Facts, rules: Rules) -> Iterator[Finding]:

@@ -59,6 +59,12 @@ _SIGNS = {
     "redirect": "被叫返回改号应答",
     "history_info": "信令中的转接历史指向其他号码",
     "diversion": "信令中带有来电转移信息",
+    "redirection_number": "交换机信令告知来电转移",
+    "asserted_identity": "网络标识的接听号码不是所拨号码",
+    "mobile_announcement": "固定电话播出移动用户提示音",
+    "transfer_announcement": "播出呼叫转移提示音",
+    "ringback_restart": "回铃音中断后以另一音质重新开始",
+    "late_ringing": "振铃明显晚于本线路以往拨测",
     "crbt": "接听前播放彩铃",
 }
 _OUR_ERRORS = (
@@ -101,10 +107,11 @@ def status(code: int) -> str:
     return f"信令应答 {code}" + (f"（{meaning}）" if meaning else "")
 
 
-def forwarding_sign(kind: str, target: str | None) -> str:
+def forwarding_sign(kind: str, target: str | None, target_class: str | None = None) -> str:
     """Name a sign of forwarding and, where it is known, the number it leads to."""
     words = _SIGNS.get(kind, "有呼叫转移迹象")
-    return f"{words}，转至 {target}" if target else words
+    own = "本单位号码 " if target_class == "same_unit" else ""
+    return f"{words}，转至{own or ' '}{target}" if target else words
 
 
 def our_errors(errors: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def run(arguments: CallArguments) -> int:
     """Place the call; return the exit status. Wrong arguments raise `typer.BadParameter` before anything is sent."""
     line = choose_line(arguments)
     _refuse_one_file_for_two(arguments)
-    script = _script(arguments)
+    script = _script(arguments, line.trunk.name)
     trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
     record = asyncio.run(_place(arguments.target, line, script, trace, show))
@@ -67,7 +67,7 @@ async def _place(
         return failed_record(target, str(error))
 
 
-def _script(arguments: CallArguments) -> Script:
+def _script(arguments: CallArguments, trunk: str) -> Script:
     for value, name in ((arguments.max_ring_s, "--max-ring"), (arguments.max_talk_s, "--max-talk")):
         if not 0 < value <= 3_600:
             raise typer.BadParameter(
@@ -88,6 +88,8 @@ def _script(arguments: CallArguments) -> Script:
         digits=arguments.digits,
         capture=capture,
         packets=packets,
+        ring_history_ms={trunk: arguments.history_ms},
+        same_unit=arguments.same_unit,
     )
 
 
@@ -255,6 +257,9 @@ def _summary(record: CallRecord) -> list[tuple[str, str]]:
     rows += [("alarm", f"{kind}: {MEANINGS[AlarmKind(kind)].en}") for kind in record.alarms]
     if record.forwarding.detected:
         rows.append(("forwarded to", f"{record.forwarding.target or 'unknown'} ({record.forwarding.grade})"))
+    elif record.forwarding.evidence:
+        signs = ", ".join(f"{item.kind} ({item.grade})" for item in record.forwarding.evidence)
+        rows.append(("may be forwarded", signs))
     if record.recording:
         rows.append(("recording", f"{record.recording.path} ({record.recording.duration_ms / 1000:.1f} s)"))
     return rows

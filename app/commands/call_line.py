@@ -16,12 +16,13 @@ from app.trunk_settings import TrunkMemberError, bind_address, trunk_of
 from sip.core import Address, Credentials, TransportName
 from sip.guard import DialPolicy, NeverDialledError
 from sip.media import parse_digits
-from sip.numbers import NumberError, split_extension
+from sip.numbers import NumberError, parse_number, split_extension
 from sip.phone import TargetError, Trunk, parse_target
 from sip.progress.samples import SampleLibrary
 from sip.targets import check_number, is_uri
 from sip.trunks import SrtpMode, TlsSettings
 
+LONGEST_DELAY_MS = 3_600_000.0
 TRANSPORTS, SRTP = ("udp", "tcp", "tls"), ("off", "optional", "required")
 
 
@@ -47,6 +48,8 @@ class CallArguments:
     trace: Path | None = None
     tls_ca: Path | None = None
     srtp: str | None = None
+    same_unit: tuple[str, ...] = ()
+    history_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,17 @@ def _check_words(arguments: CallArguments) -> None:
         )
     if arguments.from_uri is not None:
         _parsed(arguments.from_uri, "'--from'")
+    for number in arguments.same_unit:
+        try:
+            parse_number(number)
+        except NumberError as error:
+            raise typer.BadParameter(str(error), param_hint="'--same-unit'") from None
+    for delay_ms in arguments.history_ms:
+        if not 0 <= delay_ms <= LONGEST_DELAY_MS:
+            raise typer.BadParameter(
+                f"{delay_ms:g} is no post-dial delay; it takes milliseconds from 0 to {LONGEST_DELAY_MS:.0f}",
+                param_hint="'--history'",
+            )
 
 
 def _check_target(arguments: CallArguments, trunk: Trunk, policy: DialPolicy) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, BigId
@@ -39,6 +39,8 @@ class DutyLine(Base):
     target: Mapped[str] = mapped_column(String(255), unique=True)
     """What is dialled: a number for the trunk, or a SIP URI."""
     active: Mapped[bool] = mapped_column(default=True)
+    pilot_numbers: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Numbers under which the line may show itself: of the switchboard or group that it belongs to (引示号)."""
 
     unit: Mapped[Unit] = relationship(back_populates="lines", lazy="raise")
     exemptions: Mapped[list[LineExemption]] = relationship(back_populates="line", lazy="raise")

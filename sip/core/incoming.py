@@ -19,6 +19,7 @@ from .errors import LocalProtocolError
 from .events import Cancelled
 from .framing import Request
 from .incoming_states import INCOMING, IncomingAct, IncomingState, IncomingStep
+from .isup_body import with_isup
 from .reason import HUNG_UP, NO_ACK, SESSION_EXPIRED, causes, with_reason
 from .reliable import ReliableSender
 from .session import Session
@@ -84,8 +85,11 @@ class IncomingCall(Conversation):
         headers: HeaderList = (),
         *,
         reliable: bool | None = None,
+        isup: bytes = b"",
     ) -> None:
         """Send a provisional response, 100 to 199, with our To-tag (except 100); `body` is SDP.
+
+        `isup` is an ISUP message beside it, as an exchange sends one (SIP-I, ITU-T Q.1912.5).
 
         A reliable one is repeated until its PRACK and waits for those before it; without a PRACK in 64*T1 the
         call ends with 504. By default one is reliable where the caller requires it. Raises
@@ -98,23 +102,27 @@ class IncomingCall(Conversation):
         if reliable is None:
             reliable = self._required
         if reliable and status > 100:
-            self._progress_reliably(status, now, reason, body or b"", headers)
+            self._progress_reliably(status, now, reason, body or b"", headers, isup)
             return
         if body:
             self._session.describe(body)
         tag = "" if status == 100 else self.local_tag
-        self._transaction.respond(
-            status, now, reason, to_tag=tag, headers=self._with_contact(headers, body), body=body or b""
-        )
+        fields, whole = self._with_contact(headers, body), body or b""
+        if isup:
+            fields, whole = with_isup(fields, whole, isup)
+        self._transaction.respond(status, now, reason, to_tag=tag, headers=fields, body=whole)
 
     def _progress_reliably(
-        self, status: int, now: float, reason: str | None, body: bytes, headers: HeaderList
+        self, status: int, now: float, reason: str | None, body: bytes, headers: HeaderList, isup: bytes
     ) -> None:
         if not self.takes_reliable:
             raise LocalProtocolError("the caller does not take reliable provisional responses")
         fields = self._with_contact((("Allow", ALLOW), ("Supported", SUPPORTED), *headers), body)
         must_be_one_line(*(name + value for name, value in fields), reason or "")
-        self._reliable.send(status, reason, fields, body, now)
+        whole = body
+        if isup:
+            fields, whole = with_isup(fields, body, isup)
+        self._reliable.send(status, reason, fields, whole, now)
         if body:
             self._session.describe(body)
             self._settle()

@@ -18,6 +18,8 @@ SOUNDS_FOLDER = Path(__file__).parent / "sounds"
 
 FORMULAS: Mapping[str, Callable[[], Samples]] = {
     "ringback": tones.ringback,
+    "ringback_far": tones.ringback_far,
+    "ringback_us": tones.ringback_us,
     "busy": tones.busy,
     "congestion": tones.congestion,
     "unobtainable": tones.unobtainable,

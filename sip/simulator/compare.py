@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sip.record import CallRecord
+from sip.record import CallRecord, Grade
 from sip.simulator.steps import Expectation
+
+UNPROVEN: tuple[Grade, ...] = ("none", "weak", "medium", "strong")
 
 
 def differences(expect: Expectation, record: CallRecord) -> tuple[str, ...]:
@@ -21,7 +23,6 @@ def _differences(expect: Expectation, record: CallRecord) -> Iterator[str]:
         ("answer_source", record.answer_source, expect.answer_source),
         ("sip_status", record.sip_status, expect.sip_status),
         ("forwarding.detected", record.forwarding.detected, expect.forwarded),
-        ("forwarding.grade", record.forwarding.grade, expect.forwarding_grade),
         ("ended_by", record.ended_by, expect.ended_by),
     ):
         if wanted is not None and found != wanted:
@@ -30,10 +31,22 @@ def _differences(expect: Expectation, record: CallRecord) -> Iterator[str]:
         ("answered_by", record.answered_by, expect.answered_by),
         ("early_media.kind", record.early_media.kind, expect.early_media),
         ("line_state", record.line_state, expect.line_state),
+        ("forwarding.grade", record.forwarding.grade, expect.forwarding_grade or UNPROVEN),
     ):
         if many and one_found not in many:
             yield f"{name} is {one_found}, must be {' or '.join(map(str, many))}"
+    yield from _evidence_difference(expect, record)
     yield from _time_difference(expect, record.ring_to_answer_ms)
+
+
+def _evidence_difference(expect: Expectation, record: CallRecord) -> Iterator[str]:
+    found = {item.kind for item in record.forwarding.evidence}
+    possible = {*expect.evidence, *expect.evidence_if_understood}
+    for kind in sorted(set(expect.evidence) - found):
+        yield f"forwarding.evidence lacks {kind}"
+    if possible or expect.forwarded is not None:
+        for kind in sorted(found - possible):
+            yield f"forwarding.evidence has {kind}, must not"
 
 
 def _time_difference(expect: Expectation, found_ms: float | None) -> Iterator[str]:

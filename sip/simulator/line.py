@@ -153,8 +153,8 @@ class LineCall:
 
     def _act(self, step: Step) -> None:
         match step:
-            case Provisional(status, sdp, reason, headers):
-                self._progress(status, sdp, reason, headers)
+            case Provisional():
+                self._progress(step)
             case Play(sound=name, loop=loop):
                 self._play(name, loop=loop)
             case Quiet():
@@ -215,12 +215,19 @@ class LineCall:
             return
         raise CallOver
 
-    def _progress(self, status: int, sdp: bool, reason: str, headers: Headers) -> None:
+    def _progress(self, step: Provisional) -> None:
         # Without an offer in the INVITE there is nothing to answer before the 200 (RFC 3261 section 13.2.1).
-        body = self._description if sdp and self._invite.sdp is not None else None
-        self._call.progress(status, time.monotonic(), reason or None, body, self._filled(headers))
+        body = self._description if step.sdp and self._invite.sdp is not None else None
+        self._call.progress(
+            step.status,
+            time.monotonic(),
+            step.reason or None,
+            body,
+            self._filled(step.headers),
+            isup=bytes.fromhex(step.isup),
+        )
         self._sent()
-        if sdp and self._invite.sdp is not None:
+        if step.sdp and self._invite.sdp is not None:
             self._connect(self._invite.sdp)
 
     def _answer(self, headers: Headers) -> None:

@@ -54,8 +54,9 @@ def lines_page() -> str:
 def step_text(step: Step) -> str:
     """Return a step as a reader would say it."""
     match step:
-        case Provisional(status=status, sdp=sdp, headers=headers):
-            return " ".join([str(status), *(["SDP"] if sdp else []), *(name for name, _ in headers)])
+        case Provisional(status=status, sdp=sdp, headers=headers, isup=isup):
+            bodies = [*(["SDP"] if sdp else []), *(["ISUP"] if isup else [])]
+            return " ".join([str(status), *bodies, *(name for name, _ in headers)])
         case Wait(seconds=seconds):
             return f"{seconds:g} s"
         case Play(sound=sound, loop=loop):
@@ -86,6 +87,8 @@ def _script(line: Behaviour) -> str:
     text = ", ".join(step_text(step) for step in line.steps)
     if line.digits:
         text += f"; the caller sends `{line.digits}`"
+    if line.history_ms:
+        text += f"; the caller brings {' '.join(f'`--history {ms:g}`' for ms in line.history_ms)}"
     return f"{text}; CANCEL is answered by 200" if line.ignore_cancel else text
 
 

@@ -31,7 +31,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from sip.simulator.steps import STEPS, Behaviour, Expectation, Headers, Step, faults
 
 EXTENSION = re.compile(r"[0-9A-Za-z*#._+-]{1,64}")
-LINE_KEYS = ("extension", "name", "title_zh", "steps", "expect", "ignore_cancel", "digits")
+LINE_KEYS = ("extension", "name", "title_zh", "steps", "expect", "ignore_cancel", "digits", "history_ms")
 T = TypeVar("T", bound=Step | Expectation)
 WORDS: Mapping[str, type[Step]] = {step.word: step for step in STEPS}
 

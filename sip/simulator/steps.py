@@ -16,6 +16,7 @@ from sip.record import (
     AnswerSource,
     EarlyMediaKind,
     EndedBy,
+    EvidenceKind,
     Grade,
     LineState,
     Outcome,
@@ -36,6 +37,8 @@ class Provisional:
     reason: str = ""
     """Empty: the usual phrase."""
     headers: Headers = ()
+    isup: str = ""
+    """An ISUP message beside the description (SIP-I), as hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,13 @@ class Expectation:
     line_state: tuple[LineState | None, ...] = ()
     forwarded: bool | None = None
     """`forwarding.detected`."""
-    forwarding_grade: Grade | None = None
+    forwarding_grade: tuple[Grade, ...] = ()
+    """Without one, no line may be said to be forwarded by proof or near proof."""
+    evidence: tuple[EvidenceKind, ...] = ()
+    """Signs of forwarding that must be found."""
+    evidence_if_understood: tuple[EvidenceKind, ...] = ()
+    """Signs that are found where what is heard is understood. Where `forwarded` or any sign is given, no other sign
+    may be found."""
     ended_by: EndedBy | None = None
 
 
@@ -201,6 +210,8 @@ class Behaviour:
     """A CANCEL is answered by 200 to the INVITE: the caller's CANCEL was too late."""
     digits: str = ""
     """What a caller has to send after the answer (`--send-digits`), if the line is to do what is expected of it."""
+    history_ms: tuple[float, ...] = ()
+    """What a caller has to know of the line (`--history`): post-dial delays of earlier calls."""
 
     @property
     def needs_credentials(self) -> bool:
@@ -229,6 +240,8 @@ def _value_faults(step: Step) -> Iterator[str]:
     match step:
         case Provisional(status=status) if not 101 <= status <= 199:
             yield f"status is {status}, must be 101 to 199"
+        case Provisional(isup=isup) if isup and not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", isup):
+            yield f"isup is {isup!r}, must be octets as pairs of hexadecimal digits"
         case Reject(status=status) if not 400 <= status <= 699:
             yield f"status is {status}, must be 400 to 699"
         case Redirect(status=status) if not 300 <= status <= 399:

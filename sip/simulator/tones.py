@@ -56,14 +56,30 @@ def tone(frequency_hz: float, seconds: float, level: float = EXCHANGE_LEVEL_DBM0
     return _pcm(amplitude(level) * edges * np.sin(2 * np.pi * frequency_hz * time_s))
 
 
-def cadence(*on_off_s: tuple[float, float], frequency_hz: float = EXCHANGE_TONE_HZ) -> Samples:
+def cadence(
+    *on_off_s: tuple[float, float],
+    frequency_hz: float = EXCHANGE_TONE_HZ,
+    level: float = EXCHANGE_LEVEL_DBM0,
+) -> Samples:
     """Return one period of a cadence given as (on, off) pairs; made for looping."""
-    return np.concatenate([part for on, off in on_off_s for part in (tone(frequency_hz, on), silence(off))])
+    parts = [(tone(frequency_hz, on, level), silence(off)) for on, off in on_off_s]
+    return np.concatenate([part for pair in parts for part in pair])
 
 
 def ringback() -> Samples:
     """回铃音, one period: 1 s on, 4 s off."""
     return cadence((1.0, 4.0))
+
+
+def ringback_far() -> Samples:
+    """回铃音 of another exchange, one period: 455 Hz at -22 dBm0, as a forwarded call may ring on."""
+    return cadence((1.0, 4.0), frequency_hz=455.0, level=-22.0)
+
+
+def ringback_us() -> Samples:
+    """Ringback of North America, one period: 440 and 480 Hz together, 2 s on, 4 s off (ITU-T E.180 supplement 2)."""
+    pair = [tone(hertz, 2.0, EXCHANGE_LEVEL_DBM0 - 3.0).astype(np.float64) for hertz in (440.0, 480.0)]
+    return np.concatenate([_pcm(pair[0] + pair[1]), silence(4.0)])
 
 
 def busy() -> Samples:

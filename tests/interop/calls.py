@@ -57,12 +57,13 @@ class RunningCall:
         )
 
     def finish(self, limit_s: float = LIMIT_S) -> FinishedCall:
-        """Wait for the end of the call; return what it said."""
+        """Wait for the end of the call; return what it said. No foreign phone forwards, so no record may prove it."""
         out, error = self.process.communicate(timeout=limit_s)
         try:
             record: dict[str, Any] = json.loads(out)
         except ValueError:
             pytest.fail(f"exit status {self.process.returncode}, no JSON: {out[:500]!r}\n{error[-2000:]}")
+        assert record["forwarding"]["grade"] not in ("definitive", "near_proof"), record["forwarding"]
         return FinishedCall(record, self.process.returncode, error)
 
     def end(self) -> None:

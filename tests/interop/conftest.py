@@ -24,6 +24,8 @@ from tests.interop.sounds import Sound
 
 DUTYRING = Path(sys.executable).with_name("dutyring")
 LIMIT_S = 60
+PROOF = ("definitive", "near_proof")
+"""Grades of forwarding that are proposed as a finding against a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ def place(tmp_path: Path) -> Place:
     `sounds` maps a response status to the sound that the far end sends from that response on; `keys` are sipp's
     generic keywords, in which `@port@` and `@moved@` stand for the RTP ports of the far end and of its second place;
     `target_transport` is what our target names where it is not sipp's (None: nothing); `outward` changes sipp's
-    datagrams on their way to us, `inward` ours on their way to sipp.
+    datagrams on their way to us, `inward` ours on their way to sipp; `user` is who is called. Unless a test says by
+    `proves_forwarding` that its far end forwards the call, no record may say so by proof or near proof.
     """
 
     def run(
@@ -154,6 +157,8 @@ def place(tmp_path: Path) -> Place:
         transport: str = "udp",
         target_transport: str | None = "",
         limit_s: float = LIMIT_S,
+        user: str = "62",
+        proves_forwarding: bool = False,
     ) -> PlacedCall:
         media, moved = FarMedia(sounds or {}, payload_type, host=host), FarMedia({}, host=host)
         relay = Relay(outward, inward)
@@ -171,6 +176,7 @@ def place(tmp_path: Path) -> Place:
                     listener.follow(far.trace)
                 relay.connect(far.port)
                 target = _target(
+                    user,
                     host,
                     relay.port if relayed else far.port,
                     transport if target_transport == "" else target_transport,
@@ -183,6 +189,8 @@ def place(tmp_path: Path) -> Place:
             for thread in (media, moved, relay):
                 thread.stop()
         record = parse(done.stdout, context)
+        proven = record["forwarding"]["grade"] in PROOF
+        assert proven == proves_forwarding, f"{record['forwarding']}\n{context}"
         trace = far.trace.messages()
         return PlacedCall(record, done.returncode, done.stderr, sipp_status, trace, media.heard, moved.heard)
 
@@ -195,9 +203,9 @@ def _with_ports(value: str | bytes, port: int, moved: int) -> str | bytes:
     return value.replace("@port@", str(port)).replace("@moved@", str(moved))
 
 
-def _target(host: str, port: int, transport: str | None) -> str:
+def _target(user: str, host: str, port: int, transport: str | None) -> str:
     address = f"[{host}]" if ":" in host else host
-    return f"sip:62@{address}:{port}" + ("" if transport in (None, "udp") else f";transport={transport}")
+    return f"sip:{user}@{address}:{port}" + ("" if transport in (None, "udp") else f";transport={transport}")
 
 
 def _sipp_status(far: Any, context: str) -> int:

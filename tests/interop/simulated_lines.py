@@ -52,7 +52,14 @@ async def call_all(where: Address, folder: Path) -> dict[str, CallRecord]:
 
     async def one(caller: Phone, extension: str) -> CallRecord:
         capture = folder / f"{extension}.part"
-        script = Script(MAX_RING_S, MAX_TALK_S, digits=BEHAVIOURS[extension].digits, capture=capture)
+        line = BEHAVIOURS[extension]
+        script = Script(
+            MAX_RING_S,
+            MAX_TALK_S,
+            digits=line.digits,
+            capture=capture,
+            ring_history_ms={"direct": line.history_ms},
+        )
         record = await caller.call(f"sip:{extension}@{where}", script)
         info = await asyncio.to_thread(
             recordings.encode, capture, folder / f"{extension}.flac", record.ended_ms

@@ -94,6 +94,8 @@ def test_emergency_numbers_in_disguise_are_refused(tmp_path: Path, user: str) ->
         ("--trace", "no/such/folder/call.txt"),
         ("--tls-ca", "no-such-ca.pem"),
         ("--srtp", "perhaps"),
+        ("--same-unit", "the switchboard"),
+        ("--history", "-1"),
     ],
 )
 def test_bad_option(tmp_path: Path, option: str, value: str) -> None:

@@ -93,7 +93,7 @@ def test_cause_of_the_exchange_goes_before_the_status(
 @pytest.mark.interop("sipp", "forwarding")
 def test_redirection_is_reported_and_not_followed(place: Place) -> None:
     contact = "Contact: <sip:13800138000@127.0.0.1:5999>;q=1.0"
-    call = place("refuse", keys={"final": "302 Moved Temporarily", "header": contact})
+    call = place("refuse", keys={"final": "302 Moved Temporarily", "header": contact}, proves_forwarding=True)
     check_not_answered(call, "redirected")
     forwarding = call.record["forwarding"]
     assert forwarding["detected"] is True
@@ -122,7 +122,7 @@ def test_retransmitted_refusal_is_acknowledged_again_without_a_second_entry(plac
 def test_several_places_are_named_in_one_redirection(place: Place) -> None:
     """None of them is called, whatever its q (RFC 3261 section 8.1.3.4)."""
     contact = "Contact: <sip:13800138000@127.0.0.1>;q=0.9, <sip:3262001@127.0.0.1>;q=0.2, <tel:+8613900139000>;q=0.1"
-    call = place("refuse", keys={"final": "300 Multiple Choices", "header": contact})
+    call = place("refuse", keys={"final": "300 Multiple Choices", "header": contact}, proves_forwarding=True)
     check_not_answered(call, "redirected")
     assert "13800138000" in call.record["forwarding"]["target"]
     assert len(call.received("INVITE")) == 1

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip.core import Message, parse_message
+from sip.core.isup_body import with_isup
 from tests.unit.test_core_framing import RINGING, SDP
 
 ISUP = b"\x06\x16\x04\x00\r\n\r\n--not a boundary\r\n"
@@ -134,3 +135,23 @@ def test_any_bytes_are_parts_or_none(body: bytes) -> None:
         found = message(body, kind)
         assert sum(len(p.body) for p in found.parts) <= len(body)
         assert found.parts is found.parts
+
+
+@given(st.binary(min_size=1, max_size=60), st.sampled_from([b"", SDP]))
+def test_an_exchange_s_message_is_read_as_it_was_put_beside_the_description(isup: bytes, sdp: bytes) -> None:
+    headers, body = with_isup((("Contact", "<sip:62@h>"), ("Content-Type", "application/sdp")), sdp, isup)
+    assert headers[0] == ("Contact", "<sip:62@h>")
+    (kind,) = [value for name, value in headers if name == "Content-Type"]
+    found = message(body, kind)
+    read = found.part("application/isup")
+    assert read is not None
+    assert read.body == isup
+    assert (found.sdp_body or b"") == sdp
+
+
+def test_a_boundary_that_stands_in_a_part_is_made_longer() -> None:
+    isup = b"--isup-beside-sdp\r\n--isup-beside-sdp-\r\n"
+    headers, body = with_isup((), SDP, isup)
+    read = message(body, headers[0][1]).part("application/isup")
+    assert read is not None
+    assert read.body == isup

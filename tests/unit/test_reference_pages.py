@@ -90,6 +90,7 @@ def test_every_field_of_the_record_is_described(part: type) -> None:
         "Grade",
         "AnnouncementRoad",
         "OtherMeaning",
+        "EvidenceKind",
     ],
 )
 def test_every_word_of_the_record_is_described(literal: str) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from sip.record import EvidenceKind
 from sip.simulator import (
     BEHAVIOURS,
     FIRST_LOAD_LINE,
@@ -32,7 +34,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "simulated-lines.md"
 LINES = [pytest.param(line, id=extension) for extension, line in BEHAVIOURS.items()]
 ASKED_FOR = (
     "11 12 13 14 15 61 62 63 64 65 31 70 71 72 86 87 88 603 404 4040 480 503 "
-    "181 302 1811 1812 90 91 92 93 94 95 96 97 98 99 9421 9422 9423 9424 9425"
+    "181 302 1811 1812 1813 1814 943 994 995 996 997 998 90 91 92 93 94 95 96 97 98 99 9421 9422 9423 9424 9425"
 )
 
 
@@ -156,6 +158,20 @@ def test_every_kind_of_finding_is_covered():
     assert sum(expect.forwarded is True for expect in expected) >= 4
 
 
+@pytest.mark.parametrize("kind", get_args(EvidenceKind))
+def test_every_kind_of_evidence_of_forwarding_has_a_line(kind):
+    shown = {line.extension: line.expect for line in BEHAVIOURS.values()}
+    assert any(kind in (*expect.evidence, *expect.evidence_if_understood) for expect in shown.values())
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_only_a_line_that_proves_it_may_be_said_to_be_forwarded(line):
+    proof = {"definitive", "near_proof"} & set(line.expect.forwarding_grade)
+    assert bool(proof) == (line.expect.forwarded is True and line.expect.forwarding_grade != ("strong",))
+    if line.expect.forwarded:
+        assert line.expect.evidence
+
+
 def test_people_speak_soon_and_nobody_waits_for_ever():
     for line in BEHAVIOURS.values():
         if line.expect.answered_by == ("human",) and line.expect.answer_source == "signalling":
@@ -181,6 +197,7 @@ def test_load_lines_talk_until_the_caller_ends_the_call():
         ((Reject(302),), 1, "400 to 699"),
         ((Redirect("sip:1@h", 404),), 1, "300 to 399"),
         ((Wait(-1), Never()), 1, "0 to 3600"),
+        ((Provisional(183, isup="06161"), Never()), 1, "pairs of hexadecimal digits"),
         ((Provisional(180, sdp=True), Play("trumpet"), Never()), 2, "must be one of ringback"),
         ((Provisional(180), Play("ringback"), Never()), 2, "needs media"),
         ((Provisional(180), HangUp()), 2, "needs an answer"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sip.record import CallRecord, EarlyMedia, Forwarding, Rings
+from sip.record import CallRecord, EarlyMedia, Evidence, Forwarding, Rings
 from sip.simulator import BEHAVIOURS, differences
 
 RIGHT = CallRecord(
@@ -69,4 +69,27 @@ def test_several_acceptable_values():
     assert differences(expect, replace(record, line_state="powered_off")) == ()
     assert differences(expect, replace(record, line_state="suspended")) == (
         "line_state is suspended, must be powered_off or None",
+    )
+
+
+def with_evidence(grade, *kinds):
+    signs = tuple(Evidence(kind, grade, 100.0, "seen") for kind in kinds)
+    return replace(RIGHT, forwarding=Forwarding(grade == "definitive", grade, evidence=signs))
+
+
+def test_evidence_must_be_found_may_be_found_or_must_not_be():
+    plain, hinting, proving = (BEHAVIOURS[extension].expect for extension in ("62", "996", "1812"))
+    weak = with_evidence("weak", "ringback_restart")
+    assert differences(plain, weak) == ("forwarding.evidence has ringback_restart, must not",)
+    alike = replace(hinting, three_ring="within", rings=2, ring_to_answer_ms=None, early_media=())
+    assert differences(alike, weak) == differences(alike, RIGHT) == ()
+    found = differences(replace(proving, three_ring="within", rings=2, ring_to_answer_ms=9000.0), RIGHT)
+    assert "forwarding.evidence lacks diversion" in found
+
+
+def test_no_line_is_proven_to_be_forwarded_unless_it_says_so():
+    expect = replace(BEHAVIOURS["993"].expect, forwarding_grade=(), forwarded=None, evidence_if_understood=())
+    assert differences(expect, with_evidence("strong", "transfer_announcement")) == ()
+    assert differences(expect, with_evidence("definitive", "sip_181")) == (
+        "forwarding.grade is definitive, must be none or weak or medium or strong",
     )

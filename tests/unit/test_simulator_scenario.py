@@ -139,7 +139,14 @@ steps_between = st.one_of(
     st.builds(Play, sounds, st.booleans()),
     st.builds(Say, sounds),
     st.builds(Quiet),
-    st.builds(Provisional, st.integers(101, 199), st.booleans(), texts, headers),
+    st.builds(
+        Provisional,
+        st.integers(101, 199),
+        st.booleans(),
+        texts,
+        headers,
+        st.binary(max_size=8).map(bytes.hex),
+    ),
     st.builds(Challenge, names, st.sampled_from(["MD5", "SHA-256"])),
 )
 last_steps = st.one_of(
