@@ -67,6 +67,7 @@ def assemble(
         early_media=facts.early_media,
         after_answer=facts.after_answer,
         line_state=decision.line_state,
+        level=heard.level,
         forwarding=detect_forwarding(
             identity.target,
             log.signs,

@@ -20,6 +20,7 @@ from sip.progress.heard import Heard, RecognisedTone
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan, default_plan, load_plan
 from sip.progress.rings import ring_facts, three_ring
+from sip.progress.spectrogram import Spectrogram
 
 __all__ = [
     "COLUMN_MS",
@@ -33,6 +34,7 @@ __all__ = [
     "RecognisedTone",
     "RingFacts",
     "Signals",
+    "Spectrogram",
     "TonePlan",
     "analyse_file",
     "answer_state",

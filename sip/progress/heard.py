@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sip.record import Burst, Segment, SegmentKind
+from sip.record import Burst, LevelTrack, Segment, SegmentKind
 
 _TOUCHING_MS = 1.0
 
@@ -35,6 +35,8 @@ class Heard:
     """The stretches (start_ms, end_ms) in which packets came; a loss of up to 0.4 s does not part them."""
     unnamed: Burst | None = None
     """The latest burst of the exchange tone while nobody can tell yet what it will be."""
+    level: LevelTrack | None = None
+    """How loud the line was; only once the stream has ended."""
 
 
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:

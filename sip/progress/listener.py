@@ -9,6 +9,7 @@ from sip.progress import features as f
 from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.heard import Heard, RecognisedTone, clipped
+from sip.progress.level import LevelMeter
 from sip.progress.plan import TonePlan, default_plan
 from sip.progress.regions import SoundRegions
 from sip.progress.tones import ToneBurst, ToneTracker
@@ -43,6 +44,7 @@ class LineListener:
         ringback = self._plan.cadence("ringback")
         self._longest_ring_ms = self._plan.longest(ringback.on_ms) if ringback else 0.0
         self._regions = SoundRegions(self._plan)
+        self._level = LevelMeter()
         self._origin_ms: float | None = None
         self._count = 0
         """Columns pushed, gaps included."""
@@ -69,6 +71,7 @@ class LineListener:
             return
         if self._origin_ms is None:
             self._origin_ms = start_ms
+        self._level.push(start_ms, features, present)
         missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
         while missing > 0:
             count = min(missing, 500)
@@ -95,6 +98,7 @@ class LineListener:
             first_ms=self._first_ms,
             unnamed=self._unnamed(bursts),
             present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
+            level=self._level.track() if self._end_ms is not None else None,
         )
         return self._last
 
