@@ -81,7 +81,12 @@ class ClipCheck:
         """Say what is wrong with the channel that was analysed, one sentence each."""
         if not self._channels:
             return []
-        return [*self._dead(channel), *self._quiet(channel), *self._overdriven(channel), *self._offsets(channel)]
+        return [
+            *self._dead(channel),
+            *self._quiet(channel),
+            *self._overdriven(channel),
+            *self._offsets(channel),
+        ]
 
     def _loudest(self, block: Floats) -> list[float]:
         """Return the level of the loudest 20 ms of each channel, constant offsets aside."""

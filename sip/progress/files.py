@@ -75,16 +75,18 @@ def analyse_file(
         raise AudioFileError(f"{file}: {error.strerror or error}") from None
     if not samples:
         raise AudioFileError(f"{file}: holds no sound")
-    return _result(listener.finish(samples * 1000.0 / RATE_HZ), errors)
+    duration_ms = samples * 1000.0 / RATE_HZ
+    return _result(listener.finish(duration_ms), duration_ms, errors)
 
 
-def _result(heard: Heard, errors: list[str]) -> dict[str, Any]:
+def _result(heard: Heard, duration_ms: float, errors: list[str]) -> dict[str, Any]:
     segments = [_rounded(dataclasses.asdict(segment)) for segment in heard.segments]
     kind = early_media_kind(heard.segments, answered=True, alerting_ms=None)
     rings = dataclasses.asdict(rings_heard(heard))
     rings["bursts"] = [_rounded(burst) for burst in rings["bursts"]]
     return {
         "schema": AUDIO_SCHEMA,
+        "duration_ms": round(duration_ms, 3),
         "segments": segments,
         "rings": rings,
         "early_media": {"kind": kind, "segments": segments},

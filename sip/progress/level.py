@@ -27,7 +27,9 @@ class LevelMeter:
         self._steps = np.full(_GROWTH, _NOTHING, np.float32)
         self._count = 0
 
-    def push(self, start_ms: float, features: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
+    def push(
+        self, start_ms: float, features: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]
+    ) -> None:
         """Add columns [n, F] of 20 ms each that begin at `start_ms`; `present` [n]: sound came for the column."""
         if not len(features):
             return
