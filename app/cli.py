@@ -99,12 +99,14 @@ def analyze(
     file: Annotated[Path, typer.Argument(help="WAV, FLAC, or raw A-law with --alaw")],
     channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
     alaw: Annotated[bool, typer.Option("--alaw", help="raw 8 kHz A-law without a header")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="draw what was heard")] = None,
+    lang: Annotated[str, typer.Option(metavar="zh|en", help="words of the drawing")] = "zh",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Analyse the line in a sound file: rings, tones, music, speech."""
     from app.commands.analyze import run
 
-    raise typer.Exit(run(file, channel, alaw, as_json))
+    raise typer.Exit(run(file, channel, alaw, as_json, plot, lang))
 
 
 @app.command()

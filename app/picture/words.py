@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from app.checks import wording
 
@@ -101,6 +102,9 @@ class Words:
     roads: Mapping[str, str]
     names: Mapping[str, str]
     """Of what was measured, without the unit."""
+    channels: Mapping[str, str]
+    facts: Mapping[str, str]
+    """Parts of the line that sums up a file."""
 
     def sound(self, kind: str) -> str:
         """Name a kind of segment."""
@@ -121,6 +125,21 @@ class Words:
     def sign(self, kind: str) -> str:
         """Name a sign of forwarding."""
         return wording.forwarding_sign(kind, None) if self.language == "zh-CN" else _plain(kind)
+
+    def summary(self, analysis: Mapping[str, Any], channel: str) -> str:
+        """Say in one line what the analysis of a sound file found."""
+        rings = (analysis.get("rings") or {}).get("count")
+        state = analysis.get("line_state")
+        kind = (analysis.get("early_media") or {}).get("kind") or "none"
+        length = f"{(analysis.get('duration_ms') or 0.0) / 1000:.2f}"
+        parts = [
+            self.facts["duration"].format(length),
+            self.facts["channel"].format(self.channels.get(channel, channel)),
+            self.facts["rings"].format(rings) if rings is not None else self.facts["no_rings"],
+            self.facts["heard"].format(self.sound(kind)),
+            self.facts["state"].format(self.meaning(state)) if state else self.facts["no_state"],
+        ]
+        return ("，" if self.language == "zh-CN" else ", ").join(parts)
 
     def measured(self, values: Mapping[str, object] | None) -> str:
         """Write what a segment was told by, `频率 450.2 Hz，电平 -12.4 dBm0`; empty if nothing was measured."""
@@ -182,6 +201,16 @@ ZH = Words(
     meanings=wording.LINE_STATES | _MEANING_ZH,
     roads=_ROAD_ZH,
     names=_MEASURED_ZH,
+    channels={"left": "左声道", "right": "右声道", "mix": "各声道相加"},
+    facts={
+        "duration": "时长 {} 秒",
+        "channel": "取{}",
+        "rings": "回铃音 {} 声",
+        "no_rings": "未听到回铃音",
+        "heard": "主要声音：{}",
+        "state": "线路状态：{}",
+        "no_state": "线路状态：未核实",
+    },
 )
 EN = Words(
     language="en",
@@ -236,5 +265,15 @@ EN = Words(
     meanings={},
     roads={},
     names={},
+    channels={"left": "left channel", "right": "right channel", "mix": "channels added up"},
+    facts={
+        "duration": "{} s",
+        "channel": "{}",
+        "rings": "{} rings",
+        "no_rings": "no ringback",
+        "heard": "mostly: {}",
+        "state": "line: {}",
+        "no_state": "line: unknown",
+    },
 )
 LANGUAGES = {"zh": ZH, "en": EN}

@@ -136,7 +136,8 @@ def _sound_blocks(file: Path, channel: Channel, errors: list[str]) -> Iterator[F
     """Yield the chosen channel at 8 kHz; what is wrong with the recording goes into `errors`."""
     _refuse_unreadable(file)
     try:
-        sound = soundfile.SoundFile(file)
+        # As bytes: a name need not be text.
+        sound = soundfile.SoundFile(os.fsencode(file))
     except soundfile.LibsndfileError as error:
         raise AudioFileError(f"{file}: no sound file ({error.error_string})") from None
     except TypeError:
@@ -187,7 +188,7 @@ def _read(sound: soundfile.SoundFile, frames: int) -> Iterator[Floats]:
 
 def _last_words(file: Path, read: int) -> Iterator[Floats]:
     """Yield what lies between `read` and the error: a block that fails takes its good beginning with it."""
-    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as again:
+    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(file)) as again:
         again.seek(read)
         yield from _read(again, int(again.samplerate * COLUMN_MS / 1000.0))
 
