@@ -13,6 +13,10 @@ from typing import Any
 from sip.record import AUDIO_SCHEMA
 
 
+_MOST = 1e10
+"""Milliseconds: four months. What lies beyond is no moment of a call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """From one moment to another, milliseconds."""
@@ -104,8 +108,8 @@ class Reading:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number; None for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    """Return a number that a call may hold; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST:
         return float(value)
     return None
 
