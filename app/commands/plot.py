@@ -33,8 +33,8 @@ class PlotFile:
 
     def __enter__(self) -> PlotFile:
         """Take the place: a hidden file beside the one to come."""
-        self._refuse_wrong_place()
         try:
+            self._refuse_wrong_place()
             handle, name = tempfile.mkstemp(
                 prefix=f".{self._path.stem[:40]}-", suffix=".part", dir=self._path.parent
             )

@@ -28,6 +28,8 @@ LOWEST_DBM0, HIGHEST_DBM0 = -60.0, 3.0
 """Ends of the level scale: the noise of G.711 and its full scale."""
 _LANE_HEIGHTS = {"rings": 46.0, "sounds": 44.0, "level": 62.0, "spectrum": 116.0}
 _LANE_GAP = 8.0
+_SPOKEN = frozenset({"words", "sample"})
+"""Roads whose details are words of the line or of an operator, not ours."""
 _PROOF = {"definitive": "proof", "near_proof": "proof", "strong": "strong"}
 
 
@@ -293,7 +295,9 @@ def _said(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
         bar = scale.bar("said", said.start_ms, said.end_ms)
         meaning, road = words.meaning(said.text("meaning")), words.road(said.text("road"))
         text = f"{meaning}（{road}）" if words.language == "zh-CN" else f"{meaning} ({road})"
-        title = f"{text} {_span(words, said.start_ms, said.end_ms)}\n{said.text('detail')}"
+        title = f"{text} {_span(words, said.start_ms, said.end_ms)}"
+        if words.details or said.text("road") in _SPOKEN:
+            title += f"\n{said.text('detail')}"
         yield NoteText(bar.x, max(bar.width, 3.0), "said", text, title, bar.start_s)
 
 
@@ -301,7 +305,9 @@ def _signs(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
     for sign in reading.evidence():
         grade = sign.text("grade")
         text = f"{words.sign(sign.text('kind'))} {words.grade(grade)}"
-        title = f"{text} {words.seconds.format(f'{sign.start_ms / 1000:.2f}')}\n{sign.text('detail')}"
+        title = f"{text} {words.seconds.format(f'{sign.start_ms / 1000:.2f}')}"
+        if words.details:
+            title += f"\n{sign.text('detail')}"
         at = scale.x(sign.start_ms)
         yield NoteText(at, 0.0, _PROOF.get(grade, "hint"), text, title, sign.start_ms / 1000)
 

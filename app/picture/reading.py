@@ -12,7 +12,6 @@ from typing import Any
 
 from sip.record import AUDIO_SCHEMA
 
-
 _MOST = 1e10
 """Milliseconds: four months. What lies beyond is no moment of a call."""
 

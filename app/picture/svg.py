@@ -58,7 +58,8 @@ def svg_file(picture: Picture, sheet: Sheet) -> str:
     """Return a whole SVG file, with a title, the table of what was measured, and notes."""
     paper = Paper()
     paper.write(16.0, 24.0, sheet.title, size=16, weight="700", kind="title")
-    paper.write(16.0, 42.0, sheet.summary, size=12, fill=SOFT, kind="summary")
+    if sheet.summary:
+        paper.write(16.0, 42.0, sheet.summary, size=12, fill=SOFT, kind="summary")
     at = _chart(paper, picture, _HEAD)
     at = _table(paper, picture, at + 10.0)
     for note in sheet.notes:

@@ -91,6 +91,8 @@ class Words:
     """By the kind of what is drawn: `call` or `file`."""
     key: Mapping[str, str]
     ours: Mapping[str, str]
+    details: bool
+    """Whether details of facts, which are English, are shown."""
     more: str
     confidence: str
     columns: tuple[str, ...]
@@ -192,6 +194,7 @@ ZH = Words(
         "ours": "我方动作",
     },
     ours={"prompt": "播放提示", "hang_up": "我方挂断", "dtmf": "按键", "CANCEL": "我方取消"},
+    details=False,
     more="另有 {} 条",
     confidence="置信度",
     columns=("声音", "起", "止", "置信度", "测得"),
@@ -250,6 +253,7 @@ EN = Words(
         "ours": "what we did",
     },
     ours={"prompt": "prompt", "hang_up": "hung up by us", "dtmf": "digits", "CANCEL": "cancelled by us"},
+    details=True,
     more="{} more",
     confidence="confidence",
     columns=("sound", "from", "to", "confidence", "measured"),

@@ -382,7 +382,7 @@ facts_json = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(facts=facts_json, language=st.sampled_from(["zh", "en"]), name=st.text(max_size=60))
 def test_any_record_gives_a_valid_and_harmless_drawing(
     facts: dict[str, Any], language: str, name: str
