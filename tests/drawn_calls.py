@@ -28,6 +28,17 @@ def drawn_calls() -> dict[str, CallRecord]:
     return {"answered": _answered(), "gateway": _gateway(), "crbt": _crbt(), "powered_off": _powered_off()}
 
 
+def explained_call() -> CallRecord:
+    """Return one call with nearly everything that a picture may show."""
+    record = _gateway()
+    signs = (
+        Evidence("sip_181", "definitive", 150.0, "181 Call Is Being Forwarded"),
+        Evidence("late_ringing", "weak", 200.0, "late"),
+    )
+    said = (Announcement("transfer", "words", 2_000.0, 4_400.0, 0.93, "正在为您转接"),)
+    return replace(record, forwarding=Forwarding(True, "definitive", evidence=signs), announcements=said)
+
+
 def _track(seconds: float, level: Callable[[float], int | None]) -> LevelTrack:
     return LevelTrack(0.0, 100.0, tuple(level(n / 10) for n in range(round(seconds * 10))))
 

@@ -91,9 +91,12 @@ class Paper:
         anchor: str = "start",
         weight: str = "400",
         title: str = "",
-        halo: bool = False,
+        halo: str = "",
     ) -> None:
-        """Write words whose base line begins, has its middle or ends at a place; `halo` clears lines behind them."""
+        """Write words whose base line begins, has its middle or ends at a place.
+
+        A `halo` of the ground's colour clears the lines behind them.
+        """
         look = {"fill": fill, "font-size": f"{size:g}"}
         if anchor != "start":
             look["text-anchor"] = anchor
@@ -101,7 +104,7 @@ class Paper:
             look["font-weight"] = weight
         if halo:
             look |= {
-                "stroke": "#fff",
+                "stroke": halo,
                 "stroke-width": "3",
                 "stroke-linejoin": "round",
                 "paint-order": "stroke",

@@ -139,11 +139,10 @@ def _rings(paper: Paper, picture: Picture) -> None:
         _inside(paper, bar, lane.bottom - 14.0, ink)
 
 
-def _inside(paper: Paper, bar: Bar, y: float, ink: str) -> None:
+def _inside(paper: Paper, bar: Bar, y: float, ink: str, halo: str = "") -> None:
     if bar.text:
-        paper.write(
-            bar.x + bar.width / 2, y, bar.text, size=SOUND_SIZE, fill=ink, anchor="middle", kind="in-bar"
-        )
+        middle = bar.x + bar.width / 2
+        paper.write(middle, y, bar.text, size=SOUND_SIZE, fill=ink, anchor="middle", kind="in-bar", halo=halo)
 
 
 def _sounds(paper: Paper, picture: Picture) -> None:
@@ -162,7 +161,8 @@ def _sounds(paper: Paper, picture: Picture) -> None:
             **look.attributes,
         )
         y = lane.bottom - 6.0 - height / 2 + 4.5 if height > 20.0 else lane.bottom - 10.0 - height
-        _inside(paper, bar, y, look.ink)
+        above = height <= 20.0
+        _inside(paper, bar, y, look.ink, _ground(picture, bar.x + bar.width / 2) if above else "")
 
 
 def _lines(paper: Paper, picture: Picture, kinds: Sequence[str]) -> None:
@@ -193,7 +193,7 @@ def _note(paper: Paper, picture: Picture, lane_kind: str, note: Note) -> None:
     middle = lane.top + 3.0 + note.row * NOTE_ROW + NOTE_ROW / 2
     if note.sign == "said":
         look: Attributes = {"fill": "#fff", "stroke": BLUE, "stroke-width": "1.5"}
-        paper.rect(note.x, middle - 6.5, note.width, 13.0, "said", note.title, **look)
+        paper.rect(note.x, middle - 7.0, note.width, 14.0, "said", note.title, **look)
     elif note.sign == "ours":
         paper.pointer(note.x, middle, "ours", note.title, fill=INK)
     elif note.sign:
@@ -206,8 +206,14 @@ def _note(paper: Paper, picture: Picture, lane_kind: str, note: Note) -> None:
         anchor=note.anchor,
         kind="note",
         title=note.title,
-        halo=not note.inside,
+        halo="" if note.inside else _ground(picture, (note.left + note.right) / 2),
     )
+
+
+def _ground(picture: Picture, x: float) -> str:
+    """Return the colour of the paper at a place."""
+    lawful = picture.lawful
+    return PALE if lawful is not None and lawful.x <= x <= lawful.x + lawful.width else "#fff"
 
 
 def _diamond(paper: Paper, note: Note, middle: float) -> None:
