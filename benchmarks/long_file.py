@@ -55,15 +55,16 @@ def measure(hours: float) -> dict[str, Any]:
         maker.start()
         maker.join()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.process_time()
         spectrogram = Spectrogram()
         result = analyse_file(path, spectrogram=spectrogram)
-        wall_s = time.perf_counter() - begun
+        wall_s, cpu_s = time.perf_counter() - begun, time.process_time() - begun_cpu
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "schema": SCHEMA,
         "hours": hours,
         "wall_s": round(wall_s, 2),
+        "cpu_s": round(cpu_s, 2),
         "memory_mb": round((after - before) / 1024.0, 1),
         "segments": len(result["segments"]),
         "rings": result["rings"]["count"],

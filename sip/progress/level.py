@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +13,9 @@ _STEP_COLUMNS = 5
 """Columns in a step of 100 ms; twice as many each time that the track would grow beyond its bound."""
 _GROWTH = 256
 
-_NOTHING = np.float32(-np.inf)
+_NOTHING = np.float32(-1.0)
+"""No power: nothing came."""
+_QUARTER = np.full(f.QUARTERS, 1.0 / f.QUARTERS, np.float32)
 
 
 class LevelMeter:
@@ -36,19 +36,26 @@ class LevelMeter:
         if self._origin_ms is None:
             self._origin_ms = start_ms
         first = max(round((start_ms - self._origin_ms) / f.COLUMN_MS), 0)
-        levels = f.power_dbm0(features[:, f.POWER].mean(axis=1))
-        levels = np.where(present, levels, _NOTHING).astype(np.float32)
-        self._make_room(first + len(levels))
-        steps = (first + np.arange(len(levels))) // self._columns
-        np.maximum.at(self._steps, steps, levels)
-        self._count = max(self._count, int(steps[-1]) + 1)
+        power = features[:, f.POWER] @ _QUARTER
+        if not present.all():
+            power = np.where(present, power, _NOTHING)
+        self._make_room(first + len(power))
+        begin, last = first // self._columns, (first + len(power) - 1) // self._columns
+        parts = [0, *range((begin + 1) * self._columns - first, len(power), self._columns)]
+        here = self._steps[begin : last + 1]
+        np.maximum(here, np.maximum.reduceat(power, parts), out=here)
+        self._count = max(self._count, last + 1)
 
     def track(self) -> LevelTrack | None:
         """Return the track until now; None while nothing was pushed."""
         if self._origin_ms is None:
             return None
-        levels = self._steps[: self._count].tolist()
-        dbm0 = tuple(None if math.isinf(level) else round(level) for level in levels)
+        powers = self._steps[: self._count]
+        levels = f.power_dbm0(powers)
+        dbm0 = tuple(
+            None if nothing else round(level)
+            for level, nothing in zip(levels.tolist(), (powers < 0.0).tolist(), strict=True)
+        )
         return LevelTrack(self._origin_ms, self._columns * f.COLUMN_MS, dbm0)
 
     def _make_room(self, columns: int) -> None:

@@ -52,7 +52,8 @@ class Spectrogram:
             self._sums[: len(halved)], self._sums[len(halved) :] = halved, 0.0
             self._per *= 2
         columns = np.arange(self._windows, total) // self._per
-        np.add.at(self._sums, columns, power.astype(np.float32))
+        first = np.flatnonzero(np.diff(columns, prepend=-1))
+        self._sums[columns[first]] += np.add.reduceat(power.astype(np.float32), first, axis=0)
         self._windows = total
 
     def levels(self) -> Floats:
