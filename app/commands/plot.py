@@ -92,7 +92,9 @@ def words_of(language: str) -> Words:
 def plot(result: Mapping[str, Any], file: Path, channel: str, words: Words, spectrogram: Spectrogram) -> str:
     """Return the picture of an analysis as the text of an SVG file."""
     picture = draw(result, Rules(), words, spectrogram)
-    sheet = Sheet(file.name, words.summary(result, channel), tuple(result["errors"]))
+    sheet = Sheet(
+        file.name, words.summary(result, channel), [words.fault(error) for error in result["errors"]]
+    )
     return svg_file(picture, sheet)
 
 

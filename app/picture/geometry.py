@@ -325,8 +325,10 @@ def _ours(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
 def _level(reading: Reading, scale: Scale) -> tuple[tuple[tuple[float, float], ...], ...]:
     """Return the curves: the loudest step of each unit of the paper, parted where nothing came."""
     runs: list[list[tuple[float, float]]] = []
-    last_ms = float("-inf")
-    for start_ms, end_ms, dbm0 in reading.level():
+    last_ms, over_ms = float("-inf"), reading.end()
+    for start_ms, step_end_ms, dbm0 in reading.level():
+        # The last step may reach beyond the end.
+        end_ms = min(step_end_ms, max(over_ms, start_ms))
         share = (min(max(dbm0, LOWEST_DBM0), HIGHEST_DBM0) - LOWEST_DBM0) / (HIGHEST_DBM0 - LOWEST_DBM0)
         x = scale.x(start_ms)
         if start_ms - last_ms > 1.0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.checks import wording
+from app.picture.faults import fault_zh
 
 SOUND_ZH = {
     "ringback": "回铃音",
@@ -142,6 +143,10 @@ class Words:
             self.facts["state"].format(self.meaning(state)) if state else self.facts["no_state"],
         ]
         return ("，" if self.language == "zh-CN" else ", ").join(parts)
+
+    def fault(self, sentence: str) -> str:
+        """Say what is wrong with a recording."""
+        return fault_zh(sentence) if self.language == "zh-CN" else sentence
 
     def measured(self, values: Mapping[str, object] | None) -> str:
         """Write what a segment was told by, `频率 450.2 Hz，电平 -12.4 dBm0`; empty if nothing was measured."""

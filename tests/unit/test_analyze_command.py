@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from tests.line_sounds import BUSY, RINGBACK, cadence, voice
+from tests.line_sounds import BUSY, RINGBACK, cadence, voice, white_noise
 from tests.unit.test_progress_files import write
 
 SOUND = np.concatenate((cadence(RINGBACK, 6.0)[0], voice(3.0), cadence(BUSY, 4.0)[0]))
@@ -92,10 +93,51 @@ def test_the_plot_is_one_whole_file(sound: Path, language: str, word: str) -> No
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
 
 
-def test_the_errors_of_a_clip_stand_in_its_drawing(tmp_path: Path) -> None:
-    dead = write(tmp_path / "dead.wav", np.stack((SOUND, np.zeros_like(SOUND)), axis=1))
-    assert run(dead, "--plot", tmp_path / "dead.svg", "--json") == 0
-    assert "--channel left" in (tmp_path / "dead.svg").read_text(encoding="utf-8")
+NOTHING = np.zeros(24_000)
+HISS = white_noise(3.0, -58.0)
+LOUD = np.clip(voice(3.0) * 30.0, -1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        ([SOUND, SOUND * 0.0], [], "右声道全程无声，左声道有声音：请用 --channel left"),
+        ([NOTHING, NOTHING, SOUND[:24_000]], [], "右声道全程无声，第 3 声道有声音：请用 --channel mix"),
+        ([SOUND, -SOUND], ["--channel", "mix"], "各声道相互抵消：请用 --channel left 取其一"),
+        ([NOTHING], [], "全程无声：最响的 20 毫秒为 -126 dBm0"),
+        ([HISS], [], "声音过小：最响的 20 毫秒为 -5"),
+        ([LOUD], [], "声音过载削波："),
+        ([NOTHING, LOUD], [], "右声道过载削波："),
+        ([SOUND * 0.5 - 0.25], [], "声音有直流偏移，为满刻度的 -25.0%"),
+    ],
+    ids=["dead", "third", "opposite", "silent", "quiet", "loud", "loud right", "offset"],
+)
+def test_the_errors_of_a_clip_stand_in_its_drawing(
+    tmp_path: Path,
+    columns: list[np.ndarray],
+    options: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, target = write(tmp_path / "odd.wav", np.stack(columns, axis=1)), tmp_path / "odd.svg"
+    assert run(path, "--plot", target, "--json", *options) == 0
+    errors = json.loads(capsys.readouterr().out)["errors"]
+    notes = [element.text or "" for element in ET.parse(target).iter() if element.get("class") == "note"]
+    told = [note.removeprefix("▲ ") for note in notes if note.startswith("▲ ")]
+    assert len(told) == len(errors)
+    assert any(note.startswith(words) for note in told)
+    # Nothing stays English but options and units.
+    for note in told:
+        assert re.fullmatch(r"[^a-zA-Z]*", re.sub(r"--channel \w+|dBm0", "", note)), note
+
+
+def test_a_truncated_file_says_so_in_its_drawing(tmp_path: Path) -> None:
+    path = write(tmp_path / "cut.wav", SOUND)
+    path.write_bytes(path.read_bytes()[:100_000])
+    assert run(path, "--plot", tmp_path / "zh.svg", "--json") == 0
+    assert "cut.wav 不完整，分析到 6.25 秒为止" in (tmp_path / "zh.svg").read_text(encoding="utf-8")
+    assert run(path, "--plot", tmp_path / "en.svg", "--lang", "en", "--json") == 0
+    assert "cut.wav: truncated after 6.25 s" in (tmp_path / "en.svg").read_text(encoding="utf-8")
 
 
 def test_a_plot_that_cannot_be_written_is_refused_before_any_work(
