@@ -60,9 +60,21 @@ _MEASURED_ZH = {
     "off": "间断",
     "bursts": "鸣响次数",
     "cycles": "周期数",
-    "syllables": "音节节奏",
     "flatness": "频谱平坦度",
-    "model": "模型得分",
+    "second": "第二频率",
+    "flux": "频谱变化",
+    "centroid": "频谱重心",
+    "swing": "电平起伏",
+    "roughness": "粗糙度",
+    "steady_peak": "稳定分音",
+    "steady_pitch": "稳定基频",
+    "gliding_pitch": "滑动基频",
+    "quiet_share": "停顿占比",
+    "sounding_share": "有声占比",
+    "speech": "人声概率",
+    "music": "音乐概率",
+    "noise": "噪声概率",
+    "announcement": "语音通知概率",
 }
 _UNITS = {"dbm0": "dBm0", "hz": "Hz", "ms": "ms", "s": "s", "db": "dB", "pct": "%", "ppm": "ppm"}
 
@@ -155,7 +167,8 @@ class Words:
 
     def _one(self, name: str, value: object) -> str:
         stem, _, unit = name.rpartition("_")
-        if unit not in _UNITS:
+        # `beat_160_ms` is no time: it is a beat at 160 ms.
+        if unit not in _UNITS or stem.rpartition("_")[2].isdigit():
             stem, unit = name, ""
         number = f"{value:.4g}" if isinstance(value, float | int) else str(value)
         return f"{self.names.get(stem, _plain(stem))} {number} {_UNITS.get(unit, '')}".rstrip()

@@ -142,6 +142,28 @@ def test_the_words_say_what_is_drawn() -> None:
     assert texts(english, "answer") == ["answered after 11.0–14.0 s of ringing"]
 
 
+@pytest.mark.parametrize(
+    ("measured", "zh", "en"),
+    [
+        ({}, "", ""),
+        (None, "", ""),
+        ({"cycles": 2.0}, "周期数 2", "cycles 2"),
+        (
+            {"second_hz": 480.04, "off_ms": 4_000},
+            "第二频率 480 Hz，间断 4000 ms",
+            "second 480 Hz, off 4000 ms",
+        ),
+        ({"quiet_share": 0.31}, "停顿占比 0.31", "quiet share 0.31"),
+        ({"beat_160_ms": 0.5}, "beat 160 ms 0.5", "beat 160 ms 0.5"),
+        ({"something_new_db": -3.25}, "something new -3.25 dB", "something new -3.25 dB"),
+    ],
+)
+def test_what_was_measured_is_written_with_its_unit(
+    measured: dict[str, float] | None, zh: str, en: str
+) -> None:
+    assert (ZH.measured(measured), EN.measured(measured)) == (zh, en)
+
+
 def test_grades_differ_in_shape_and_words() -> None:
     root = drawn(rich_record().to_dict())
     proof, strong, hint = (part for part in parts(root, "sign"))
