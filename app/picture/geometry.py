@@ -145,34 +145,28 @@ def draw(
     marks = _marks(reading, scale)
     limit_marks = tuple(scale.mark(kind, t_ms) for kind, t_ms in shown)
     labels, top = lay_out([(mark, _text(mark, reading, rules, words)) for mark in (*marks, *limit_marks)])
-    notes = {
-        "said": place(_said(reading, scale, words), words.more),
-        "signs": place(_signs(reading, scale, words), words.more),
-        "ours": place(_ours(reading, scale, words), words.more),
-    }
+    said, said_rows = place(_said(reading, scale, words), words.more)
+    signs, sign_rows = place(_signs(reading, scale, words), words.more)
+    ours, our_rows = place(_ours(reading, scale, words), words.more)
     level = _level(reading, scale)
     heat = None if spectrogram is None else heat_of(spectrogram, scale)
-    rows = {kind: rows for kind, (_, rows) in notes.items()}
-    lawful_end = dict(limits).get("limit")
-    ring_start = reading.ring_start()
+    rows = {"said": said_rows, "signs": sign_rows, "ours": our_rows}
     return Picture(
         words=words,
         lanes=_lanes(top, rows, bool(level), heat is not None, words),
         rings=rings,
         assumed=assumed,
         sounds=tuple(_sound(segment, scale, words) for segment in reading.segments()),
-        said=notes["said"][0],
-        signs=notes["signs"][0],
-        ours=notes["ours"][0],
+        said=said,
+        signs=signs,
+        ours=ours,
         level=level,
         heat=heat,
         marks=marks,
         limits=limit_marks,
         labels=labels,
         window=_window(reading, scale, words),
-        lawful=None
-        if ring_start is None or lawful_end is None
-        else scale.bar("lawful", ring_start, lawful_end),
+        lawful=_lawful(reading.ring_start(), rules, scale),
         ticks=scale.ticks(),
         axis=words.axis["file" if reading.is_file else "call"],
         top=top,
@@ -187,6 +181,12 @@ def _limits(ring_start: float | None, rules: Rules) -> list[tuple[str, float]]:
         return []
     seconds = (("within", rules.within_s), ("limit", rules.limit_s), ("finding", rules.finding_s))
     return [(kind, ring_start + limit_s * 1000) for kind, limit_s in seconds]
+
+
+def _lawful(ring_start: float | None, rules: Rules, scale: Scale) -> Bar | None:
+    if ring_start is None:
+        return None
+    return scale.bar("lawful", ring_start, ring_start + rules.limit_s * 1000)
 
 
 def _lanes(top: float, rows: Mapping[str, int], level: bool, heat: bool, words: Words) -> tuple[Lane, ...]:

@@ -261,7 +261,7 @@ def test_a_file_that_is_written_at_the_same_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_gives_a_result_or_a_named_error(
     tmp_path: Path, suffix: str, data: st.DataObject
