@@ -114,12 +114,15 @@ def analyze(
     channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
     alaw: Annotated[bool, typer.Option("--alaw", help="raw 8 kHz A-law without a header")] = False,
     transcript: Annotated[Path | None, typer.Option(metavar="WORDS.json", help="what was said in it")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="draw what was heard")] = None,
+    lang: Annotated[str, typer.Option(metavar="zh|en", help="words of the drawing")] = "zh",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Analyse the line in a sound file: rings, tones, music, speech."""
-    from app.commands.analyze import run
+    from app.commands.analyze import AnalyseOptions, run
 
-    raise typer.Exit(run(file, channel, alaw, as_json, transcript=transcript))
+    options = AnalyseOptions(channel, alaw, transcript, plot, lang)
+    raise typer.Exit(run(file, options, as_json=as_json))
 
 
 @app.command()

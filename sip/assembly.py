@@ -96,6 +96,7 @@ def assemble(
         announcements=understanding.announcements,
         line_state_vote=understanding.vote,
         answerer=signs,
+        level=heard.level,
         forwarding=_forwarding(identity, log, heard, facts),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),

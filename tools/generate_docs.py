@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: `make docs`.
+"""Writes the reference pages and the drawing that are made from the code: `make docs`.
 
 Tests hold that the stored pages are what the code gives; this brings them up to it.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from sip.core import state_machines_page
 from sip.simulator import lines_page
 from sip.trunks import alarms_page
+from tools import draw_examples
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -33,8 +34,9 @@ def write(folder: Path = REFERENCE) -> list[str]:
 
 def main() -> None:
     """Write the pages and say what changed."""
-    changed = write()
-    print("\n".join(f"wrote docs/reference/{name}" for name in changed) or "all pages are up to date")  # noqa: T201
+    changed = [f"reference/{name}" for name in write()]
+    changed += [f"how-to/{name}" for name in draw_examples.write()]
+    print("\n".join(f"wrote docs/{name}" for name in changed) or "all pages are up to date")  # noqa: T201
 
 
 if __name__ == "__main__":

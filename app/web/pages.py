@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.checks import wording
+from app.picture import GRADE_ZH, SOUND_ZH
 from app.web.security import HEADERS
 
 FOLDER = Path(__file__).parent
@@ -39,6 +40,8 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
+_environment.globals["SOUND_ZH"] = SOUND_ZH
+_environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from app.checks.facts import Facts
 from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
 from app.phone_keeper import PhoneKeeper
-from app.web.picture import Picture, draw, ring_seconds, worth_drawing
+from app.picture import Picture, draw, ring_seconds, svg_fragment, worth_drawing
 
 DIRECT = "direct"
 """What the phone calls the way of a SIP URI."""
@@ -69,6 +71,8 @@ class AttemptView:
     limits: Rules
     """The limits that it was judged by."""
     picture: Picture | None
+    drawing: Markup
+    """The picture as an `<svg>` element; empty where there is none."""
     recording: Recording | None
     recording_reads: int
     events: tuple[tuple[str, str, str], ...]
@@ -146,13 +150,16 @@ def attempt_view(
     info = CODES.get(verdict["code"]) if verdict else None
     limits = limits_of(verdict, rules)
     rang_ms = Facts.from_json(facts).rung_ms if facts else None
+    picture = draw(facts, limits) if worth_drawing(facts) else None
     return AttemptView(
         row=row(attempt, zone, limits, rang_ms),
         facts=facts,
         verdict=verdict,
         next_step=info.next_zh if info else "",
         limits=limits,
-        picture=draw(facts, limits) if worth_drawing(facts) else None,
+        picture=picture,
+        # The writer escapes all text: its XML is markup of ours alone.
+        drawing=Markup("" if picture is None else svg_fragment(picture, f"picture-{attempt.id}")),
         recording=attempt.recording,
         recording_reads=recording_reads,
         events=tuple((clock_time(e.at, zone, ms=True), e.state, e.detail) for e in attempt.events),

@@ -21,6 +21,7 @@ from sip.progress.heard import Heard, RecognisedTone
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan, TonePlanError, default_plan, find_plan, load_plan, shipped_plans
 from sip.progress.rings import ring_facts, three_ring
+from sip.progress.spectrogram import Spectrogram
 
 __all__ = [
     "COLUMN_MS",
@@ -34,6 +35,7 @@ __all__ = [
     "RecognisedTone",
     "RingFacts",
     "Signals",
+    "Spectrogram",
     "TonePlan",
     "TonePlanError",
     "analyse_file",

@@ -1,31 +1,39 @@
-"""The same analysis of a sound file: blockwise, so that two hours need no more memory than two minutes."""
+"""The same analysis of a sound file: blockwise, so that two hours need no more memory than two minutes.
+
+A file that cannot be analysed raises AudioFileError. One that can, however badly recorded, gives what can be heard,
+and `errors` names what is wrong with it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from sip.progress.clip_check import FULL_SCALE, FULL_SCALES, Channel, ClipCheck
 from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
+from sip.progress.heard import Heard
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan
 from sip.progress.rings import early_media_kind, rings_heard
 from sip.progress.sound_file_words import heard_state
+from sip.progress.spectrogram import Spectrogram
 from sip.record import AUDIO_SCHEMA
 
-Channel = Literal["left", "right", "mix"]
 Floats = npt.NDArray[np.float32]
 
 _BLOCK_COLUMNS = 100
 _BLOCK_S = _BLOCK_COLUMNS * COLUMN_MS / 1000.0
+_HIGHEST_RATE_HZ = 768_000
+"""No sound card has more; a header that says so is damaged."""
 
 
 class AudioFileError(Exception):
@@ -38,13 +46,15 @@ def analyse_file(
     channel: Channel = "right",
     alaw: bool = False,
     plan: TonePlan | None = None,
+    spectrogram: Spectrogram | None = None,
 ) -> dict[str, Any]:
     """Return the JSON object of schema dutyring.audio/1 for a sound file, times in ms from its start.
 
     Anything libsndfile reads, or raw A-law of 8 kHz with `alaw`. Of several channels `channel` is taken (of one,
-    that one); any rate from 8 kHz up is resampled. A truncated file is analysed as far as it goes and named in
-    `errors`. Raises AudioFileError for a file that is missing, empty, no sound file or of a rate below 8 kHz,
-    and ValueError for an unknown channel.
+    that one); any rate from 8 kHz up is resampled. A truncated file is analysed as far as it goes; that, clipping, a
+    constant offset, a dead channel and sound too quiet are named in `errors`. `spectrogram` is fed what is analysed.
+    Raises AudioFileError for a file that is missing, empty, no sound file or of a rate below 8 kHz, and ValueError
+    for an unknown channel.
     """
     if channel not in ("left", "right", "mix"):
         raise ValueError(f"channel must be left, right or mix, not {channel!r}")
@@ -53,30 +63,46 @@ def analyse_file(
     listener = LineListener(plan)
     samples = 0
     bank = FeatureBank(_BLOCK_COLUMNS)
-    blocks = _alaw_blocks(file) if alaw else _sound_blocks(file, channel, errors)
-    for columns, count in _columns(blocks):
-        features = bank.push(np.arange(len(columns)), columns)
-        listener.push(samples / COLUMN_SAMPLES * COLUMN_MS, features, np.ones(len(columns), np.bool_))
-        samples += count
+    blocks = _alaw_blocks(file, errors) if alaw else _sound_blocks(file, channel, errors)
+    try:
+        for columns, count in _columns(blocks):
+            features = bank.push(np.arange(len(columns)), columns)
+            listener.push(samples / COLUMN_SAMPLES * COLUMN_MS, features, np.ones(len(columns), np.bool_))
+            if spectrogram is not None:
+                spectrogram.push(columns)
+            samples += count
+    except OSError as error:
+        raise AudioFileError(f"{file}: {error.strerror or error}") from None
     if not samples:
         raise AudioFileError(f"{file}: holds no sound")
-    heard = listener.finish(samples * 1000.0 / RATE_HZ)
+    duration_ms = samples * 1000.0 / RATE_HZ
+    return _result(listener.finish(duration_ms), duration_ms, errors)
+
+
+def _result(heard: Heard, duration_ms: float, errors: list[str]) -> dict[str, Any]:
     segments = [_rounded(dataclasses.asdict(segment)) for segment in heard.segments]
     kind = early_media_kind(heard.segments, answered=True, alerting_ms=None)
     rings = dataclasses.asdict(rings_heard(heard))
     rings["bursts"] = [_rounded(burst) for burst in rings["bursts"]]
     return {
         "schema": AUDIO_SCHEMA,
+        "duration_ms": round(duration_ms, 3),
         "segments": segments,
         "rings": rings,
         "early_media": {"kind": kind, "segments": segments},
         **heard_state(heard),
+        "level": None if heard.level is None else _rounded(dataclasses.asdict(heard.level)),
         "errors": errors,
     }
 
 
 def _rounded(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in members.items()}
+    rounded: dict[str, Any] = {}
+    for name, value in members.items():
+        rounded[name] = round(value, 3) if isinstance(value, float) else value
+        if isinstance(value, Mapping):
+            rounded[name] = _rounded(dict(value))
+    return rounded
 
 
 def _columns(blocks: Iterator[Floats]) -> Iterator[tuple[Floats, int]]:
@@ -98,22 +124,30 @@ def _columns(blocks: Iterator[Floats]) -> Iterator[tuple[Floats, int]]:
 
 
 def _sound_blocks(file: Path, channel: Channel, errors: list[str]) -> Iterator[Floats]:
-    """Yield the chosen channel at 8 kHz; what stops the decoder goes into `errors`."""
+    """Yield the chosen channel at 8 kHz; what is wrong with the recording goes into `errors`."""
     _refuse_unreadable(file)
     try:
-        sound = soundfile.SoundFile(file)
+        # As bytes: a name need not be text.
+        sound = soundfile.SoundFile(os.fsencode(file))
     except soundfile.LibsndfileError as error:
         raise AudioFileError(f"{file}: no sound file ({error.error_string})") from None
+    except TypeError:
+        # soundfile wants to be told what is in a file of this name.
+        raise AudioFileError(f"{file}: no sound file (its name says raw sound, without a header)") from None
     with sound:
         rate = int(sound.samplerate)
-        if rate < RATE_HZ:
-            raise AudioFileError(f"{file}: sample rate {rate} Hz is below {RATE_HZ} Hz")
+        if not RATE_HZ <= rate <= _HIGHEST_RATE_HZ:
+            beyond = f"below {RATE_HZ}" if rate < RATE_HZ else f"above {_HIGHEST_RATE_HZ}"
+            raise AudioFileError(f"{file}: sample rate {rate} Hz is {beyond} Hz")
         resampler = soxr.ResampleStream(rate, RATE_HZ, 1, dtype="float32") if rate != RATE_HZ else None
+        check = ClipCheck(rate, FULL_SCALES.get(sound.subtype, FULL_SCALE))
         for block in _decoded(sound, file, errors):
+            check.push(block)
             mono = _one_channel(block, channel)
             yield mono if resampler is None else resampler.resample_chunk(mono)
         if resampler is not None:
             yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        errors += check.findings(channel)
 
 
 def _decoded(sound: soundfile.SoundFile, file: Path, errors: list[str]) -> Iterator[Floats]:
@@ -135,7 +169,7 @@ def _decoded(sound: soundfile.SoundFile, file: Path, errors: list[str]) -> Itera
         reason = f"the header promises {sound.frames} frames"
     if reason is not None:
         seconds = read / sound.samplerate
-        errors.append(f"{file.name}: truncated after {seconds:.2f} s ({reason.rstrip('.')})")
+        errors.append(f"{_printable(file.name)}: truncated after {seconds:.2f} s ({reason.rstrip('.')})")
 
 
 def _read(sound: soundfile.SoundFile, frames: int) -> Iterator[Floats]:
@@ -145,7 +179,7 @@ def _read(sound: soundfile.SoundFile, frames: int) -> Iterator[Floats]:
 
 def _last_words(file: Path, read: int) -> Iterator[Floats]:
     """Yield what lies between `read` and the error: a block that fails takes its good beginning with it."""
-    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as again:
+    with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(file)) as again:
         again.seek(read)
         yield from _read(again, int(again.samplerate * COLUMN_MS / 1000.0))
 
@@ -174,13 +208,22 @@ def _one_channel(block: Floats, channel: Channel) -> Floats:
     return np.ascontiguousarray(block[:, index])
 
 
-def _alaw_blocks(file: Path) -> Iterator[Floats]:
+def _alaw_blocks(file: Path, errors: list[str]) -> Iterator[Floats]:
     """Yield the samples of raw A-law (ITU-T G.711), one byte each, 8 kHz."""
     _refuse_unreadable(file)
     table = _alaw_table()
+    check = ClipCheck(RATE_HZ, FULL_SCALES["ALAW"])
     with file.open("rb") as stream:
         while data := stream.read(int(RATE_HZ * _BLOCK_S)):
-            yield table[np.frombuffer(data, np.uint8)]
+            sound = table[np.frombuffer(data, np.uint8)]
+            check.push(sound[:, None])
+            yield sound
+    errors += check.findings("right")
+
+
+def _printable(name: str) -> str:
+    """Return a file's name as one line that any terminal and any JSON can hold."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
 
 
 def _alaw_table() -> Floats:
@@ -195,7 +238,8 @@ def _alaw_table() -> Floats:
 def _refuse_unreadable(file: Path) -> None:
     try:
         if not file.is_file():
-            reason = "is a folder" if file.is_dir() else "no such file"
+            # A pipe would block for as long as nobody writes into it.
+            reason = "is a folder" if file.is_dir() else "is no file" if file.exists() else "no such file"
             raise AudioFileError(f"{file}: {reason}")
         if not file.stat().st_size:
             raise AudioFileError(f"{file}: is empty")

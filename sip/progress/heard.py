@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sip.progress.restarts import RingRestart
-from sip.record import Burst, Segment, SegmentKind
+from sip.record import Burst, LevelTrack, Segment, SegmentKind
 
 _TOUCHING_MS = 1.0
 
@@ -38,6 +38,8 @@ class Heard:
     """The latest burst of the exchange tone while nobody can tell yet what it will be."""
     restarts: tuple[RingRestart, ...] = ()
     """Where the ringback became another one (回铃音重新起振). Only those before the answer speak of forwarding."""
+    level: LevelTrack | None = None
+    """How loud the line was; only once the stream has ended."""
 
 
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:

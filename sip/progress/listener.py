@@ -13,6 +13,7 @@ from sip.progress.assembly import Labelled, assemble
 from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.exchange import ExchangeTones
 from sip.progress.heard import Heard, RecognisedTone, clipped
+from sip.progress.level import LevelMeter
 from sip.progress.onset import Change, LevelHistory
 from sip.progress.plan import Tone, TonePlan, default_plan, foreign_ringbacks
 from sip.progress.regions import SoundRegions
@@ -52,6 +53,7 @@ class LineListener:
         self._levels = LevelHistory()
         self._ringbacks = [t for t in (*self._plan.exchange, *self._foreign) if t.kind == "ringback"]
         self._regions = SoundRegions(self._plan)
+        self._level = LevelMeter()
         self._origin_ms: float | None = None
         self._count = 0
         """Columns pushed, gaps included."""
@@ -78,6 +80,7 @@ class LineListener:
             return
         if self._origin_ms is None:
             self._origin_ms = start_ms
+        self._level.push(start_ms, features, present)
         missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
         while missing > 0:
             count = min(missing, 500)
@@ -108,6 +111,7 @@ class LineListener:
             unnamed=self._unnamed(bursts),
             present=tuple((start_ms, end_ms) for start_ms, end_ms in self._came),
             restarts=ring_restarts([_heard_ring(ring, tone) for ring, tone in rings], segments),
+            level=self._level.track() if self._end_ms is not None else None,
         )
         return self._last
 

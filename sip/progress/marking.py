@@ -10,8 +10,9 @@ import numpy as np
 
 from sip.progress import features as f
 from sip.progress import fingerprint as fp
+from sip.progress.clip_check import Channel
 from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
-from sip.progress.files import Channel, Floats, read_channel
+from sip.progress.files import Floats, read_channel
 from sip.progress.listener import LineListener
 from sip.progress.sample_matcher import SampleMatcher
 from sip.progress.samples import LONGEST_S, SampleHeard, SampleLibrary

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,9 +17,12 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
 from sqlalchemy import text
 
+from app.checks.rules import Rules
 from app.database import Database, upgrade
 from app.logs import configure
+from app.picture import LANGUAGES, Sheet, draw, svg_file
 from app.settings import Settings
+from tests.drawn_calls import drawn_calls
 from tests.peers import program
 from tests.web.seed import fill
 
@@ -133,6 +137,60 @@ async def test_the_picture_and_pages_fit_an_office_screen(page: Page, address: s
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width <= 1366, path
     assert [text for text in watch.complaints if "404" not in text] == []
+
+
+WORDS = """() => [...document.querySelectorAll('svg.picture, svg[role=img]')].map(svg => ({
+  box: svg.getBoundingClientRect().toJSON(),
+  words: [...svg.querySelectorAll('text')].map(text => ({
+    text: text.textContent, box: text.getBoundingClientRect().toJSON(),
+    size: getComputedStyle(text).fontSize, wanted: text.getAttribute('font-size') + 'px',
+  })),
+}))"""
+
+
+async def assert_readable(page: Page) -> int:
+    """Assert that words of drawings cover no other words, stay on the paper and look as they should; count them."""
+    count = 0
+    for drawing in await page.evaluate(WORDS):
+        box, words = drawing["box"], drawing["words"]
+        for word in words:
+            assert word["size"] == word["wanted"], word
+            assert box["left"] <= word["box"]["left"] < word["box"]["right"] <= box["right"], word
+            assert box["top"] <= word["box"]["top"] < word["box"]["bottom"] <= box["bottom"], word
+        for one, other in combinations(words, 2):
+            a, b = one["box"], other["box"]
+            wide = min(a["right"], b["right"]) - max(a["left"], b["left"])
+            # The boxes of letters reach above and below what is inked.
+            high = min(a["bottom"], b["bottom"]) - max(a["top"], b["top"]) - 4.0
+            assert wide <= 0.0 or high <= 0.0, (one["text"], other["text"])
+        count += len(words)
+    return count
+
+
+async def test_no_words_of_a_picture_cover_others(page: Page, address: str, tmp_path: Path) -> None:
+    watch = Watch(page)
+    for number in (1, 2, 3, 4, 5, 7):
+        await page.goto(f"{address}/checks/{number}")
+        assert await assert_readable(page) > 15
+    assert watch.complaints == []
+    for language, words in LANGUAGES.items():
+        for name, record in drawn_calls().items():
+            picture = draw(record.to_dict(), Rules(), words)
+            path = tmp_path / f"{name}-{language}.svg"
+            path.write_text(svg_file(picture, Sheet(name, "24 s", ("a note",))), encoding="utf-8")
+            await page.goto(path.as_uri())
+            assert await assert_readable(page) > 15, name
+    assert watch.complaints == []
+
+
+async def test_the_measured_values_open_by_keyboard(page: Page, address: str) -> None:
+    await page.goto(f"{address}/checks/1")
+    table = page.locator("details.measured table")
+    assert not await table.is_visible()
+    await page.locator("details.measured summary").focus()
+    await page.keyboard.press("Enter")
+    assert await table.is_visible()
+    assert await table.locator("tbody tr").count() == 2
 
 
 async def test_filter_by_keyboard(page: Page, address: str) -> None:

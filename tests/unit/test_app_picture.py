@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.checks.rules import Rules
-from app.web.labels import LEFT, RIGHT, WIDTH, Mark, lay_out
-from app.web.picture import draw, worth_drawing
+from app.picture import draw, worth_drawing
+from app.picture.labels import LEFT, RIGHT, WIDTH, Mark, lay_out
 from tests.web.fake import answered, unanswered
 
 RULES = Rules()
@@ -29,7 +29,7 @@ def test_moments_stand_in_their_order() -> None:
         "折算限 15 秒",
         "拟认定线 20 秒",
         "接听，响铃 24.0 秒",
-        "结束",
+        "结束，对方挂断",
     }
     assert [bar.start_s for bar in picture.rings] == [0.2, 5.2, 10.2, 15.2, 20.2]
     assert not picture.assumed

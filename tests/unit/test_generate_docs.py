@@ -6,7 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from tools import generate_docs
+from tools import draw_examples, generate_docs
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +19,13 @@ def test_pages_are_written_once(tmp_path: Path) -> None:
     for name in generate_docs.PAGES:
         stored = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == stored
+
+
+def test_the_example_is_what_the_code_draws(tmp_path: Path) -> None:
+    assert draw_examples.write(tmp_path) == [draw_examples.NAME]
+    assert draw_examples.write(tmp_path) == []
+    stored = (draw_examples.FOLDER / draw_examples.NAME).read_text(encoding="utf-8")
+    assert (tmp_path / draw_examples.NAME).read_text(encoding="utf-8") == stored, "run `make docs`"
 
 
 def test_every_module_that_make_runs_is_there() -> None:

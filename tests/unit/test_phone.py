@@ -322,6 +322,10 @@ async def test_the_prompt_waits_for_the_answer_behind_a_gateway(phone: Phone) ->
     started = [entry.t_ms for entry in record.timeline if entry.event == "prompt"]
     assert started[-1] >= record.answered_ms
     assert record.ended_ms >= record.answered_ms + 3_000
+    assert record.level is not None
+    loud = [level for level in record.level.dbm0 if level is not None and level > -30]
+    assert loud
+    assert record.level.start_ms + len(record.level.dbm0) * record.level.step_ms <= record.ended_ms + 200.0
 
 
 async def test_two_calls_of_a_killed_process_are_both_ended(far_end: Simulator) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
 import pytest
@@ -20,7 +21,17 @@ from app.directory import service as directory
 from app.main import create_app
 from app.phone_keeper import MOST_FAILURES, PhoneKeeper
 from app.settings import Settings
-from sip.record import CallRecord, EarlyMedia, Evidence, Forwarding, Rings, Segment, TimelineEntry
+from sip.record import (
+    Announcement,
+    CallRecord,
+    EarlyMedia,
+    Evidence,
+    Forwarding,
+    LevelTrack,
+    Rings,
+    Segment,
+    TimelineEntry,
+)
 from tests.web.fake import FakePhone, answered, unanswered
 
 
@@ -239,3 +250,31 @@ async def test_the_page_of_a_call_under_way_follows_it(
     assert 'data-live="1"' in body
     assert "<html" not in body
     assert (await client.get("/checks/999/body")).status_code == 404
+
+
+async def test_the_picture_on_the_page_obeys_the_content_security_policy(
+    client: httpx.AsyncClient, house: House
+) -> None:
+    tone = Segment("ringback", 200.0, 6_200.0, 0.99, "cn.ringback", {"frequency_hz": 450.2})
+    record = answered(
+        "x",
+        early_media=EarlyMedia("ringback", (tone,)),
+        level=LevelTrack(0.0, 100.0, (-12,) * 100),
+        announcements=(Announcement("powered_off", "words", 300.0, 900.0, 0.9, "</svg><script>1</script>"),),
+    )
+    answer = await client.get(f"/checks/{await house.call(record)}")
+    assert "'unsafe-inline'" not in answer.headers["content-security-policy"]
+    drawing = re.search(r"<svg.*?</svg>", answer.text, re.DOTALL)
+    assert drawing
+    root = ElementTree.fromstring(drawing[0])
+    assert not [element for element in root.iter() if "style" in element.attrib]
+    assert "<style" not in answer.text
+    assert "<script>1" not in answer.text
+    told = plain("".join(root.itertext()))
+    for words in ("电平", "关机（词语）", "接听，响铃 6.0 秒", "结束，对方挂断", "频率 450.2 Hz"):
+        assert words in told
+    table = re.search(r'<details class="measured">.*?</details>', answer.text, re.DOTALL)
+    assert table
+    assert "各段声音及测得数值（2 段）" in table[0]
+    assert "频率 450.2 Hz" in table[0]
+    assert "<code>cn.ringback</code>" in table[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 WIDTH = 1000.0
-LEFT, RIGHT = 64.0, 16.0
+LEFT, RIGHT = 78.0, 34.0
 ROW_HEIGHT = 15.0
 _SIZES = {"answer": 13.0}
 _SIZE = 11.0
