@@ -79,6 +79,8 @@ class Call:
         """Whether the kernel refuses all sources but one."""
         self.direct = False
         """Whether that one is also whom we send to."""
+        self.redirected = False
+        """Whether packets go elsewhere than before, or in another way; whoever follows it resets it."""
         self._held_at: float | None = None
         """Since when the far side wants nothing."""
         self._digits_began_ms: float | None = None
@@ -177,7 +179,7 @@ class Call:
 
     def _follow_gate(self) -> None:
         """Send to the address that is heard in place of the announced one."""
-        self.direct = False
+        self.direct, self.redirected = False, True
         address = self.gate.latched or self.gate.announced
         if address is not None:
             self.sender.redirect(address)
@@ -243,22 +245,13 @@ class Call:
         if not self.filtered and (source := self.gate.steady(now)) is not None:
             self.filtered = accept_only(self.socket, source)
             self.direct = self.filtered and source == self.sender.remote
+            self.redirected = True
 
     # What goes out
 
     def regular(self) -> Regular | None:
         """Return what is sent when its packets can be made elsewhere, else None."""
         return None if self._special else self.sender.regular()
-
-    def put_regular(self, packet: memoryview) -> None:
-        """Hand a packet that was made elsewhere to the kernel."""
-        try:
-            if self.direct:
-                self.socket.send(packet)
-            else:
-                self.socket.sendto(packet, self.sender.remote or ())
-        except OSError as error:
-            self._put_again(packet, error)
 
     def keep_sent(self, codes: bytes, slot: float) -> None:
         """Keep sound that was sent from the tick at `slot` on for the capture."""
@@ -314,9 +307,9 @@ class Call:
         try:
             self.socket.sendto(datagram, remote or ())
         except OSError as error:
-            self._put_again(datagram, error)
+            self.put_again(datagram, error)
 
-    def _put_again(self, datagram: bytes | memoryview, error: OSError) -> None:
+    def put_again(self, datagram: bytes | memoryview, error: OSError) -> None:
         """Try once more after a refusal of an earlier packet; another error is one of this packet."""
         if error.errno != errno.ECONNREFUSED:
             self._send_errors += 1

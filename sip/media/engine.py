@@ -24,7 +24,7 @@ from collections import deque
 from typing import Final
 
 from sip.media.analysis import Analyst, load_bank
-from sip.media.call import LATE_S, Call
+from sip.media.call import Call
 from sip.media.channel import Channel, Message
 from sip.media.intake import Intake
 from sip.media.keeper import WRITER_LIMIT_BYTES, Keeper
@@ -64,9 +64,10 @@ class Engine:
         self._matrix = HeardMatrix(capacity)
         self._analyst = Analyst(self._matrix, load_bank(bank, capacity), capacity) if bank else None
         self._intake = Intake(self._matrix, self._tell_heard, _failed)
-        self._outlet = Outlet(capacity)
+        self._outlet = Outlet(capacity, self._tell, _failed)
         self._keeper = Keeper(writer, self._tell_number)
         self._free_rows = list(range(capacity - 1, -1, -1))
+        self._rows: list[Call | None] = [None] * capacity
         self._calls: dict[int, Call] = {}
         self._sounds: dict[bytes, Sound] = {}
         self._commands: deque[Message] = deque()
@@ -119,12 +120,13 @@ class Engine:
 
     def _tick(self, slot: float) -> None:
         self._ticks += 1
-        self._send(slot)
+        self._outlet.run(slot)
         self._intake.run()
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
-        for call in self._calls.values():
-            if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
+        for row in range(self._ticks % _HARVEST_TICKS, len(self._rows), _HARVEST_TICKS):
+            call = self._rows[row]
+            if call is not None and call.t0 is not None:
                 try:
                     self._harvest(call, slot)
                 except Exception:
@@ -135,36 +137,13 @@ class Engine:
         self._parent.flush()
         self._keeper.flush(self._calls)
 
-    def _send(self, slot: float) -> None:
-        self._outlet.prepare(slot)
-        late, monotonic = slot + LATE_S, time.monotonic
-        for call in self._calls.values():
-            packet = call.lane
-            if packet is not None:
-                call.put_regular(packet)
-                if monotonic() > late:
-                    call.late += 1
-            elif call.sender.remote is not None:
-                try:
-                    self._send_long(call, slot)
-                except Exception:
-                    _failed(call)
-
-    def _send_long(self, call: Call, slot: float) -> None:
-        """Send what a call owes to this tick, whatever it is."""
-        if call.sender.digits.busy:
-            for sent in call.send_digits(slot):
-                self._tell("digits_sent", call, sent.t_ms, sent.began_ms)
-        elif call.send(slot):
-            self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
-        self._outlet.lend(call)
-
     def _tell_heard(self, call: Call, ended: list[DtmfDigit]) -> None:
         """Tell of the first packet and of the digits that ended."""
         if not call.told_first and call.receiver.first_packet_ms is not None:
             call.told_first = True
             self._tell("first", call, call.receiver.first_packet_ms)
         self._tell_digits(call, ended)
+        self._outlet.follow(call)
         # No column is analysed into which a packet that waits for its address might still go.
         since = call.gate.held_since()
         call.attentive = not call.told_first or since is not None
@@ -257,8 +236,9 @@ class Engine:
             self._parent.send(("refused", number, reason))
             return
         self._free_rows.pop()
-        self._calls[number] = call
+        self._calls[number] = self._rows[row] = call
         self._intake.add(call)
+        self._outlet.add(call)
         self._parent.send(("opened", number, call.local))
 
     def _obstacle(self, spec: SessionSpec) -> str | None:
@@ -319,8 +299,9 @@ class Engine:
 
     def _forget(self, call: Call) -> None:
         self._intake.remove(call)
-        self._outlet.recall(call)
+        self._outlet.remove(call)
         del self._calls[call.number]
+        self._rows[call.row] = None
         call.close()
         self._free_rows.append(call.row)
         if not self._calls:
