@@ -139,3 +139,19 @@ def test_what_is_taken_out_of_the_ring_is_not_written_again(ways: Ways) -> None:
     assert taken[0] == taken[1]
     feed(ways, packets[30:])
     ways.same()
+
+
+def test_the_first_packet_of_another_length_has_the_header_that_is_expected(ways: Ways) -> None:
+    feed(ways, stream(20))
+    feed(ways, stream(20, first=20, size=320, timestamp=20 * 160))
+    ways.same()
+    assert ways.short[0].long == 2, "the first one and the first longer one"
+
+
+@pytest.mark.parametrize("late_s", [0.35, -0.25])
+def test_a_packet_far_from_its_place_takes_the_long_way(ways: Ways, late_s: float) -> None:
+    packets = stream(60)
+    feed(ways, packets[:20])
+    feed(ways, [(data, source, at + late_s) for data, source, at in packets[20:]])
+    ways.same()
+    assert ways.short[0].long == 2
