@@ -19,6 +19,7 @@ from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
 from tests.unit.media_peer import Peer, tone
 
+BEGUN = 0.001
 SOUNDS = [Sound(tone(samples / 8000).tobytes()) for samples in (100, 160, 320, 805, 4000)]
 
 
@@ -44,7 +45,7 @@ class End:
             random.seed(row)
             spec = SessionSpec("127.0.0.1", capture=Path("x"), analyse=False)
             call = Call(row, row, TimeLine(matrix, row), spec)
-            call.begin(0.0)
+            call.begin(BEGUN)
             call.recorded = True
             self.outlet.add(call)
             self.calls.append(call)
@@ -192,3 +193,17 @@ def test_packets_that_nobody_takes_are_send_errors_of_their_call(ends: tuple[End
         end.outlet.sync(end.calls[1])
         assert [report.send_errors for report in reports] == [0, 10]
         assert end.calls[1].sender.sent == 10
+
+
+@pytest.mark.parametrize("number", range(len(SOUNDS)))
+def test_a_sound_ends_with_its_last_sample(ends: tuple[End, End], number: int) -> None:
+    for end in ends:
+        end.command(0, connect())
+        for tick in range(40):
+            if tick == 5:
+                end.command(0, play(number, loop=False))
+            end.outlet.run(0.02 * tick)
+    assert ends[0].peer.received() == ends[1].peer.received()
+    assert ends[0].told == ends[1].told
+    assert [verb for verb, *_ in ends[0].told] == ["finished"]
+    assert ends[0].calls[0].lane is not None, "silence is made here again"
