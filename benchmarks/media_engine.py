@@ -1,11 +1,15 @@
 """N calls at once through the media engine, recorded and analysed, against a far end in a process of its own.
 
-    python -m benchmarks.media_engine --calls 100 --seconds 20 [--srtp] [--packets] --json
+    python -m benchmarks.media_engine --calls 1000 --seconds 20 [--far engine] [--srtp] [--packets] --json
 
-`--srtp` encrypts all calls, `--packets` logs their packets.
-`late_pct`: packets of both sides that left more than 10 ms after their slot, of the engine under test alone
-in `late_pct`, of the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets.
-CPU is in per cent of one core, over the whole run.
+The far end is a lean one that makes regular packets and analyses nothing (`benchmarks.lean_far_end`), or with
+`--far engine` another media engine. `--srtp` encrypts all calls (which takes a far end of that kind), `--packets`
+logs their packets. The parent takes every block of features, as the phone would, and counts the columns.
+
+`late_pct`: packets that left more than 10 ms after their slot, of the engine under test alone in `late_pct`, of
+the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets. `missing`: packets that
+one side sent and the other did not count. `tick_ms`: the work of a tick, how late it began (`wake_p99`) and the
+part of the tone bank (`bank_p99`), over the last 80 s at most. CPU is in per cent of one core, over the whole run.
 """
 
 from __future__ import annotations
@@ -14,10 +18,13 @@ import argparse
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import psutil
@@ -36,6 +43,8 @@ from sip.media import (
 )
 
 RATE_HZ = 8000
+SETTLING_S = 3.0
+"""Sockets are bound to a settled source within this time."""
 SUITE: SrtpSuite = "AES_CM_128_HMAC_SHA1_80"
 
 
@@ -45,12 +54,17 @@ class Result:
 
     calls: int
     seconds: float
-    packets: int
+    sent: int
+    received: int
     late_pct: float
     far_late_pct: float
     lost_pct: float
     missing: int
     """Packets that the far end sent and the engine did not count, at the end of the run."""
+    far_missing: int
+    """Packets of the engine that the far end missed."""
+    blocks_dropped: int
+    """Blocks of features that the parent did not take in time."""
     tick_ms: dict[str, float]
     cpu_pct: dict[str, float]
     rss_mb: float
@@ -67,18 +81,111 @@ def sounds() -> tuple[np.ndarray, np.ndarray]:
     return noise, ringback
 
 
+@dataclass(frozen=True)
+class FarCounts:
+    """What the far end tells after the run."""
+
+    sent: int
+    late: int
+    missing: int
+    """Packets of ours that it missed."""
+
+
+class FarEnd(Protocol):
+    """The other side of all calls."""
+
+    pid: int
+
+    async def open(self, calls: int) -> list[tuple[str, int]]:
+        """Return the address of each call's far end."""
+
+    async def start(self, near: list[tuple[str, int]], t0: float) -> None:
+        """Send to the near ends."""
+
+    async def close(self) -> FarCounts:
+        """Send no more."""
+
+
+class LeanFarEnd:
+    """Regular packets of a process that does nothing else."""
+
+    async def open(self, calls: int) -> list[tuple[str, int]]:
+        """Start the process."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "benchmarks.lean_far_end",
+            str(calls),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            limit=1 << 20,
+        )
+        self.pid = self._process.pid
+        return [(host, port) for host, port in await self._line()]
+
+    async def _line(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(await self._process.stdout.readline())
+
+    async def start(self, near: list[tuple[str, int]], t0: float) -> None:
+        """Name the near ends."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(near).encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def close(self) -> FarCounts:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        counts = await self._line()
+        await self._process.wait()
+        return FarCounts(counts["sent"], counts["late"], counts["missing"])
+
+
+class EngineFarEnd:
+    """Another media engine."""
+
+    def __init__(self, engine: MediaEngine, policy: SrtpPolicy | None) -> None:
+        self.pid = engine.pid
+        self._engine, self._policy = engine, policy
+        self._sessions: list[MediaSession] = []
+        self._t0 = 0.0
+
+    async def open(self, calls: int) -> list[tuple[str, int]]:
+        """Open a session for each call."""
+        for _ in range(calls):
+            self._sessions.append(await self._engine.open(SessionSpec("127.0.0.1", analyse=False)))
+        return [session.local for session in self._sessions]
+
+    async def start(self, near: list[tuple[str, int]], t0: float) -> None:
+        """Begin every session."""
+        self._t0 = t0
+        ringback = sounds()[1]
+        for session, address in zip(self._sessions, near, strict=True):
+            session.begin(t0)
+            session.connect(RemoteMedia(*address, srtp=self._policy, final=True))
+            session.play(ringback, loop=True)
+
+    async def close(self) -> FarCounts:
+        """End every session."""
+        end_ms = (time.monotonic() - self._t0) * 1000
+        counts = [r.statistics for r in await asyncio.gather(*(s.close(end_ms) for s in self._sessions))]
+        return FarCounts(
+            sum(c.sent for c in counts), sum(c.late for c in counts), sum(c.lost for c in counts)
+        )
+
+
 class Load:
     """The calls of one run."""
 
     def __init__(
-        self, near: MediaEngine, far: MediaEngine, folder: Path, *, srtp: bool, packets: bool
+        self, near: MediaEngine, far: FarEnd, folder: Path, *, policy: SrtpPolicy | None, packets: bool
     ) -> None:
         self.near, self.far, self.folder = near, far, folder
         self.packets = packets
-        keys = (os.urandom(30), os.urandom(30))
-        self.policies = [SrtpPolicy(SUITE, *pair) if srtp else None for pair in (keys, keys[::-1])]
+        self.policy = policy
         self.columns = 0
-        self.pairs: list[tuple[MediaSession, MediaSession]] = []
+        self.sessions: list[MediaSession] = []
         self.t0 = 0.0
 
     def count(self, event: MediaEvent) -> None:
@@ -91,29 +198,26 @@ class Load:
         for number in range(calls):
             packets = self.folder / f"{number}.packets" if self.packets else None
             spec = SessionSpec("127.0.0.1", capture=self.folder / f"{number}.part", packets=packets)
-            near = await self.near.open(spec, self.count)
-            self.pairs.append((near, await self.far.open(SessionSpec("127.0.0.1", analyse=False))))
+            self.sessions.append(await self.near.open(spec, self.count))
+        self.remotes = await self.far.open(calls)
 
     async def start(self) -> None:
         """Let all calls begin at once."""
-        noise, ringback = sounds()
+        noise = sounds()[0]
         self.t0 = time.monotonic()
-        for near, far in self.pairs:
-            near.begin(self.t0)
-            far.begin(self.t0)
-        await self.near.health()  # every call has begun before the first packet comes
-        for near, far in self.pairs:
-            near.connect(RemoteMedia(*far.local, srtp=self.policies[0], final=True))
-            far.connect(RemoteMedia(*near.local, srtp=self.policies[1], final=True))
-            near.play(noise, loop=True)
-            far.play(ringback, loop=True)
+        for session in self.sessions:
+            session.begin(self.t0)
+        for session, remote in zip(self.sessions, self.remotes, strict=True):
+            session.connect(RemoteMedia(*remote, srtp=self.policy, final=True))
+            session.play(noise, loop=True)
+        await self.near.health()  # every call is connected before the first packet comes
+        await self.far.start([session.local for session in self.sessions], self.t0)
 
-    async def close(self) -> list[tuple[MediaReport, MediaReport]]:
+    async def close(self) -> tuple[list[MediaReport], FarCounts]:
         """End all calls: the far ends first."""
+        far = await self.far.close()
         end_ms = (time.monotonic() - self.t0) * 1000
-        far = await asyncio.gather(*(far.close(end_ms) for _, far in self.pairs))
-        near = await asyncio.gather(*(near.close(end_ms) for near, _ in self.pairs))
-        return list(zip(near, far, strict=True))
+        return await asyncio.gather(*(session.close(end_ms) for session in self.sessions)), far
 
 
 def cpu_s(pid: int | None) -> float:
@@ -122,41 +226,60 @@ def cpu_s(pid: int | None) -> float:
     return times.user + times.system if times else 0.0
 
 
-async def measure(calls: int, seconds: float, *, srtp: bool = False, packets: bool = False) -> Result:
+async def measure(
+    calls: int,
+    seconds: float,
+    *,
+    far: Literal["lean", "engine"] = "lean",
+    srtp: bool = False,
+    packets: bool = False,
+) -> Result:
     """Run the load and return what was measured."""
+    keys = (os.urandom(30), os.urandom(30))
+    ours, theirs = (SrtpPolicy(SUITE, *pair) if srtp else None for pair in (keys, keys[::-1]))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        capacity = calls + 1
-        near = await MediaEngine.start(capacity=capacity)
-        async with near, await MediaEngine.start(writer=False, bank=None, capacity=capacity) as far:
-            load = Load(near, far, folder, srtp=srtp, packets=packets)
-            await load.open(calls)
-            await load.start()
-            await asyncio.sleep(1)
-            pids = {"media": near.pid, "writer": near.writer_pid, "far": far.pid}
-            before, begun = {key: cpu_s(pid) for key, pid in pids.items()}, time.monotonic()
-            await asyncio.sleep(seconds)
-            span = time.monotonic() - begun
-            cpu = {key: round(100 * (cpu_s(pid) - before[key]) / span, 1) for key, pid in pids.items()}
-            health = await near.health()
-            rss_mb = psutil.Process(near.pid).memory_info().rss / 1e6
-            reports = await load.close()
-            lengths = [read_capture(folder / f"{number}.part").duration_ms for number in range(calls)]
-    sent = sum(near.statistics.sent for near, _ in reports)
-    far_sent = sum(far.statistics.sent for _, far in reports)
-    received = sum(near.statistics.received for near, _ in reports)
+        async with await MediaEngine.start(capacity=calls + 1) as near:
+            if far == "lean" and not srtp:
+                load = Load(near, LeanFarEnd(), Path(name), policy=None, packets=packets)
+                return await run(load, calls, seconds)
+            async with await MediaEngine.start(writer=False, bank=None, capacity=calls + 1) as other:
+                end = EngineFarEnd(other, theirs)
+                return await run(Load(near, end, Path(name), policy=ours, packets=packets), calls, seconds)
+
+
+async def run(load: Load, calls: int, seconds: float) -> Result:
+    """Measure while all calls talk."""
+    near = load.near
+    await load.open(calls)
+    await load.start()
+    await asyncio.sleep(SETTLING_S)
+    pids = {"media": near.pid, "writer": near.writer_pid, "far": load.far.pid, "parent": os.getpid()}
+    before, begun = {key: cpu_s(pid) for key, pid in pids.items()}, time.monotonic()
+    await asyncio.sleep(seconds)
+    span = time.monotonic() - begun
+    cpu = {key: round(100 * (cpu_s(pid) - before[key]) / span, 1) for key, pid in pids.items()}
+    health = await near.health()
+    rss_mb = psutil.Process(near.pid).memory_info().rss / 1e6
+    reports, far = await load.close()
+    lengths = [read_capture(load.folder / f"{number}.part").duration_ms for number in range(calls)]
+    sent = sum(report.statistics.sent for report in reports)
+    received = sum(report.statistics.received for report in reports)
     return Result(
         calls=calls,
         seconds=round(span, 1),
-        packets=sent + received,
-        late_pct=100 * sum(near.statistics.late for near, _ in reports) / max(1, sent),
-        far_late_pct=100 * sum(far.statistics.late for _, far in reports) / max(1, far_sent),
-        lost_pct=100 * sum(near.dropped_by_kernel for near, _ in reports) / max(1, received),
-        missing=far_sent - received,
+        sent=sent,
+        received=received,
+        late_pct=100 * sum(report.statistics.late for report in reports) / max(1, sent),
+        far_late_pct=100 * far.late / max(1, far.sent),
+        lost_pct=100 * sum(report.dropped_by_kernel for report in reports) / max(1, received),
+        missing=far.sent - received,
+        far_missing=far.missing,
+        blocks_dropped=health.blocks_dropped,
         tick_ms={
             "p50": round(health.tick_ms_p50, 2),
             "p99": round(health.tick_ms_p99, 2),
             "wake_p99": round(health.wake_ms_p99, 2),
+            "bank_p99": round(health.bank_ms_p99, 2),
         },
         cpu_pct=cpu,
         rss_mb=round(rss_mb, 1),
@@ -170,12 +293,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--far", choices=["lean", "engine"], default="lean")
     parser.add_argument("--srtp", action="store_true")
     parser.add_argument("--packets", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    run = measure(options.calls, options.seconds, srtp=options.srtp, packets=options.packets)
-    result = asdict(asyncio.run(run))
+    measured = measure(
+        options.calls, options.seconds, far=options.far, srtp=options.srtp, packets=options.packets
+    )
+    result = asdict(asyncio.run(measured))
     if options.json:
         print(json.dumps(result))
     else:

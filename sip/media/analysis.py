@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from typing import Final, Protocol
 
 import numpy as np
@@ -55,6 +56,8 @@ class Analyst:
         self._held = np.zeros(capacity, np.intp)
         self._rows = np.zeros(0, np.intp)
         """The rows in use."""
+        self.bank_s = 0.0
+        """What the bank took in the last `run`."""
 
     def begin(self, call: Call) -> None:
         """Start a call in its row."""
@@ -75,6 +78,7 @@ class Analyst:
 
     def run(self, now: float) -> list[Message]:
         """Analyse every column that is due at `now`; return the blocks that are full."""
+        self.bank_s = 0.0
         blocks: list[Message] = []
         due = ((now - READ_DELAY_S - self._t0[self._rows]) * _COLUMNS_PER_S).astype(np.intp)
         due = np.minimum(due, self._limit[self._rows])
@@ -91,7 +95,7 @@ class Analyst:
         while self._next[call.row] < int(end_s * _COLUMNS_PER_S):
             blocks += self._push(row)
         self.forget(call)
-        return [*blocks, *self._block(call.row)]
+        return [*blocks, *self._blocks(row)]
 
     def forget(self, call: Call) -> None:
         """Read a call's row no more."""
@@ -100,7 +104,9 @@ class Analyst:
     def _push(self, rows: npt.NDArray[np.intp]) -> list[Message]:
         """Analyse the next column of some rows. Different rows fill their blocks in different ticks."""
         pcm, present = self._matrix.column(rows, self._next[rows])
+        begun = time.perf_counter()
         features = self._bank.push(rows, pcm)
+        self.bank_s += time.perf_counter() - begun
         if self._features.shape[2] != features.shape[1]:
             self._features = np.zeros((*self._present.shape, features.shape[1]), np.float32)
         held = self._held[rows]
@@ -109,13 +115,17 @@ class Analyst:
         self._next[rows] += 1
         self._held[rows] += 1
         full = ((self._next[rows] + rows) % BLOCK_COLUMNS == 0) | (held + 1 == BLOCK_COLUMNS)
-        return [block for row in rows[full].tolist() for block in self._block(row)]
+        return self._blocks(rows[full])
 
-    def _block(self, row: int) -> list[Message]:
-        held = int(self._held[row])
-        if not held:
-            return []
-        self._held[row] = 0
-        features = self._features[row, :held].tobytes()
-        present = self._present[row, :held].tobytes()
-        return [("heard", self._numbers[row], int(self._next[row]) - held, held, features, present)]
+    def _blocks(self, rows: npt.NDArray[np.intp]) -> list[Message]:
+        """Return the columns that some rows hold, those of blocks of one length in one message."""
+        messages: list[Message] = []
+        held = self._held[rows]
+        for count in sorted(set(held.tolist()) - {0}):
+            some = rows[held == count]
+            numbers = [self._numbers[row] for row in some.tolist()]
+            first = (self._next[some] - count).tolist()
+            features, present = self._features[some, :count], self._present[some, :count]
+            messages.append(("heard", numbers, first, count, features.tobytes(), present.tobytes()))
+        self._held[rows] = 0
+        return messages

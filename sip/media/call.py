@@ -19,16 +19,16 @@ from sip.media.model import (
     SessionSpec,
 )
 from sip.media.packet_log import PacketLog
-from sip.media.receive import Receiver
+from sip.media.receive import Receiver, Steady
 from sip.media.reporter import Reporter
 from sip.media.rtp import is_rtcp
-from sip.media.send import Sender
+from sip.media.send import Regular, Sender
 from sip.media.srtp import Crypto
 from sip.media.timeline import TimeLine
 from sip.media.udp import accept_only, bind, drain_errors, read
 from sip.record import DtmfDigit
 
-_LATE_S: Final = 0.010
+LATE_S: Final = 0.010
 """A packet that leaves later than this after its slot is late."""
 _TICK_S: Final = 0.020
 _NOTHING: Final[list[DtmfDigit]] = []
@@ -68,11 +68,19 @@ class Call:
         """Packets that the log of packets lacks."""
         self._special = self.log is not None
         """Whether packets are logged or encrypted: nearly all calls do without either."""
-        self._late = 0
+        self.lane: memoryview | None = None
+        """The packet of this tick where `sip.media.outlet` makes it."""
+        self.late = 0
+        """Packets that left late."""
         self._send_errors = 0
-        self._drops = 0
-        self._filtered = False
+        self.drops = 0
+        """Datagrams that the socket has lost."""
+        self.filtered = False
         """Whether the kernel refuses all sources but one."""
+        self.direct = False
+        """Whether that one is also whom we send to."""
+        self.redirected = False
+        """Whether packets go elsewhere than before, or in another way; whoever follows it resets it."""
         self._held_at: float | None = None
         """Since when the far side wants nothing."""
         self._digits_began_ms: float | None = None
@@ -102,11 +110,17 @@ class Call:
     def receive(self, offset: float, now: float) -> list[DtmfDigit]:
         """Take one datagram from the socket; return the digits that ended with it."""
         datagram = read(self.socket, offset, now)
-        if datagram is None or self.t0 is None:
+        return _NOTHING if datagram is None else self.take(*datagram)
+
+    def take(self, data: bytes, source: Address, at: float, drops: int = 0) -> list[DtmfDigit]:
+        """Take a datagram that arrived at the monotonic time `at`; return the digits that ended with it.
+
+        `drops` is how many the socket has lost so far (0: unsaid).
+        """
+        if self.t0 is None:
             return _NOTHING
-        data, source, at, drops = datagram
         if drops:
-            self._drops = drops
+            self.drops = drops
         gate = self.gate
         if source == gate.trusted and not self._special:
             gate.last_at = at
@@ -116,6 +130,13 @@ class Call:
         if ended:
             self.digits += ended
         return ended
+
+    def steady(self, source: Address) -> Steady | None:
+        """Return the stream from `source` when its regular packets need no decision of this call."""
+        if source != self.gate.trusted or self._special or self.t0 is None:
+            return None
+        steady = self.receiver.steady()
+        return steady if steady is not None and steady.source == source else None
 
     def _admit(self, held: Held) -> list[DtmfDigit]:
         """Take a datagram the long way: its source may be a foreign one, it may be encrypted, or it is logged."""
@@ -158,6 +179,7 @@ class Call:
 
     def _follow_gate(self) -> None:
         """Send to the address that is heard in place of the announced one."""
+        self.direct, self.redirected = False, True
         address = self.gate.latched or self.gate.announced
         if address is not None:
             self.sender.redirect(address)
@@ -192,8 +214,8 @@ class Call:
     def connect(self, remote: RemoteMedia, now: float) -> list[DtmfDigit]:
         """Learn an SDP answer; return the digits that ended with the packets that had waited for it."""
         self._close_part()  # the law may change
-        if self._filtered:
-            self._filtered = accept_only(self.socket, None)
+        if self.filtered:
+            self.filtered = self.direct = accept_only(self.socket, None)
         announced = self.receiver.connect(remote, now - (self.t0 or now))
         self.crypto.connect(remote)
         self._special = self.log is not None or self.crypto.active or self.crypto.sends
@@ -218,13 +240,25 @@ class Call:
             self._held_at = None
 
     def follow(self, now: float) -> None:
-        """Do what is due twice a second: reports, and a filter in the kernel once the far side is settled."""
+        """Do what is due twice a second: refuse what waited in vain, let the kernel filter a settled source."""
         self.gate.expire(now)
-        if not self._filtered and (source := self.gate.steady(now)) is not None:
-            self._filtered = accept_only(self.socket, source)
-        self.reporter.tick(now)
+        if not self.filtered and (source := self.gate.steady(now)) is not None:
+            self.filtered = accept_only(self.socket, source)
+            self.direct = self.filtered and source == self.sender.remote
+            self.redirected = True
 
     # What goes out
+
+    def regular(self) -> Regular | None:
+        """Return what is sent when its packets can be made elsewhere, else None."""
+        return None if self._special else self.sender.regular()
+
+    def keep_sent(self, codes: bytes, slot: float) -> None:
+        """Keep sound that was sent from the tick at `slot` on for the capture."""
+        if self.recorded:
+            if not self._sent_parts:
+                self._begin_part(slot)
+            self._sent_parts.append(codes)
 
     def send(self, slot: float) -> bool:
         """Send what belongs to the tick at `slot`; return whether the sound that played ended with it."""
@@ -232,12 +266,9 @@ class Call:
         for _ in range(self.sender.due()):
             datagram, payload, ended = self.sender.packet()
             self._put(datagram)
-            if time.monotonic() - slot > _LATE_S:
-                self._late += 1
-            if self.recorded:
-                if not self._sent_parts:
-                    self._begin_part(slot)
-                self._sent_parts.append(payload)
+            if time.monotonic() - slot > LATE_S:
+                self.late += 1
+            self.keep_sent(payload, slot)
             finished = finished or ended
         return finished
 
@@ -258,10 +289,7 @@ class Call:
             else:
                 datagram, sound, _ = self.sender.packet()
             self._put(datagram)
-            if self.recorded:
-                if not self._sent_parts:
-                    self._begin_part(slot)
-                self._sent_parts.append(sound)
+            self.keep_sent(sound, slot)
             at_ms += self.sender.packet_ms
         return done
 
@@ -276,14 +304,20 @@ class Call:
         remote = self.sender.remote
         if self._special:
             datagram = self._log_and_encrypt(datagram)
-        for _ in range(2):
-            try:
-                self.socket.sendto(datagram, remote or ())
-                return
-            except OSError as error:
-                if error.errno != errno.ECONNREFUSED:
-                    self._send_errors += 1
-                    return
+        try:
+            self.socket.sendto(datagram, remote or ())
+        except OSError as error:
+            self.put_again(datagram, error)
+
+    def put_again(self, datagram: bytes | memoryview, error: OSError) -> None:
+        """Try once more after a refusal of an earlier packet; another error is one of this packet."""
+        if error.errno != errno.ECONNREFUSED:
+            self._send_errors += 1
+            return
+        try:
+            self.socket.sendto(datagram, self.sender.remote or ())
+        except OSError as again:
+            self._send_errors += again.errno != errno.ECONNREFUSED
 
     def _log_and_encrypt(self, datagram: bytes) -> bytes:
         """Log a packet that leaves; return it as it goes over the network."""
@@ -327,13 +361,11 @@ class Call:
         last_s, gap_s = self.receiver.last_packet_s, self.receiver.longest_gap_s(end_ms / 1000)
         ignored = received.ignored + gate.refused
         return MediaReport(
-            statistics=replace(
-                received, codec=codec, late=self._late, sent=self.sender.sent, ignored=ignored
-            ),
+            statistics=replace(received, codec=codec, late=self.late, sent=self.sender.sent, ignored=ignored),
             dtmf=tuple(self.digits),
             send_errors=self._send_errors,
             malformed=self.receiver.malformed,
-            dropped_by_kernel=self._drops,
+            dropped_by_kernel=self.drops,
             srtp_failures=self.crypto.failures,
             rejected_sources=len(gate.rejected_sources | self.reporter.strangers),
             latched=gate.latched,

@@ -47,6 +47,8 @@ _START_S: Final = 30.0
 _END_S: Final = 3.0
 _SOUNDS_KEPT: Final = 64
 """Prompts that stay in the engine for the next call."""
+CAPACITY: Final = 1024
+"""Sessions at once; memory is taken for those that were."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -196,7 +198,7 @@ class MediaEngine:
         *,
         writer: bool = True,
         bank: str | None = "sip.progress:FeatureBank",
-        capacity: int = 256,
+        capacity: int = CAPACITY,
         on_lost: Callable[[str], None] | None = None,
     ) -> MediaEngine:
         """Spawn the engine, and its writer when captures are wanted.
@@ -315,13 +317,25 @@ class MediaEngine:
             _settle(self._health.popleft(), rest[0])
         elif verb == "writer_lost":
             self._lose("the capture writer died")
+        elif verb == "heard":
+            self._heard(*rest)
         elif (session := self._sessions.get(rest[0])) is not None:
             self._told_session(session, verb, *rest[1:])
 
+    def _heard(
+        self, numbers: list[int], columns: list[int], count: int, features: bytes, present: bytes
+    ) -> None:
+        """Deliver the blocks of many sessions, `count` columns of each."""
+        every = np.frombuffer(features, np.float32).reshape(len(numbers), count, -1)
+        heard = np.frombuffer(present, np.bool_).reshape(len(numbers), count)
+        for place, number in enumerate(numbers):
+            session = self._sessions.get(number)
+            if session is not None:
+                start_ms = float(columns[place] * COLUMN_MS)
+                session.happened(HeardBlock(start_ms, every[place].copy(), heard[place].copy()))
+
     def _told_session(self, session: MediaSession, verb: str, *rest: Any) -> None:
-        if verb == "heard":
-            session.happened(_heard_block(*rest))
-        elif verb == "opened":
+        if verb == "opened":
             session.opened(rest[0])
         elif verb == "refused":
             session.refused(rest[0])
@@ -372,14 +386,6 @@ _EVENTS: Final[dict[str, Callable[..., MediaEvent]]] = {
     "capture_failed": CaptureFailed,
     "log_failed": PacketLogFailed,
 }
-
-
-def _heard_block(column: int, count: int, features: bytes, present: bytes) -> HeardBlock:
-    return HeardBlock(
-        start_ms=float(column * COLUMN_MS),
-        features=np.frombuffer(features, np.float32).reshape(count, -1),
-        present=np.frombuffer(present, np.bool_),
-    )
 
 
 def _spawn(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:

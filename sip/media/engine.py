@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import gc
 import os
+import resource
 import select
 import signal
 import socket
@@ -24,13 +25,14 @@ from typing import Final
 
 from sip.media.analysis import Analyst, load_bank
 from sip.media.call import Call
-from sip.media.capture import Block
 from sip.media.channel import Channel, Message
+from sip.media.intake import Intake
+from sip.media.keeper import WRITER_LIMIT_BYTES, Keeper
 from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, MediaReport, RemoteMedia, SessionSpec
+from sip.media.outlet import Outlet
 from sip.media.pace import Pace
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
-from sip.media.udp import drain_errors, wall_offset
 from sip.record import DtmfDigit
 
 _TICK_S: Final = COLUMN_MS / 1000
@@ -41,15 +43,11 @@ _COMMAND_S: Final = 0.002
 _HARVEST_TICKS: Final = 25
 _HARVEST_DELAY_S: Final = 0.3
 """How late a packet may be to still get into the capture."""
-_PARENT_LIMIT_BYTES: Final = 32 << 20
-_WRITER_LIMIT_BYTES: Final = 64 << 20
-"""40 s of 100 calls: a stalled disk costs sound only after that."""
-_LOG_LIMIT_BYTES: Final = _WRITER_LIMIT_BYTES // 4
-_ROUNDS: Final = 64
+_PARENT_LIMIT_BYTES: Final = 64 << 20
+"""10 s of the columns of 1,000 calls."""
 _FAILURES_SHOWN: Final = 3
 _NICE: Final = -11
 """As desktop sound servers run, where real-time scheduling is not allowed."""
-_GOODBYE_S: Final = 1.5
 _LATEST_END_MS: Final = 1000.0
 """A call cannot have ended further in the future than this."""
 
@@ -63,16 +61,15 @@ class Engine:
 
     def __init__(self, parent: Channel, writer: Channel | None, capacity: int, bank: str | None) -> None:
         self._parent = parent
-        self._writer = writer
         self._matrix = HeardMatrix(capacity)
         self._analyst = Analyst(self._matrix, load_bank(bank, capacity), capacity) if bank else None
+        self._intake = Intake(self._matrix, self._tell_heard, _failed)
+        self._outlet = Outlet(capacity, self._tell, _failed)
+        self._keeper = Keeper(writer, self._tell_number)
         self._free_rows = list(range(capacity - 1, -1, -1))
+        self._rows: list[Call | None] = [None] * capacity
         self._calls: dict[int, Call] = {}
-        self._sockets: dict[int, Call] = {}
-        self._report_sockets: dict[int, Call] = {}
         self._sounds: dict[bytes, Sound] = {}
-        self._closing: dict[int, MediaReport] = {}
-        self._epoll = select.epoll()
         self._commands: deque[Message] = deque()
         self._ticks = 0
         self._pace = Pace()
@@ -92,9 +89,11 @@ class Engine:
                 missed = int((now - deadline) / _TICK_S)
                 deadline += missed * _TICK_S
                 for call in self._calls.values():
+                    self._outlet.recall(call)
                     call.skip(missed)
             self._tick(deadline)
-            self._pace.note(now - deadline, time.monotonic() - now)
+            bank_s = self._analyst.bank_s if self._analyst is not None else 0.0
+            self._pace.note(now - deadline, time.monotonic() - now, bank_s)
             deadline += _TICK_S
         self._leave()
 
@@ -104,14 +103,15 @@ class Engine:
         Commands that would run into the tick wait for the next gap: a hundred calls that end together must not
         make the packets of others late.
         """
-        channels = [c for c in (self._parent, self._writer) if c is not None]
+        writer = self._keeper.channel
+        channels = [c for c in (self._parent, writer) if c is not None]
         pending = [channel for channel in channels if channel.pending]
         timeout = 0.0 if self._commands else max(0.0, deadline - time.monotonic())
         readable, writable, _ = select.select(channels, pending, [], timeout)
         for channel in writable:
             channel.flush()
-        if self._writer in readable:
-            self._hear_writer()
+        if writer is not None and writer in readable:
+            self._keeper.hear(self._calls)
         if self._parent in readable:
             self._commands.extend(self._parent.receive())
         while self._commands and time.monotonic() < deadline - _COMMAND_S:
@@ -120,12 +120,13 @@ class Engine:
 
     def _tick(self, slot: float) -> None:
         self._ticks += 1
-        self._send(slot)
-        self._receive()
+        self._outlet.run(slot)
+        self._intake.run()
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
-        for call in self._calls.values():
-            if (self._ticks + call.row) % _HARVEST_TICKS == 0 and call.t0 is not None:
+        for row in range(self._ticks % _HARVEST_TICKS, len(self._rows), _HARVEST_TICKS):
+            call = self._rows[row]
+            if call is not None and call.t0 is not None:
                 try:
                     self._harvest(call, slot)
                 except Exception:
@@ -134,56 +135,7 @@ class Engine:
             # However full the ticks are, commands are heard.
             self._obey(self._commands.popleft())
         self._parent.flush()
-        if self._writer is not None:
-            self._writer.flush()
-
-    def _send(self, slot: float) -> None:
-        for call in self._calls.values():
-            if call.sender.remote is None:
-                continue
-            try:
-                if call.sender.digits.busy:
-                    for sent in call.send_digits(slot):
-                        self._tell("digits_sent", call, sent.t_ms, sent.began_ms)
-                elif call.send(slot):
-                    self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
-            except Exception:
-                _failed(call)
-
-    def _receive(self) -> None:
-        offset, now = wall_offset(), time.monotonic()
-        for _ in range(_ROUNDS):
-            events = self._epoll.poll(0, 4096)
-            if not events:
-                return
-            for descriptor, event in events:
-                call = self._sockets.get(descriptor)
-                if call is None:
-                    self._take_report(self._report_sockets[descriptor], event, offset, now)
-                    continue
-                try:
-                    if event & select.EPOLLERR:
-                        call.refused()
-                    if event & select.EPOLLIN:
-                        self._take(call, offset, now)
-                except Exception:
-                    _failed(call)
-
-    def _drain(self, call: Call) -> None:
-        """Take what has arrived for one call."""
-        offset, now = wall_offset(), time.monotonic()
-        call.reporter.drain(offset, now)
-        waiting = select.poll()
-        waiting.register(call.socket, select.POLLIN)
-        for _ in range(_ROUNDS):
-            if not waiting.poll(0):
-                return
-            self._take(call, offset, now)
-
-    def _take(self, call: Call, offset: float, now: float) -> None:
-        ended = call.receive(offset, now)
-        if ended or call.attentive:
-            self._tell_heard(call, ended)
+        self._keeper.flush(self._calls)
 
     def _tell_heard(self, call: Call, ended: list[DtmfDigit]) -> None:
         """Tell of the first packet and of the digits that ended."""
@@ -191,56 +143,42 @@ class Engine:
             call.told_first = True
             self._tell("first", call, call.receiver.first_packet_ms)
         self._tell_digits(call, ended)
+        self._outlet.follow(call)
         # No column is analysed into which a packet that waits for its address might still go.
         since = call.gate.held_since()
         call.attentive = not call.told_first or since is not None
         if self._analyst is not None and call.analyse:
             self._analyst.limit(call, None if since is None else call.position(since) // COLUMN_SAMPLES)
 
-    def _take_report(self, call: Call, event: int, offset: float, now: float) -> None:
-        """Take what the RTCP socket of a call has."""
-        try:
-            if event & select.EPOLLERR:
-                drain_errors(call.rtcp_socket)
-            if event & select.EPOLLIN:
-                call.reporter.receive(offset, now)
-        except Exception:
-            _failed(call)
-
     def _harvest(self, call: Call, now: float) -> None:
+        """Do what is due twice a second: sound and log for the writer, reports, and what waits in vain."""
+        due = call.reporter.due(now)
+        if due or not call.filtered:
+            self._intake.sync(call)
+            self._outlet.sync(call)
         call.follow(now)
+        if due:
+            call.reporter.report(now)
         self._tell_heard(call, call.expire(now))
         until = call.position(now - _HARVEST_DELAY_S)
         if (since := call.gate.held_since()) is not None:
             until = min(until, call.position(since))
         if call.analyse and self._analyst is not None:
             until = min(until, self._analyst.column(call) * COLUMN_SAMPLES)
-        self._store(call, call.harvest(until))
-        self._store_log(call)
-
-    def _store(self, call: Call, blocks: list[Block]) -> None:
-        if self._writer is None or not call.recorded:
-            return
-        data = b"".join(block.pack() for block in blocks)
-        if not self._writer.send(("write", call.number, data), droppable=True):
-            call.recorded = False
-            self._tell("capture_failed", call, "the disk has been stalled for too long")
-
-    def _store_log(self, call: Call) -> None:
-        """Hand over the log of packets; it gives way before the captures do."""
-        if call.log is None or self._writer is None:
-            return
-        count, records = call.log.take()
-        if count and not self._writer.send(("write_log", call.number, records), limit_bytes=_LOG_LIMIT_BYTES):
-            call.unlogged += count
+        self._outlet.collect(call)
+        self._keeper.store(call, call.harvest(until))
+        self._keeper.store_log(call)
 
     def _send_blocks(self, blocks: list[Message]) -> None:
         for block in blocks:
             if not self._parent.send(block, droppable=True):
-                self._blocks_dropped += 1
+                self._blocks_dropped += len(block[1])
 
     def _tell(self, verb: str, call: Call, *rest: object) -> None:
         self._parent.send((verb, call.number, *rest))
+
+    def _tell_number(self, verb: str, *rest: object) -> None:
+        self._parent.send((verb, *rest))
 
     def _tell_digits(self, call: Call, digits: list[DtmfDigit]) -> None:
         for digit in digits:
@@ -265,11 +203,10 @@ class Engine:
             case ("close", int(number), *_) if number in self._calls:
                 call = self._calls[number]
                 report = MediaReport(lost=f"the media engine failed at the end: {reason}")
-                if call.recorded and self._writer is not None:
-                    self._closing[number] = report
-                    self._writer.send(("close", number))
+                if call.recorded:
+                    self._keeper.close(call, report, self._calls)
                 else:
-                    self._parent.send(("closed", number, report))
+                    self._tell("closed", call, report)
                 if self._analyst is not None:
                     self._analyst.forget(call)
                 self._forget(call)
@@ -299,24 +236,25 @@ class Engine:
             self._parent.send(("refused", number, reason))
             return
         self._free_rows.pop()
-        self._calls[number] = self._sockets[call.socket.fileno()] = call
-        self._report_sockets[call.rtcp_socket.fileno()] = call
-        for sock in (call.socket, call.rtcp_socket):
-            self._epoll.register(sock.fileno(), select.EPOLLIN)
+        self._calls[number] = self._rows[row] = call
+        self._intake.add(call)
+        self._outlet.add(call)
         self._parent.send(("opened", number, call.local))
 
     def _obstacle(self, spec: SessionSpec) -> str | None:
         if not self._free_rows:
             return f"the media engine holds {len(self._calls)} calls already, which is its capacity"
-        if spec.capture is not None and self._writer is None:
+        if spec.capture is not None and self._keeper.channel is None:
             return "the media engine has no writer, so nothing can be captured"
-        if spec.packets is not None and self._writer is None:
+        if spec.packets is not None and self._keeper.channel is None:
             return "the media engine has no writer, so no packets can be logged"
         if spec.analyse and self._analyst is None:
             return "the media engine was started without a feature bank, so nothing can be analysed"
         return None
 
     def _command(self, call: Call, verb: str, *rest: object) -> None:
+        self._intake.recall(call)
+        self._outlet.recall(call)
         match verb, rest:
             case "begin", (float(t0), float(wall_time_s)):
                 self._begin(call, t0, wall_time_s)
@@ -339,88 +277,45 @@ class Engine:
         call.begin(t0)
         if call.analyse and self._analyst is not None:
             self._analyst.begin(call)
-        if self._writer is None:
-            return
-        if call.spec.capture is not None:
-            call.recorded = True
-            self._writer.send(("open", call.number, str(call.spec.capture), wall_time_s))
-        if call.spec.packets is not None:
-            self._writer.send(("open_log", call.number, str(call.spec.packets), wall_time_s, t0))
-        self._writer.flush()
+        self._keeper.begin(call, t0, wall_time_s)
 
     def _close(self, call: Call, end_ms: float) -> None:
         """End a call; the report waits until the writer has closed the capture."""
-        self._drain(call)
+        self._intake.drain(call)
         end_ms = max(0.0, min(end_ms, call.since_start_ms(time.monotonic()) + _LATEST_END_MS))
         call.reporter.bye(time.monotonic())
         self._tell_heard(call, call.expire(float("inf")))
         if call.analyse and self._analyst is not None and call.t0 is not None:
             self._send_blocks(self._analyst.finish(call, end_ms / 1000))
-        self._store_log(call)
+        self._keeper.store_log(call)
         report = call.report(end_ms)
         kept = call.spec.capture is not None or call.spec.packets is not None
-        if self._writer is not None and kept and call.t0 is not None:
-            self._store(call, call.last_harvest(round(end_ms * 8)))
-            self._closing[call.number] = report
-            self._writer.send(("close", call.number))
-            self._writer.flush()
+        if kept and call.t0 is not None:
+            self._keeper.store(call, call.last_harvest(round(end_ms * 8)))
+            self._keeper.close(call, report, self._calls)
         else:
-            self._parent.send(("closed", call.number, report))
+            self._tell("closed", call, report)
         self._forget(call)
 
     def _forget(self, call: Call) -> None:
-        for sock in (call.socket, call.rtcp_socket):
-            self._epoll.unregister(sock.fileno())
-        del self._sockets[call.socket.fileno()]
-        del self._report_sockets[call.rtcp_socket.fileno()]
+        self._intake.remove(call)
+        self._outlet.remove(call)
         del self._calls[call.number]
+        self._rows[call.row] = None
         call.close()
         self._free_rows.append(call.row)
         if not self._calls:
             gc.collect()
 
-    # The writer
-
-    def _hear_writer(self) -> None:
-        if self._writer is None:
-            return
-        for verb, number, *rest in self._writer.receive():
-            if verb == "closed":
-                report = self._closing.pop(number, None)
-                if report is not None:
-                    self._parent.send(("closed", number, report))
-            elif verb == "log_failed":
-                if number in self._calls:
-                    self._calls[number].log = None
-                if number in self._calls or number in self._closing:
-                    self._parent.send(("log_failed", number, rest[0]))
-            elif number in self._calls:
-                self._calls[number].recorded = False
-                self._parent.send(("capture_failed", number, rest[0]))
-            elif number in self._closing:
-                self._parent.send(("capture_failed", number, rest[0]))
-        if self._writer.closed:
-            self._writer = None
-            self._parent.send(("writer_lost",))
-            for number, report in self._closing.items():
-                self._parent.send(("closed", number, report))
-            self._closing.clear()
-        self._parent.flush()
-
     def _leave(self) -> None:
         """Hand everything to the writer, and end."""
         now = time.monotonic()
-        if self._writer is None:
-            return
         for call in self._calls.values():
             if call.t0 is not None:
-                self._store(call, call.harvest(call.position(now)))
-                self._store_log(call)
-        end = now + _GOODBYE_S
-        while self._writer.pending and time.monotonic() < end:
-            select.select([], [self._writer], [], max(0.0, end - time.monotonic()))
-            self._writer.flush()
-        self._writer.close()
+                self._outlet.collect(call)
+                self._keeper.store(call, call.harvest(call.position(now)))
+                self._keeper.store_log(call)
+        self._keeper.leave(self._calls)
 
 
 def _failed(call: Call) -> None:
@@ -440,7 +335,7 @@ def _spawn_writer(alive: int | None) -> tuple[Channel, int]:
         stdin=subprocess.DEVNULL,
     )
     theirs.close()
-    return Channel(ours, _WRITER_LIMIT_BYTES), process.pid
+    return Channel(ours, WRITER_LIMIT_BYTES), process.pid
 
 
 def _hurry() -> None:
@@ -455,6 +350,13 @@ def _hurry() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
+def _open_many() -> None:
+    """Allow as many open files as this process may have: each call takes two sockets, each capture a file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
     """Run the engine on the descriptors of the command line."""
     parser = argparse.ArgumentParser(prog="python -m sip.media.engine")
@@ -467,6 +369,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a writer that dies leaves no zombie
+    _open_many()
     parent = Channel(socket.socket(fileno=options.parent), _PARENT_LIMIT_BYTES)
     writer, writer_pid = _spawn_writer(options.alive) if options.writer else (None, None)
     os.close(options.alive)

@@ -204,6 +204,8 @@ class EngineHealth:
     """How long after its time a tick began."""
     blocks_dropped: int
     """Feature blocks that the parent did not take in time."""
+    bank_ms_p99: float = 0.0
+    """The part of `tick_ms_p99` that computing features may take: the work of the bank in one tick."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,25 @@ _KEPT: Final = 4096
 
 
 class Pace:
-    """The durations of the last ticks and how late they began, in fixed memory."""
+    """The durations of the last ticks, what the bank took of them and how late they began, in fixed memory."""
 
     def __init__(self) -> None:
         self._late = np.zeros(_KEPT, np.float32)
         self._work = np.zeros(_KEPT, np.float32)
+        self._bank = np.zeros(_KEPT, np.float32)
         self._ticks = 0
 
-    def note(self, late_s: float, work_s: float) -> None:
+    def note(self, late_s: float, work_s: float, bank_s: float) -> None:
         """Take one tick."""
         index = self._ticks % _KEPT
         self._late[index] = late_s
         self._work[index] = work_s
+        self._bank[index] = bank_s
         self._ticks += 1
 
     def health(self, sessions: int, blocks_dropped: int) -> EngineHealth:
         """Return the summary."""
         kept = max(1, min(self._ticks, _KEPT))
         median, slow = np.percentile(self._work[:kept], (50, 99)) * 1000
-        late = float(np.percentile(self._late[:kept], 99)) * 1000
-        return EngineHealth(self._ticks, sessions, float(median), float(slow), late, blocks_dropped)
+        late, bank = (float(np.percentile(times[:kept], 99)) * 1000 for times in (self._late, self._bank))
+        return EngineHealth(self._ticks, sessions, float(median), float(slow), late, blocks_dropped, bank)

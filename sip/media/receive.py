@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sip.media.dtmf import DigitReceiver
 from sip.media.gate import Named
 from sip.media.model import DEFAULT_FORMATS, SAMPLE_RATE_HZ, Address, PayloadFormat, RemoteMedia
 from sip.media.rtp import HEADER, HEADER_BYTES, Packet, is_rtcp, parse
-from sip.media.stream import Stream
+from sip.media.stream import Course, Stream
 from sip.media.timeline import TimeLine
 from sip.record import DtmfDigit, MediaStatistics
 
@@ -56,6 +56,21 @@ class _Doubt:
         rise = (self.packet.sequence - other.packet.sequence) & 0xFFFF
         stride = _STRIDE if self.duplicate and other.duplicate else 1
         return 0 < rise <= stride and self.since_s - other.since_s < _RETURN_S
+
+
+class Steady(NamedTuple):
+    """The stream that is heard, while its packets follow each other in every respect."""
+
+    source: Address
+    ssrc: int
+    payload_type: int
+    samples: int
+    """Of each packet."""
+    course: Course
+    last_s: float
+    """When its last packet came."""
+    gaps_from_s: float | None
+    """From when on times without packets are remembered; None before the answer."""
 
 
 def _borne_out(doubts: list[_Doubt]) -> bool:
@@ -164,7 +179,7 @@ class Receiver:
         return self._use(stream, packet, kind, since_s, in_order=order == "new")
 
     def _note_gap(self, last_s: float, since_s: float) -> None:
-        """Remember the longest time without packets; the short way of a packet never follows a long one."""
+        """Remember the longest time without packets."""
         if self._answered_s is not None and not self._announced_silence:
             self._longest_gap_s = max(self._longest_gap_s, since_s - max(last_s, self._answered_s))
 
@@ -212,11 +227,41 @@ class Receiver:
         position = stream.steady(sequence, timestamp, self._steady_samples, round(since_s * SAMPLE_RATE_HZ))
         if position is None:
             return False
+        self._note_gap(max(stream.last_s, self._left_s), since_s)
         stream.last_s = since_s
         self._received += 1
         self._steady_samples = len(data) - HEADER_BYTES
         self.line.write(position, data[HEADER_BYTES:])
         return True
+
+    def steady(self) -> Steady | None:
+        """Return the stream whose next packet would go the short way; None where none would."""
+        stream = self._steady
+        course = stream.course() if stream is not None else None
+        if stream is None or course is None:
+            return None
+        since_s = None if self._answered_s is None else max(self._left_s, self._answered_s)
+        return Steady(
+            stream.source,
+            stream.ssrc,
+            self._steady_type,
+            self._steady_samples,
+            course,
+            stream.last_s,
+            since_s,
+        )
+
+    def resume(self, course: Course, packets: int, last_s: float, gap_s: float) -> None:
+        """Count packets of the steady stream that were taken elsewhere.
+
+        `last_s` is when the last one came, `gap_s` the longest time without any since the answer.
+        """
+        if self._steady is None or not packets:
+            return
+        self._steady.resume(course, packets)
+        self._steady.last_s = last_s
+        self._received += packets
+        self._longest_gap_s = max(self._longest_gap_s, gap_s)
 
     def _ignore(self, packet: Packet, source: Address) -> None:
         """Count a packet that is not used; a format that we do not know is not a loss of its stream."""

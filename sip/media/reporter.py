@@ -86,10 +86,13 @@ class Reporter:
         latched = self._gate.latched
         return latched is not None and source[0] == latched[0]
 
-    def tick(self, now: float) -> None:
-        """Send a report when one is due."""
-        if self._sender.remote is not None and self.reports.due(now):
-            self._send(now, bye=False)
+    def due(self, now: float) -> bool:
+        """Tell whether a report has to leave at `now`; to be asked again and again."""
+        return self._sender.remote is not None and self.reports.due(now)
+
+    def report(self, now: float) -> None:
+        """Send a report."""
+        self._send(now, bye=False)
 
     def bye(self, now: float) -> None:
         """Say that our stream has ended."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sip.media.digits import DigitSender, Step
 from sip.media.g711 import SILENCE, encode
@@ -19,18 +20,55 @@ _NOWHERE: Final = ("0.0.0.0", "::")
 """An answer with one of these addresses, or with port 0, wants no packets (RFC 3264 sections 6 and 8.4)."""
 
 
+class Track:
+    """A sound as packets of 20 ms are cut from it: element i of `strips` is what begins at sample i."""
+
+    def __init__(self, codes: bytes, *, loop: bool) -> None:
+        self.samples = len(codes)
+        self.loop = loop
+        whole = codes + codes[:COLUMN_SAMPLES] if loop else codes
+        while len(whole) < self.samples + COLUMN_SAMPLES:
+            whole += codes if loop else bytes(COLUMN_SAMPLES)
+        kind = np.dtype((np.void, COLUMN_SAMPLES))
+        self.strips: npt.NDArray[np.void] = np.ndarray((self.samples,), kind, whole, 0, (1,))
+
+
 class Sound:
     """A prompt, encoded once for all calls that play it."""
 
     def __init__(self, pcm: bytes) -> None:
         self._pcm = pcm
         self._codes: dict[Codec, bytes] = {}
+        self._tracks: dict[tuple[Codec, bool], Track] = {}
+
+    def track(self, codec: Codec, *, loop: bool) -> Track:
+        """Return the prompt in one law for the packets of many calls."""
+        key = (codec, loop)
+        if key not in self._tracks:
+            self._tracks[key] = Track(self.codes(codec), loop=loop)
+        return self._tracks[key]
 
     def codes(self, codec: Codec) -> bytes:
         """Return the prompt in one law."""
         if codec not in self._codes:
             self._codes[codec] = encode(np.frombuffer(self._pcm, np.int16), codec)
         return self._codes[codec]
+
+
+class Regular(NamedTuple):
+    """A stream of packets of 20 ms, each of which follows from the one before."""
+
+    payload_type: int
+    sequence: int
+    """Of the next packet, as the timestamp and the offset."""
+    timestamp: int
+    ssrc: int
+    silence: bytes
+    """The payload while nothing plays."""
+    track: Track | None
+    """What plays; None: silence."""
+    offset: int
+    """Sample of the track."""
 
 
 class Sender:
@@ -102,6 +140,31 @@ class Sender:
     def summary(self) -> Sent:
         """Return what a report says of the stream right after a tick."""
         return Sent(self.ssrc, self._timestamp - self._samples & 0xFFFFFFFF, self.sent, self.octets)
+
+    def regular(self) -> Regular | None:
+        """Return the stream when its next packets can be made elsewhere (see `sip.media.outlet`); else None."""
+        if self._samples != COLUMN_SAMPLES or self._credit or self._marker or self.digits.busy:
+            return None
+        if self.remote is None:
+            return None
+        track = None if self._sound is None else self._sound.track(self.codec, loop=self._loop)
+        return Regular(
+            self._payload_type,
+            self._sequence,
+            self._timestamp,
+            self.ssrc,
+            self._silence,
+            track,
+            self._offset,
+        )
+
+    def resume(self, packets: int, offset: int) -> None:
+        """Go on after some packets that were made elsewhere; the sound that plays has come to `offset`."""
+        self._sequence = (self._sequence + packets) & 0xFFFF
+        self._timestamp = (self._timestamp + packets * COLUMN_SAMPLES) & 0xFFFFFFFF
+        self.sent += packets
+        self.octets += packets * COLUMN_SAMPLES
+        self._offset = offset
 
     def due(self) -> int:
         """Return how many packets belong to this tick."""

@@ -6,28 +6,42 @@ anchored anew when timestamps and arrivals do not belong together any more.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from sip.media.model import SAMPLE_RATE_HZ, Address
 from sip.media.rtp import Packet
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE_HZ // 1000
-_AHEAD: Final = 200 * _SAMPLES_PER_MS
+AHEAD: Final = 200 * _SAMPLES_PER_MS
 """A packet that would lie further in the future than this had its timestamp jump."""
-_BEHIND: Final = 300 * _SAMPLES_PER_MS
+BEHIND: Final = 300 * _SAMPLES_PER_MS
 """A packet that would lie further in the past than this belongs to a sender whose timestamps stood still."""
-_DRIFT: Final = 40 * _SAMPLES_PER_MS
+DRIFT: Final = 40 * _SAMPLES_PER_MS
 """The time line follows arrivals once the quickest packets of a window are off by this much."""
 _STEP: Final = 80 * _SAMPLES_PER_MS
 """Smaller drifts are closed sample by sample, larger ones at once."""
 _SLEW: Final = 2
 """Samples per packet while closing a drift: 1.25 % of a 20 ms packet."""
-_WINDOW_PACKETS: Final = 25
-_FAR: Final = 1 << 40
+WINDOW_PACKETS: Final = 25
+FAR: Final = 1 << 40
 _MAX_DROPOUT: Final = 3000
 _MAX_MISORDER: Final = 100
 """RFC 3550 appendix A.1."""
 _SEEN_MASK: Final = (1 << (_MAX_MISORDER + 1)) - 1
+
+
+class Course(NamedTuple):
+    """Where a stream that runs regularly is: enough to take its next packets elsewhere (see `sip.media.steady`)."""
+
+    sequence: int
+    """Of its newest packet, as the timestamp, the position and the arrival."""
+    timestamp: int
+    position: int
+    arrival: int
+    window: int
+    """Packets since the anchor was last looked at, and the least delay among them."""
+    quickest: int
+    jitter: float
 
 
 class Stream:
@@ -51,7 +65,7 @@ class Stream:
         self._position = 0
         self._arrival = 0
         self._window = 0
-        self._quickest = _FAR
+        self._quickest = FAR
         self._slew = 0
 
     @property
@@ -111,7 +125,7 @@ class Stream:
         """Tell whether a timestamp lies about where its packet arrived."""
         if self._timestamp is None:
             return True
-        return -_AHEAD <= arrival - self._position - self._step(timestamp, self._timestamp) <= _BEHIND
+        return -AHEAD <= arrival - self._position - self._step(timestamp, self._timestamp) <= BEHIND
 
     @staticmethod
     def _step(timestamp: int, before: int) -> int:
@@ -127,7 +141,7 @@ class Stream:
         offset = arrival - position
         if not in_order:
             return position, packet.payload
-        if offset > _BEHIND or offset < -_AHEAD or (packet.marker and offset > _DRIFT):
+        if offset > BEHIND or offset < -AHEAD or (packet.marker and offset > DRIFT):
             self._anchor(packet.timestamp, arrival)
             return arrival, packet.payload
         self.jitter += (abs(arrival - self._arrival - step) - self.jitter) / 16
@@ -137,7 +151,7 @@ class Stream:
     def _anchor(self, timestamp: int, arrival: int) -> None:
         self._timestamp, self._position = timestamp, arrival
         self._arrival = arrival
-        self._window, self._quickest = 0, _FAR
+        self._window, self._quickest = 0, FAR
         self._slew = 0
 
     def steady(self, sequence: int, timestamp: int, length: int, arrival: int) -> int | None:
@@ -148,9 +162,9 @@ class Stream:
         step = timestamp - (self._timestamp or 0)
         position = self._position + step
         offset = arrival - position
-        if sequence != self._newest + 1 or step != length or not -_AHEAD <= offset <= _BEHIND:
+        if sequence != self._newest + 1 or step != length or not -AHEAD <= offset <= BEHIND:
             return None
-        if self._slew or self._window == _WINDOW_PACKETS - 1 or self._timestamp is None:
+        if self._slew or self._window == WINDOW_PACKETS - 1 or self._timestamp is None:
             return None
         self._newest = sequence
         self._seen = (self._seen << 1 | 1) & _SEEN_MASK
@@ -163,17 +177,40 @@ class Stream:
             self._quickest = offset
         return position
 
+    def course(self) -> Course | None:
+        """Return where the stream is; None while its anchor is unknown or being moved."""
+        if self._timestamp is None or self._slew:
+            return None
+        return Course(
+            self._newest,
+            self._timestamp,
+            self._position,
+            self._arrival,
+            self._window,
+            self._quickest,
+            self.jitter,
+        )
+
+    def resume(self, course: Course, packets: int) -> None:
+        """Go on from `course`, which some packets that followed each other without a gap have led to."""
+        self._newest, self._timestamp, self._position, self._arrival = course[:4]
+        self._window, self._quickest, self.jitter = course[4:]
+        shown = min(packets, _MAX_MISORDER + 1)
+        self._seen = (self._seen << shown | (1 << shown) - 1) & _SEEN_MASK
+        self._expected += packets
+        self.arrived += packets
+
     def _follow(self, offset: int, payload: bytes) -> tuple[int, bytes]:
         """Correct the anchor by what a window of packets shows; a hole is filled with the sample beside it."""
         self._window += 1
         self._quickest = min(self._quickest, offset)
-        if self._window == _WINDOW_PACKETS:
+        if self._window == WINDOW_PACKETS:
             quickest = self._quickest
-            self._window, self._quickest = 0, _FAR
+            self._window, self._quickest = 0, FAR
             if abs(quickest) > _STEP:
                 self._position += quickest
                 self._slew = 0
-            elif abs(quickest) > _DRIFT and not self._slew:
+            elif abs(quickest) > DRIFT and not self._slew:
                 self._slew = quickest
         if not self._slew:
             return self._position, payload

@@ -21,26 +21,62 @@ RING_SAMPLES: Final = RING_COLUMNS * COLUMN_SAMPLES
 _PRESENT_SAMPLES: Final = COLUMN_SAMPLES // 2
 """A column counts as present from this many received samples on."""
 
+PACKET_SAMPLES: Final = (80, 160, 240, 320)
+"""Packets of 10 to 40 ms, which are written many at once."""
+
 Rows = npt.NDArray[np.intp]
+Positions = npt.NDArray[np.int64]
 
 
 class HeardMatrix:
     """The rings of all calls."""
 
     def __init__(self, capacity: int) -> None:
-        self.codes = np.full((capacity, RING_COLUMNS, COLUMN_SAMPLES), SILENCE["PCMA"], np.uint8)
+        self.codes = np.zeros((capacity, RING_COLUMNS, COLUMN_SAMPLES), np.uint8)
+        """Silence in the rows of calls (see `TimeLine`); memory that no call has used yet is not taken."""
         self.filled = np.zeros((capacity, RING_COLUMNS), np.int32)
         """Samples received per column; may count a sample twice, never forgets one."""
         self.comfort = np.zeros(capacity, np.bool_)
         """Rows whose far side announced silence (RFC 3389)."""
         self.law = np.zeros(capacity, np.uint16)
         """0 for A-law, 256 for µ-law: the offset into `DECODE_FLOAT`."""
+        self.floor = np.zeros(capacity, np.int64)
+        """Positions before which everything has been taken out."""
+        self._strips = {size: _strips(self.codes, size) for size in PACKET_SAMPLES}
 
     def column(self, rows: Rows, columns: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Return ([n, 160] sound in units of full scale, [n] whether anything was received)."""
         ring = columns % RING_COLUMNS
-        pcm = DECODE_FLOAT.take(self.codes[rows, ring] + self.law[rows, None])
+        law = self.law[rows, None]
+        pcm = DECODE_FLOAT.take(self.codes[rows, ring] + law, mode="clip")
         return pcm, (self.filled[rows, ring] >= _PRESENT_SAMPLES) | self.comfort[rows]
+
+    def write(self, rows: Rows, starts: Positions, payloads: npt.NDArray[np.void], size: int) -> None:
+        """Put one packet of `size` samples, one of `PACKET_SAMPLES`, into each of some different rows.
+
+        `starts` count from the beginning of the ring; none of them may reach over its end.
+        """
+        self._strips[size][rows * RING_SAMPLES + starts] = payloads
+        column, offset = np.divmod(starts, COLUMN_SAMPLES)
+        rest = np.full(len(rows), size, np.int64)
+        while True:
+            part = np.minimum(COLUMN_SAMPLES - offset, rest)
+            self.filled[rows, column] += part.astype(np.int32)
+            rest = rest - part
+            more = rest.nonzero()[0]
+            if not len(more):
+                return
+            rows, column, rest = rows[more], column[more] + 1, rest[more]
+            offset = np.zeros(len(more), np.int64)
+
+
+def _strips(codes: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.void]:
+    """Return a view in which each element is the `size` codes that begin at one sample of `codes`.
+
+    Assigning to it copies packets whole, wherever they begin; an index per sample would cost far more.
+    """
+    count = max(0, codes.size - size + 1)
+    return np.ndarray((count,), np.dtype((np.void, size)), codes.data, 0, (1,))
 
 
 class TimeLine:
@@ -52,10 +88,20 @@ class TimeLine:
         self._codes = matrix.codes[row].reshape(-1)
         self._view = memoryview(self._codes)
         self._filled = memoryview(matrix.filled[row])
+        self._floor = matrix.floor.data
         self.codec: Codec = "PCMA"
         self.floor = 0
-        """Everything before this position has been taken out."""
         self._clear_all()
+
+    @property
+    def floor(self) -> int:
+        """Everything before this position has been taken out."""
+        position: int = self._floor[self._row]
+        return position
+
+    @floor.setter
+    def floor(self, position: int) -> None:
+        self._floor[self._row] = position
 
     def _clear_all(self) -> None:
         self._codes[:] = SILENCE[self.codec]
@@ -76,12 +122,11 @@ class TimeLine:
 
     def write(self, position: int, payload: bytes) -> None:
         """Put sound at its position; what lies outside the ring is dropped."""
-        if position < self.floor:
-            payload = payload[self.floor - position :]
-            position = self.floor
-        count = len(payload)
-        if position + count > self.floor + RING_SAMPLES:
-            count = self.floor + RING_SAMPLES - position
+        floor = self.floor
+        if position < floor:
+            payload = payload[floor - position :]
+            position = floor
+        count = min(len(payload), floor + RING_SAMPLES - position)
         if count <= 0:
             return
         start = position % RING_SAMPLES

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from sip.kernel_time import SO_TIMESTAMPNS, enable_timestamps, paired_clocks
 from sip.media.model import Address
 
-_SO_RXQ_OVFL: Final = 40
+SO_RXQ_OVFL: Final = 40
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
 """Linux's numbers (asm-generic/socket.h, linux/in.h, linux/in6.h); the socket module of 3.11 does not name them."""
@@ -23,9 +23,9 @@ _COUNT: Final = struct.Struct("@I")
 _TRIES: Final = 64
 _LOWEST, _HIGHEST = 16384, 65534
 """Where a pair is looked for when the range is free; most of the lower half is not given out by the kernel."""
-_LARGEST: Final = 2048
-_OLDEST_S: Final = 10.0
-_NEWEST_S: Final = 0.1
+LARGEST_BYTES: Final = 2048
+OLDEST_S: Final = 10.0
+NEWEST_S: Final = 0.1
 """A kernel timestamp further off than these was taken before the clock of day was set."""
 
 
@@ -92,7 +92,7 @@ def _used_up(port_range: tuple[int, int] | None, pairs: int) -> str:
 def _prepare(sock: socket.socket, dscp: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
     enable_timestamps(sock)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
     mark = (dscp & 0x3F) << 2  # RFC 2474 section 3: the upper six bits
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -131,7 +131,7 @@ def read(sock: socket.socket, offset: float, now: float) -> Datagram | None:
     `offset` is `wall_offset()` at the monotonic time `now`, taken once for many reads.
     """
     try:
-        data, ancillary, _, source = sock.recvmsg(_LARGEST, 128)
+        data, ancillary, _, source = sock.recvmsg(LARGEST_BYTES, 128)
     except OSError:
         return None
     at, drops = 0.0, 0
@@ -139,9 +139,9 @@ def read(sock: socket.socket, offset: float, now: float) -> Datagram | None:
         if kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack(value)
             at = seconds + nanoseconds / 1e9 + offset
-        elif kind == _SO_RXQ_OVFL:
+        elif kind == SO_RXQ_OVFL:
             (drops,) = _COUNT.unpack(value)
-    if not -_OLDEST_S < at - now < _NEWEST_S:
+    if not -OLDEST_S < at - now < NEWEST_S:
         at = now
     return data, source if len(source) == 2 else source[:2], at, drops
 
@@ -151,7 +151,7 @@ def drain_errors(sock: socket.socket) -> int:
     count = 0
     while True:
         try:
-            sock.recvmsg(_LARGEST, 512, socket.MSG_ERRQUEUE)
+            sock.recvmsg(LARGEST_BYTES, 512, socket.MSG_ERRQUEUE)
         except OSError:
             return count
         count += 1

@@ -34,12 +34,19 @@ class Writer:
         verb, session, *rest = message
         if verb == "close":
             return [*self._close((session, _LOG)), *self._close((session, _CAPTURE)), ("closed", session)]
+        if verb == "write":
+            return [failure for number, data in rest[0] for failure in self._write((number, _CAPTURE), data)]
         file = (session, _LOG if verb.endswith("_log") else _CAPTURE)
         try:
             if verb in ("open", "open_log"):
                 self._open(file, *rest)
-            else:
-                self._append(file, *rest)
+        except OSError as error:
+            return [self._give_up(file, error)]
+        return self._write(file, *rest) if verb == "write_log" else []
+
+    def _write(self, file: _File, data: bytes) -> list[Message]:
+        try:
+            self._append(file, data)
         except OSError as error:
             return [self._give_up(file, error)]
         return []

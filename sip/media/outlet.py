@@ -1,0 +1,214 @@
+"""The short way of sent packets: the regular ones of all calls, made at once in numpy.
+
+A call whose packets follow from each other (20 ms each, silence or a sound that goes on, neither encrypted nor
+logged) lends its stream to a row here. Each tick all headers and payloads are written in one go, what was sent is
+kept for the captures, and a short loop hands the packets to the kernel. Whatever changes the stream of a call
+calls it back first, see `recall`; what is not regular is sent by the call itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sip.media.call import LATE_S, Call
+from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, Address
+from sip.media.rtp import HEADER, HEADER_BYTES
+from sip.media.send import Track
+from sip.media.timeline import Rows
+
+_TICK_S: Final = COLUMN_MS / 1000
+_PACKET_BYTES: Final = HEADER_BYTES + COLUMN_SAMPLES
+_ROW_BYTES: Final = 192
+_KEPT: Final = 32
+"""Packets of each call that wait for the capture; it comes for them every 25."""
+
+
+Turn: TypeAlias = tuple[Call, Callable[..., int], memoryview | None, Address | None]
+"""A call, how its socket sends, its regular packet, and whereto, unless the socket is connected."""
+
+
+class Outlet:
+    """Sends what all calls owe to a tick, in the order in which they were opened."""
+
+    def __init__(self, capacity: int, tell: Callable[..., None], failed: Callable[[Call], None]) -> None:
+        self._tell = tell
+        """Takes what has been sent whole: a verb, the call and its times."""
+        self._failed = failed
+        """Told of a fault of ours in one call's part."""
+        self._open: dict[int, Call] = {}
+        self._turns: list[Turn] = []
+        self._out = np.zeros((capacity, _ROW_BYTES), np.uint8)
+        self._numbers = self._out.view(">u2")[:, 1]
+        self._times = self._out.view(">u4")[:, 1]
+        kind = np.dtype((np.void, COLUMN_SAMPLES))
+        self._payloads: npt.NDArray[np.void] = np.ndarray(
+            (capacity,), kind, self._out.data, HEADER_BYTES, (_ROW_BYTES,)
+        )
+        self._kept = np.zeros((capacity, _KEPT), kind)
+        self._kept_count = np.zeros(capacity, np.intp)
+        self._kept_from = np.zeros(capacity)
+        """The slots of the first packets that are kept."""
+        self._sequence = np.zeros(capacity, np.int64)
+        self._timestamp = np.zeros(capacity, np.int64)
+        self._packets = np.zeros(capacity, np.int64)
+        self._offset = np.zeros(capacity, np.int64)
+        self._calls: dict[int, Call] = {}
+        self._tracks: dict[int, Track | None] = {}
+        self._rows: Rows = np.zeros(0, np.intp)
+        self._groups: list[tuple[Track, Rows]] = []
+        """The rows that play, by what they play."""
+        self._changed = self._turned = False
+        """Whether groups and rows, and whether turns have to be made anew."""
+
+    def add(self, call: Call) -> None:
+        """Send for a call from now on."""
+        self._open[call.number] = call
+        self._turned = True
+
+    def remove(self, call: Call) -> None:
+        """Send for a call no more."""
+        self.recall(call)
+        del self._open[call.number]
+        self._turned = True
+
+    def run(self, slot: float) -> None:
+        """Send what belongs to the tick at `slot`."""
+        self._prepare(slot)
+        if self._turned:
+            self._turned = False
+            self._turns = [_turn(call) for call in self._open.values()]
+        late, monotonic = slot + LATE_S, time.monotonic
+        for call, put, packet, address in self._turns:
+            if packet is None:
+                if call.sender.remote is not None:
+                    self._send_long(call, slot)
+                continue
+            try:
+                if address is None:
+                    put(packet)
+                else:
+                    put(packet, address)
+            except OSError as error:
+                call.put_again(packet, error)
+            if monotonic() > late:
+                call.late += 1
+
+    def _send_long(self, call: Call, slot: float) -> None:
+        """Send what a call owes to this tick, whatever it is."""
+        try:
+            if call.sender.digits.busy:
+                for sent in call.send_digits(slot):
+                    self._tell("digits_sent", call, sent.t_ms, sent.began_ms)
+            elif call.send(slot):
+                self._tell("finished", call, call.since_start_ms(slot + _TICK_S))
+            self._lend(call)
+        except Exception:
+            self._failed(call)
+
+    def follow(self, call: Call) -> None:
+        """Learn that a call's packets go elsewhere, if they do."""
+        if call.redirected:
+            call.redirected, self._turned = False, True
+
+    def _lend(self, call: Call) -> None:
+        """Make the packets of a call here from the next tick on, if they are regular."""
+        regular = call.regular()
+        if regular is None:
+            return
+        row = call.row
+        self._sequence[row], self._timestamp[row] = regular.sequence, regular.timestamp
+        self._packets[row], self._offset[row] = 0, regular.offset
+        head = HEADER.pack(0x80, regular.payload_type, 0, 0, regular.ssrc)
+        self._out[row, :_PACKET_BYTES] = np.frombuffer(head + regular.silence, np.uint8)
+        self._calls[row], self._tracks[row] = call, regular.track
+        call.lane = self._out[row, :_PACKET_BYTES].data
+        self._changed = self._turned = True
+
+    def recall(self, call: Call) -> None:
+        """Give a call back its stream as it is now."""
+        if call.lane is None:
+            return
+        self.sync(call)
+        self.collect(call)
+        call.lane = None
+        del self._calls[call.row]
+        del self._tracks[call.row]
+        self._changed = self._turned = True
+
+    def sync(self, call: Call) -> None:
+        """Let a call's sender know what was sent; its packets are made here all the same."""
+        if call.lane is not None:
+            row = call.row
+            call.sender.resume(int(self._packets[row]), int(self._offset[row]))
+            self._packets[row] = 0
+
+    def collect(self, call: Call) -> None:
+        """Hand a call the sound that was sent, for its capture."""
+        row = call.row
+        count = int(self._kept_count[row]) if call.lane is not None else 0
+        if count:
+            call.keep_sent(self._kept[row, :count].tobytes(), float(self._kept_from[row]))
+            self._kept_count[row] = 0
+
+    def _prepare(self, slot: float) -> None:
+        """Make the packets of the tick at `slot`; calls whose sound ends with this packet get their stream back."""
+        self._regroup()
+        self._recall_ending()
+        self._regroup()
+        rows = self._rows
+        if not len(rows):
+            return
+        self._play()
+        sequence, timestamp = self._sequence[rows], self._timestamp[rows]
+        self._numbers[rows], self._times[rows] = sequence, timestamp
+        self._sequence[rows] = (sequence + 1) & 0xFFFF
+        self._timestamp[rows] = (timestamp + COLUMN_SAMPLES) & 0xFFFFFFFF
+        self._packets[rows] += 1
+        self._keep(rows, slot)
+
+    def _recall_ending(self) -> None:
+        """A sound that does not begin anew is ended by its call, which tells of it."""
+        for track, rows in self._groups:
+            if not track.loop:
+                for row in rows[self._offset[rows] + COLUMN_SAMPLES >= track.samples].tolist():
+                    if row in self._calls:
+                        self.recall(self._calls[row])
+
+    def _play(self) -> None:
+        for track, rows in self._groups:
+            offset = self._offset[rows]
+            self._payloads[rows] = track.strips[offset]
+            offset += COLUMN_SAMPLES
+            self._offset[rows] = offset % track.samples if track.loop else offset
+
+    def _keep(self, rows: Rows, slot: float) -> None:
+        count = self._kept_count[rows]
+        if int(count.max()) >= _KEPT:
+            for row in rows[count >= _KEPT].tolist():
+                self.collect(self._calls[row])
+            count = self._kept_count[rows]
+        self._kept_from[rows[count == 0]] = slot
+        self._kept[rows, count] = self._payloads[rows]
+        self._kept_count[rows] = count + 1
+
+    def _regroup(self) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        self._rows = np.fromiter(self._calls, np.intp, len(self._calls))
+        groups: dict[Track, list[int]] = {}
+        for row, track in self._tracks.items():
+            if track is not None:
+                groups.setdefault(track, []).append(row)
+        self._groups = [(track, np.array(rows, np.intp)) for track, rows in groups.items()]
+
+
+def _turn(call: Call) -> Turn:
+    if call.direct:
+        return call, call.socket.send, call.lane, None
+    return call, call.socket.sendto, call.lane, call.sender.remote
