@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,14 +25,14 @@ def run(
     """Analyse `file`, print the result and draw it; raise `typer.BadParameter` for what is wrong with an argument."""
     if channel not in CHANNELS:
         raise typer.BadParameter(f"{channel!r} is not one of {', '.join(CHANNELS)}", param_hint="'--channel'")
-    labels = words_of(language)
-    with contextlib.ExitStack() as stack:
-        # Before any work: that the drawing can be written.
-        target = None if plot_to is None else stack.enter_context(PlotFile(plot_to, file))
-        spectrogram = None if target is None else Spectrogram()
-        result = _analysed(file, channel, alaw, spectrogram)
-        if target is not None and spectrogram is not None:
-            target.write(plot(result, file, channel, labels, spectrogram))
+    words = words_of(language)
+    if plot_to is None:
+        result = _analysed(file, channel, alaw, None)
+    else:
+        spectrogram = Spectrogram()
+        with PlotFile(plot_to, file) as target:
+            result = _analysed(file, channel, alaw, spectrogram)
+            target.write(plot(result, file, channel, words, spectrogram))
     if as_json:
         print(json.dumps(result, ensure_ascii=False))  # noqa: T201
     else:
