@@ -43,7 +43,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
 def test_the_json_keeps_its_members(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(sound, "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert list(result) == [
+    assert set(result) >= {
         "schema",
         "duration_ms",
         "segments",
@@ -53,7 +53,7 @@ def test_the_json_keeps_its_members(sound: Path, capsys: pytest.CaptureFixture[s
         "announcements",
         "level",
         "errors",
-    ]
+    }
     assert {"kind", "start_ms", "end_ms", "confidence", "tone", "measured"} <= set(result["segments"][0])
     assert result["duration_ms"] == 13_000.0
     assert result["level"]["step_ms"] == 100.0

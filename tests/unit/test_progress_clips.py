@@ -62,7 +62,7 @@ def test_floats_beyond_full_scale_are_clipped(tmp_path: Path, scale: float) -> N
 
 
 def test_a_clipped_ringback_is_still_counted(tmp_path: Path) -> None:
-    result = analyse_file(write(tmp_path / "hot.wav", np.clip(RING * 20.0, -1.0, 1.0)))
+    result = analyse_file(write(tmp_path / "hot.wav", np.clip(RING * 8.0, -1.0, 1.0)))
     assert_rings(result)
     assert "the sound is clipped" in result["errors"][0]
 
