@@ -60,7 +60,8 @@ def test_the_json_keeps_its_members(sound: Path, capsys: pytest.CaptureFixture[s
     assert len(result["level"]["dbm0"]) == 130
     assert result["level"]["dbm0"][:10] == [-10] * 10
     (told,) = result["announcements"]
-    assert (told["meaning"], told["road"], told["detail"]) == ("busy", "tone", "busy")
+    assert told["road"] == "tone"
+    assert "busy" in told["detail"]
     assert told["start_ms"] == pytest.approx(9_000.0, abs=10.0)
 
 
