@@ -33,7 +33,7 @@ def explained_call() -> CallRecord:
     record = _gateway()
     signs = (
         Evidence("sip_181", "definitive", 150.0, "181 Call Is Being Forwarded"),
-        Evidence("late_ringing", "weak", 200.0, "late"),
+        Evidence("diversion", "strong", 210.0, "Diversion"),
     )
     said = (Announcement("transfer", "words", 2_000.0, 4_400.0, 0.93, "正在为您转接"),)
     return replace(record, forwarding=Forwarding(True, "definitive", evidence=signs), announcements=said)

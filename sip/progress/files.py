@@ -174,7 +174,8 @@ def _decoded(sound: soundfile.SoundFile, file: Path, errors: list[str]) -> Itera
 
 def _read(sound: soundfile.SoundFile, frames: int) -> Iterator[Floats]:
     while len(block := sound.read(frames, dtype="float32", always_2d=True)):
-        yield np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+        # Floats may be anything. Beyond full scale they are cut off, as any player does, and named as clipping.
+        yield np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0).clip(-1.0, 1.0)
 
 
 def _last_words(file: Path, read: int) -> Iterator[Floats]:

@@ -53,8 +53,16 @@ def test_clipping_is_named_with_its_share_and_place(tmp_path: Path, gain_db: flo
     assert result["rings"]["count"] is None
 
 
+@pytest.mark.parametrize("scale", [30.0, 32_768.0, 1e30])
+def test_floats_beyond_full_scale_are_clipped(tmp_path: Path, scale: float) -> None:
+    result = analyse_file(write(tmp_path / "huge.wav", voice(3.0) * scale, subtype="FLOAT"))
+    assert "the sound is clipped" in result["errors"][0]
+    assert max(result["level"]["dbm0"]) <= 7
+    assert result["rings"]["count"] is None
+
+
 def test_a_clipped_ringback_is_still_counted(tmp_path: Path) -> None:
-    result = analyse_file(write(tmp_path / "hot.wav", np.clip(RING * 20.0, -1.0, 1.0)))
+    result = analyse_file(write(tmp_path / "hot.wav", np.clip(RING * 8.0, -1.0, 1.0)))
     assert_rings(result)
     assert "the sound is clipped" in result["errors"][0]
 
