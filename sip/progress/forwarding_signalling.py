@@ -151,7 +151,7 @@ def _redirects(call: Dialled, sign: RoutingSign) -> list[Finding]:
     best = max(map(_preference, sign.contacts), default=0.0)
     for contact in sign.contacts:
         user = user_of(contact)
-        if user and _preference(contact) == best and not call.may_write(user):
+        if user and _preference(contact) == best and not call.is_extension(user):
             detail = f"{sign.status} with Contact {contact.strip()}"
             return [Finding(Evidence("redirect", "definitive", sign.t_ms, detail), user)]
     return []
@@ -179,7 +179,7 @@ def _histories(call: Dialled, sign: RoutingSign) -> list[Finding]:
         int(c) for entry in telling for c in _CAUSE.findall(unquote(entry)) if int(c) in DIVERSION_CAUSES
     ]
     # A mapping without a cause is also how a number is translated: to an extension, or from a service number.
-    mapped = _MAPPED.search(last) and not call.may_write(user) and (not call.is_routed or is_mobile(user))
+    mapped = _MAPPED.search(last) and not call.is_extension(user) and (not call.is_routed or is_mobile(user))
     if not causes and not mapped:
         return []
     condition: Condition = DIVERSION_CAUSES[causes[-1]] if causes else "unknown"

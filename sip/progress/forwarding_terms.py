@@ -48,14 +48,23 @@ class Dialled:
         except NumberError:
             return False
 
-    def may_write(self, user: str) -> bool:
-        """Whether `user` may be the dialled line in other digits: its extension, or its number in full."""
+    def may_write(self, user: str, least_digits: int = 2, full_digits: int = 2) -> bool:
+        """Whether `user` may be the dialled line in other digits: its extension, or its number in full.
+
+        The one must be the end of the other; `least_digits` and `full_digits` are how long they must be at least.
+        """
         number = normalise_user(user)
         if same_number(number, self.wanted):
             return True
         shorter, longer = sorted((number, self.wanted), key=len)
-        tail = shorter.isdigit() and len(shorter) >= 2 and longer.isdigit() and longer.endswith(shorter)
-        return tail and not is_mobile(number) and not self.is_mobile
+        if not (shorter.isdigit() and longer.isdigit() and longer.endswith(shorter)):
+            return False
+        long_enough = len(shorter) >= least_digits and len(longer) >= full_digits
+        return long_enough and not is_mobile(number) and not self.is_mobile
+
+    def is_extension(self, user: str) -> bool:
+        """Whether `user` is surely the same line within a switchboard: the last digits of a whole number."""
+        return self.may_write(user, 3, 7)
 
     def rings_in_parallel(self, since_ms: float, until_ms: float) -> bool:
         """Whether another early dialog began between two moments because several telephones are rung at once."""

@@ -316,6 +316,13 @@ def test_other_writings_of_the_dialled_line_are_no_target(sign: RoutingSign) -> 
     assert detect_forwarding(WIRED, [sign]) == Forwarding()
 
 
+def test_a_short_number_that_ends_another_is_another_target() -> None:
+    redirected = RoutingSign(5.0, 302, contacts=("<sip:162@pbx>",))
+    mapped = RoutingSign(5.0, 180, history_info=("<sip:62@a>;index=1", "<sip:162@b>;index=1.1;mp=1"))
+    for sign in (redirected, mapped):
+        assert detect_forwarding("sip:62@pbx", [sign]).grade == "definitive"
+
+
 def test_a_service_number_always_leads_to_another_line() -> None:
     shown = RoutingSign(5.0, 200, identities=("<tel:+862988881234>",))
     mapped = RoutingSign(
