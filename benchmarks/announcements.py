@@ -74,7 +74,9 @@ def recall(texts: Iterable[tuple[frozenset[str], str]]) -> dict[str, Any]:
     }
 
 
-COMMON = "的一是了我不在人有他这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学么"
+COMMON = (
+    "的一是了我不在人有他这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多"
+)
 
 
 def formula(rows: list[Recognised], rounds: int = 5) -> dict[str, float]:
