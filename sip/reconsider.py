@@ -141,9 +141,8 @@ def _forwarding(record: Mapping[str, Any], words: Sequence[Announcement]) -> For
     grade = max(grade, found.grade, key=GRADES.index)
     if any(item.kind != "crbt" for item in evidence):
         grade = max(grade, known["grade"], key=GRADES.index)
-    strong = {item.kind: item for item in [*evidence, *added] if item.grade == "strong"}
     classes = {known["target_class"], found.target_class} - {None, "unknown"}
-    if grade == "strong" and len(strong) > 1 and len(classes) < 2:
+    if grade == "strong" and len(classes) < 2 and _agree(evidence, added):
         grade = "near_proof"
     detected = GRADES.index(grade) >= GRADES.index("strong")
     return Forwarding(
@@ -154,6 +153,18 @@ def _forwarding(record: Mapping[str, Any], words: Sequence[Announcement]) -> For
         condition=_known(known["condition"], found.condition) if detected else None,
         evidence=(*evidence, *added),
     )
+
+
+def _agree(measured: Sequence[Evidence], spoken: Sequence[Evidence]) -> bool:
+    """Tell whether a strong sign of the call and a strong one of its words are of kinds that make near-proof."""
+    pairs = [
+        {one.kind, other.kind}
+        for one in measured
+        for other in spoken
+        if one.grade == other.grade == "strong" and one.kind != other.kind
+    ]
+    # A switchboard shows its own number and says that it connects: that is one story, and no forwarding.
+    return any(pair != {"asserted_identity", "transfer_announcement"} for pair in pairs)
 
 
 def _known(one: Any, other: Any) -> Any:

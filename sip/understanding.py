@@ -71,7 +71,7 @@ def understood(
             log.q850,
             rang=rang_ms is not None,
             t_ms=_final_ms(log, ended_ms),
-            own_cancel=log.gave_up or log.interrupted,
+            own_cancel=log.ended_by == "us" or log.gave_up or log.interrupted,
         )
     return voted((*log.announcements, *named), outcome, answered_by, moments)
 

@@ -166,6 +166,25 @@ class Hit:
     cost: float
 
 
+class Nearest:
+    """The least cost at which each syllable of a phrase is in a text: it rules most phrases out at once."""
+
+    def __init__(self, text: Sequence[Token]) -> None:
+        self._said = tuple({(token.sound, token.latin, token.key): token for token in text}.values())
+        self._costs: dict[tuple[str, bool], float] = {}
+
+    def may_hold(self, pattern: Sequence[Token], budget: float) -> bool:
+        """Tell whether the phrase can be in the text within `budget` at all."""
+        return sum(self._cost(token) for token in pattern) <= budget + 1e-9
+
+    def _cost(self, token: Token) -> float:
+        key = (token.sound, token.latin)
+        if key not in self._costs:
+            least = min((distance(token, heard) for heard in self._said), default=1.0)
+            self._costs[key] = min(least, MISSING)
+        return self._costs[key]
+
+
 def find(pattern: Sequence[Token], text: Sequence[Token], budget: float) -> list[Hit]:
     """Return where the phrase stands in the text at no more than `budget`, not overlapping, in order.
 

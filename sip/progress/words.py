@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from sip.progress.phrases import Frame, Pattern, Phrase, phrase_book
-from sip.progress.syllables import Hit, Token, find, tokens_of
+from sip.progress.syllables import Hit, Nearest, Token, find, tokens_of
 from sip.progress.transcript import Transcript, Utterance
 from sip.record import Announcement, AnnouncementMeaning, LineState
 
@@ -185,14 +185,20 @@ def _announcement(match: _Match, text: str, timed: Sequence[_Timed]) -> Announce
 def _matches(tokens: Sequence[Token]) -> list[_Match]:
     """Return the phrases found, of those that overlap the weightiest."""
     book = phrase_book()
-    frames = {frame.name: _framed(frame, tokens) for frame in book.frames}
+    nearest = Nearest(tokens)
+    frames = {frame.name: _framed(frame, tokens, nearest) for frame in book.frames}
     # 您的电话 also looks a little like 您拨打的电话.
     frames["called"] = [hit for hit in frames["called"] if not _is_better(frames["own"], hit)]
     after = {frame.name: frame.after for frame in book.frames}
     near = {frame.name: frame.near for frame in book.frames}
     found: list[_Match] = []
     for phrase in book.phrases:
-        places = [(p, hit) for p in phrase.patterns for hit in find(p.tokens, tokens, p.loose)]
+        places = [
+            (p, hit)
+            for p in phrase.patterns
+            if nearest.may_hold(p.tokens, p.loose)
+            for hit in find(p.tokens, tokens, p.loose)
+        ]
         if phrase.twice and len({hit.after for _, hit in places}) < 2:
             continue
         for pattern, hit in places:
@@ -209,8 +215,13 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
     return _exclusive(found)
 
 
-def _framed(frame: Frame, tokens: Sequence[Token]) -> list[Hit]:
-    return [hit for pattern in frame.patterns for hit in find(pattern.tokens, tokens, pattern.budget)]
+def _framed(frame: Frame, tokens: Sequence[Token], nearest: Nearest) -> list[Hit]:
+    return [
+        hit
+        for pattern in frame.patterns
+        if nearest.may_hold(pattern.tokens, pattern.budget)
+        for hit in find(pattern.tokens, tokens, pattern.budget)
+    ]
 
 
 def _is_better(others: Sequence[Hit], hit: Hit) -> bool:

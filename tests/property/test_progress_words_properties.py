@@ -24,13 +24,11 @@ ORDINARY = tuple(
     for word in line.split()
 )
 """Words of ordinary sentences of duty officers."""
-TWINS = {
-    pair[0]: pair[1]
-    for pair in (
-        "关光 机鸡 停庭 空控 号好 暂站 服湖 务物 忙满 正镇 在再 通同 话化 无物 法罚 接街 听厅 不布 人仁 存纯 拨波 打达 您你 "
-        "用永 户互 电店 码马 已以 改盖 欠嵌 费废 稍烧 后厚 请勤"
-    ).split()
-}
+_ALIKE = (
+    "关光机鸡停庭空控号好暂站服湖务物忙满正镇在再通同话化无物法罚接街听厅不布人仁存纯拨波打达您你用永户互电店码马已以"
+    "改盖欠嵌费废稍烧后厚请勤"
+)
+TWINS = dict(zip(_ALIKE[::2], _ALIKE[1::2], strict=True))
 """Characters that sound alike or nearly so."""
 FRAMED = [
     "您拨打的用户已关机，请稍后再拨",

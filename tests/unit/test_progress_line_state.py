@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -17,6 +18,7 @@ from sip.call_log import CallLog
 from sip.media import MediaReport
 from sip.own_side import facts_of_call
 from sip.progress import Heard, Limits
+from sip.progress.forwarding import detect_forwarding
 from sip.progress.line_state import CallMoments, counting, vote
 from sip.progress.outcome import STATE_OUTCOMES, Ending, decide_outcome
 from sip.progress.signalled import signalled, told_by_tone
@@ -370,3 +372,37 @@ def test_no_words_change_nothing_but_the_transcript() -> None:
     before = record_of(log, line(silence(1.0), voice(2.0), silence(5.0))).to_dict()
     after = reconsider(before, Transcript())
     assert {name for name in before if before[name] != after[name]} == {"transcript"}
+
+
+TAKES_ANNOUNCEMENTS = "announcements" in inspect.signature(detect_forwarding).parameters
+
+
+@pytest.mark.skipif(not TAKES_ANNOUNCEMENTS, reason="detect_forwarding takes no announcements")
+def test_a_mobile_network_s_words_on_a_wired_line_are_evidence_of_forwarding() -> None:
+    before = record_of(CallLog(status=480), EARLY).to_dict()
+    assert before["forwarding"]["grade"] == "none"
+    after = reconsider(before, words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨")))["forwarding"]
+    assert (after["detected"], after["grade"]) == (True, "strong")
+    assert [item["kind"] for item in after["evidence"]] == ["mobile_announcement"]
+    identity = {"kind": "asserted_identity", "grade": "strong", "t_ms": 5.0, "detail": "proof"}
+    both = copy.deepcopy(before)
+    both["forwarding"] = {
+        "detected": True, "grade": "strong", "target": "13900001811", "target_class": "mobile",
+        "condition": "unknown", "evidence": [identity],
+    }  # fmt: skip
+    agreed = reconsider(both, words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨")))["forwarding"]
+    assert (agreed["grade"], agreed["target"]) == ("near_proof", "13900001811")
+
+
+def test_what_was_taken_for_color_ring_and_was_an_announcement_is_no_evidence() -> None:
+    heard = line(silence(1.0), voice(3.0), silence(3.0), voice(2.0, seed=4), silence(2.0))
+    log = CallLog(first_180_ms=100.0, connected_ms=6_800.0, status=200)
+    before = record_of(log, heard).to_dict()
+    assert before["early_media"]["kind"] == "crbt"
+    assert [item["kind"] for item in before["forwarding"]["evidence"]] == ["crbt"]
+    told = words((1.0, 4.0, "请不要挂机，您拨打的电话正在通话中"), (7.0, 9.0, "您好，值班室请讲"))
+    after = reconsider(before, told)
+    assert (after["outcome"], after["answered_by"]) == ("answered", "human")
+    assert after["early_media"]["kind"] == "announcement"
+    assert after["forwarding"]["grade"] == "none"
+    assert after["forwarding"]["evidence"] == []
