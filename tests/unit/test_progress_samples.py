@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sip.progress import AudioFileError
+from sip.progress import FEATURES, AudioFileError
 from sip.progress.marking import MarkError, heard_in_file, mark, mark_file
 from sip.progress.sample_matcher import SampleMatcher
 from sip.progress.samples import Sample, SampleHeard, SampleLibrary
@@ -269,3 +269,41 @@ def test_a_recording_marked_again_from_another_line_is_the_same(library) -> None
     assert known.meaning == "in_call"
     assert library.same_as(mark(clip("officer_01")).phases) is None
     assert not alike(mark(np.concatenate((PREFIX, OFF))).phases, mark(np.concatenate((PREFIX, EMPTY))).phases)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_columns_are_taken_and_memory_stays_bounded(library, data) -> None:
+    """Whatever comes, in whatever pieces and with whatever gaps, no sample is made of it and nothing piles up."""
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    matcher = SampleMatcher(library)
+    at = data.draw(st.floats(-1e6, 1e6))
+    for _ in range(data.draw(st.integers(1, 30))):
+        count = data.draw(st.integers(0, 400))
+        scale = data.draw(st.sampled_from([0.0, 1e-12, 1e-4, 1.0]))
+        columns = (rng.random((count, len(FEATURES))) * scale).astype(np.float32)
+        assert matcher.push(at, columns, rng.random(count) < data.draw(st.floats(0, 1))) == []
+        at += count * 20.0 + data.draw(st.sampled_from([0.0, 20.0, 5_000.0, 1e7]))
+    assert matcher.finish() == []
+    assert matcher.remembered <= 4 * (library.longest + 1_000)
+
+
+def test_blocks_of_any_size_give_the_same(library) -> None:
+    line = through("alaw", np.concatenate((silence(0.7), clip("in_call"), silence(0.5), clip("mailbox"))))
+    found = [
+        [(h.sample.id, h.start_ms) for h in heard(library, line, block=size)] for size in (1, 16, 23, 999)
+    ]
+    assert len(found[0]) == 2
+    for other in found[1:]:
+        assert [number for number, _ in other] == [number for number, _ in found[0]]
+        assert [at for _, at in other] == pytest.approx([at for _, at in found[0]], abs=10)
+
+
+def test_a_sample_of_one_trunk_is_not_listened_for_on_another() -> None:
+    marked = mark(clip("in_call"))
+    one = Sample(1, "in_call", "x", marked.phases, marked.length_ms, trunk="a")
+    both = SampleLibrary((one, Sample(2, "busy", "y", mark(clip("mailbox")).phases, 4_000.0)))
+    assert [s.id for s in both.of_trunk("a").samples] == [1, 2]
+    assert [s.id for s in both.of_trunk("b").samples] == [2]
+    assert both.of_trunk("b") is both.of_trunk("b")
