@@ -42,6 +42,8 @@ _NEAR = 3
 """Candidates of one sample that begin within so many columns are one."""
 _CLEARLY = 0.04
 """Bit error rates that differ by less come from the line and not from the samples."""
+_LONGER = 16
+"""Columns by which one of two samples goes on where the other has ended; less comes from how they were marked."""
 _TURNS = np.array([[t & 1, t >> 1 & 1, t >> 2 & 1] for t in range(8)], np.uint16)
 
 
@@ -328,9 +330,21 @@ class SampleMatcher:
 
 
 def _winners(fits: list[_Fit]) -> list[_Fit]:
-    """Of samples on the same stretch leave the one that agrees best, and of equally good ones the longest."""
+    """Of samples on the same stretch leave the one that it is."""
     kept: list[_Fit] = []
-    for fit in sorted(fits, key=lambda fit: (round(fit.wrong / _CLEARLY), -fit.columns)):
-        if not any(fit.overlaps(better) for better in kept):
-            kept.append(fit)
+    for fit in fits:
+        rivals = [other for other in kept if fit.overlaps(other)]
+        if all(_is_better(fit, other) for other in rivals):
+            kept = [other for other in kept if other not in rivals] + [fit]
     return kept
+
+
+def _is_better(one: _Fit, other: _Fit) -> bool:
+    """Whether a stretch is rather `one`: what agrees better, but of equally good ones the longer.
+
+    A recording that only begins as the other agrees with the line no worse than it.
+    """
+    longer = one.columns - other.columns
+    if abs(longer) > _LONGER and abs(one.wrong - other.wrong) <= _CLEARLY:
+        return longer > 0
+    return one.wrong < other.wrong

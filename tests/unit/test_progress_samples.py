@@ -161,6 +161,28 @@ def test_recordings_with_one_beginning_are_told_apart_by_their_ends() -> None:
             assert meanings(heard(both, through("alaw", line))) == [meaning]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_recordings_that_differ_in_one_syllable_are_told_apart(seed: int) -> None:
+    """关 or 停 in the midst of one sentence: a quarter of a second of four."""
+    first, last = voice(2.0, seed=seed), voice(1.6, seed=seed + 10)
+    waves = [np.concatenate((first, voice(0.25, seed=seed + n), last)) for n in (20, 40)]
+    both = library_of(("powered_off", waves[0]), ("suspended", waves[1]))
+    for wave, meaning in zip(waves, ("powered_off", "suspended"), strict=True):
+        line = np.concatenate((silence(0.4 + seed * 0.003), wave, silence(0.6)))
+        line = line + white_noise(len(line) / 8000, -34.0, seed)[: len(line)]
+        assert meanings(heard(both, through("ulaw", line))) == [meaning]
+
+
+def test_parts_of_real_recordings_put_together_are_told_apart() -> None:
+    prefix = clip("empty_number")[:16_000]
+    ends = [clip("in_call")[20_000:26_000], clip("powered_off")[18_000:24_000]]
+    waves = [np.concatenate((prefix, end)) for end in ends]
+    both = library_of(("in_call", waves[0]), ("powered_off", waves[1]))
+    for wave, meaning in zip(waves, ("in_call", "powered_off"), strict=True):
+        line = through("alaw", np.concatenate((silence(0.413), at_level(wave, -30), silence(0.8))))
+        assert meanings(heard(both, line)) == [meaning]
+
+
 def test_a_shared_beginning_with_an_unknown_end_is_nothing() -> None:
     one = library_of(("powered_off", np.concatenate((PREFIX, OFF))))
     assert heard(one, np.concatenate((silence(0.5), PREFIX, EMPTY, silence(1.0)))) == []
