@@ -10,14 +10,15 @@ import numpy as np
 from sip.progress import fingerprint as fp
 
 ALIKE: Final = 0.08
-"""Bit error rate up to which two marked stretches are the same recording, and `ALIKE_WINDOW` over any sixth of a second
-(`NARROW` columns). Marks are made from clean recordings and may differ in one syllable (关 or 停): closer than in calls.
-Measured through both laws of G.711 at 35 dB SNR: 0.09 at most; with a foreign quarter of a second 0.33 and more in two
-thirds of the cases, the others were pauses."""
+"""Bit error rate up to which two marked stretches are the same recording, and `ALIKE_WINDOW` over any `NARROW` columns.
+
+Marks are made from clean recordings and may differ in one syllable (关 or 停): closer than in calls. Measured through
+both laws of G.711 at 35 dB SNR: 0.09 at most; with a foreign quarter of a second 0.33 and more in two thirds of the
+cases, the others were pauses.
+"""
 ALIKE_WINDOW: Final = 0.2
 NARROW: Final = 8
 NARROW_BITS: Final = 20
-WINDOW: Final = 0.29
 WINDOW: Final = 16
 WINDOW_BITS: Final = 50
 """A window with fewer weighted bits says nothing: pauses."""
