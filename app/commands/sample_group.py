@@ -54,19 +54,19 @@ def list_samples(
 
 
 @samples.command()
-def show(number: Number, as_json: Json = False) -> None:
+def show(id: Number, as_json: Json = False) -> None:
     """One sample, where it came from and what was done to it."""
     from app.commands.samples import show as run
 
-    raise typer.Exit(run(number, as_json))
+    raise typer.Exit(run(id, as_json))
 
 
 @samples.command()
-def remove(number: Number, by: By = "local") -> None:
+def remove(id: Number, by: By = "local") -> None:
     """Listen for a sample no more; its history stays."""
     from app.commands.samples import remove as run
 
-    raise typer.Exit(run(number, by))
+    raise typer.Exit(run(id, by))
 
 
 @samples.command("test")

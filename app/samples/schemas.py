@@ -79,7 +79,7 @@ class SampleFile(BaseModel):
 
 
 def write_file(rows: list[AnnouncementSample]) -> str:
-    """Return the file of some samples."""
+    """Return the file of some samples. Where they were cut from is an office's own business: it stays out."""
     entries = [
         {
             "meaning": row.meaning,
@@ -88,7 +88,6 @@ def write_file(rows: list[AnnouncementSample]) -> str:
             "version": row.version,
             "length_ms": row.length_ms,
             "prints": base64.b64encode(row.prints).decode(),
-            "source": row.source[:1_000],
         }
         for row in rows
     ]

@@ -42,6 +42,8 @@ _NEAR = 3
 """Candidates of one sample that begin within so many columns are one."""
 _CLEARLY = 0.04
 """Bit error rates that differ by less come from the line and not from the samples."""
+_LONGER = 16
+"""Columns by which one of two samples goes on where the other has ended; less comes from how they were marked."""
 _TURNS = np.array([[t & 1, t >> 1 & 1, t >> 2 & 1] for t in range(8)], np.uint16)
 
 
@@ -116,31 +118,34 @@ class SampleMatcher:
             return []
         if self._origin_ms is None:
             self._origin_ms = start_ms
+        heard: list[SampleHeard] = []
         missing = round((start_ms - self._origin_ms) / COLUMN_MS) - self._count - self._batched
         if missing > 0:
             self._take_batch()
-            self._miss(missing)
+            heard = self._miss(missing)
         self._batch.append((features, present))
         self._batched += len(features)
         if self._batched < _BATCH:
-            return []
+            return heard
         self._take_batch()
-        return self._advance()
+        return heard + self._advance()
 
     def finish(self) -> list[SampleHeard]:
         """Return what is still to be told at the end of the line."""
         if self._origin_ms is None:
             return []
         self._take_batch()
-        self._take(self._stream.finish(), 0)
-        heard = self._advance()
-        last, self._candidates = self._settled(None), {}
-        return heard + self._told_of([*last, *self._waiting], rivals=False)
+        return self._conclude()
 
     @property
     def may_follow(self) -> bool:
         """Whether some sample is being heard at this moment, or was and waits for what tells it from another."""
         return bool(self._candidates or self._waiting)
+
+    @property
+    def remembered(self) -> int:
+        """How many columns of the line are kept."""
+        return len(self._bits)
 
     # -- the line's history ----------------------------------------------------------------------------------------
 
@@ -152,18 +157,19 @@ class SampleMatcher:
         self._batch, self._batched = [], 0
         self._take(self._stream.push(features, present), len(features))
 
-    def _miss(self, missing: int) -> None:
-        """Nothing came for so many columns; of a long gap only as much as matters is kept."""
-        kept = min(missing, self._library.longest + 2 * fp.AHEAD)
-        nothing = np.zeros((kept, len(FEATURES)), np.float32)
-        if missing > kept:
-            # Nothing of before reaches beyond it.
-            self._count += missing - kept
-            skipped = np.zeros(missing - kept, np.uint16)
-            self._bits, self._known = (np.concatenate((a, skipped)) for a in (self._bits, self._known))
-            self._weights = np.concatenate((self._weights, skipped.astype(np.uint8)))
-            self._doubts = np.concatenate((self._doubts, np.zeros((len(skipped), 3), np.uint16)))
-        self._take(self._stream.push(nothing, np.zeros(kept, np.bool_)), kept)
+    def _miss(self, missing: int) -> list[SampleHeard]:
+        """Nothing came for so many columns. Over a long gap no sample reaches: the line begins anew behind it."""
+        if missing <= self._library.longest:
+            nothing = np.zeros((missing, len(FEATURES)), np.float32)
+            self._take(self._stream.push(nothing, np.zeros(missing, np.bool_)), missing)
+            return []
+        heard = self._conclude()
+        self._count += missing
+        self._base = self._asked = self._count
+        self._stream = fp.PrintStream()
+        self._bits, self._known = self._bits[:0], self._known[:0]
+        self._doubts, self._weights = self._doubts[:0], self._weights[:0]
+        return heard
 
     def _take(self, prints: fp.Prints, columns: int) -> None:
         self._count += columns
@@ -190,6 +196,12 @@ class SampleMatcher:
         heard = self._told_of([*self._waiting, *found], rivals=True)
         self._forget()
         return heard
+
+    def _conclude(self) -> list[SampleHeard]:
+        """Compare and tell all that is left, for nothing follows."""
+        self._take(self._stream.finish(), 0)
+        heard = self._advance()
+        return heard + self._told_of([*self._settled(None), *self._waiting], rivals=False)
 
     def _look_up(self) -> None:
         """Find candidates that agree with the newest columns."""
@@ -248,7 +260,14 @@ class SampleMatcher:
         return False
 
     def _best_fit(self, phases: list[Print], first: int) -> _Fit:
-        fits = (self._fit(item, first + shift) for item in phases for shift in (-1, 0, 1))
+        """Return how a sample agrees at the best place beside `first`."""
+        best = self._best_beside(phases, first)
+        while (better := self._best_beside(phases, best.first)).wrong < best.wrong:
+            best = better
+        return best
+
+    def _best_beside(self, phases: list[Print], first: int, until: int | None = None) -> _Fit:
+        fits = [self._fit(item, first + shift, until) for item in phases for shift in (-1, 0, 1)]
         return min(fits, key=lambda fit: fit.wrong)
 
     def _fit(self, item: Print, first: int, until: int | None = None) -> _Fit:
@@ -298,10 +317,7 @@ class SampleMatcher:
             phases = self._by_sample[sample_id]
             if sample_id == fit.sample.id or first > fit.first + fit.columns // 2:
                 continue
-            so_far = min(
-                (self._fit(item, first + shift, end) for item in phases for shift in (-1, 0, 1)),
-                key=lambda other: other.wrong,
-            )
+            so_far = self._best_beside(phases, first, end)
             if so_far.agrees:
                 return True
         return False
@@ -314,9 +330,21 @@ class SampleMatcher:
 
 
 def _winners(fits: list[_Fit]) -> list[_Fit]:
-    """Of samples on the same stretch leave the one that agrees best, and of equally good ones the longest."""
+    """Of samples on the same stretch leave the one that it is."""
     kept: list[_Fit] = []
-    for fit in sorted(fits, key=lambda fit: (round(fit.wrong / _CLEARLY), -fit.columns)):
-        if not any(fit.overlaps(better) for better in kept):
-            kept.append(fit)
+    for fit in fits:
+        rivals = [other for other in kept if fit.overlaps(other)]
+        if all(_is_better(fit, other) for other in rivals):
+            kept = [other for other in kept if other not in rivals] + [fit]
     return kept
+
+
+def _is_better(one: _Fit, other: _Fit) -> bool:
+    """Whether a stretch is rather `one`: what agrees better, but of equally good ones the longer.
+
+    A recording that only begins as the other agrees with the line no worse than it.
+    """
+    longer = one.columns - other.columns
+    if abs(longer) > _LONGER and abs(one.wrong - other.wrong) <= _CLEARLY:
+        return longer > 0
+    return one.wrong < other.wrong

@@ -9,10 +9,16 @@ import numpy as np
 
 from sip.progress import fingerprint as fp
 
-ALIKE: Final = 0.15
-"""Bit error rate up to which two stretches are the same recording, and `ALIKE_WINDOW` over any third of a second;
-the reasons stand at `sip.progress.sample_matcher`."""
-ALIKE_WINDOW: Final = 0.29
+ALIKE: Final = 0.08
+"""Bit error rate up to which two marked stretches are the same recording, and `ALIKE_WINDOW` over any `NARROW` columns.
+
+Marks are made from clean recordings and may differ in one syllable (关 or 停): closer than in calls. Measured through
+both laws of G.711 at 35 dB SNR: 0.09 at most; with a foreign quarter of a second 0.33 and more in two thirds of the
+cases, the others were pauses.
+"""
+ALIKE_WINDOW: Final = 0.2
+NARROW: Final = 8
+NARROW_BITS: Final = 20
 WINDOW: Final = 16
 WINDOW_BITS: Final = 50
 """A window with fewer weighted bits says nothing: pauses."""
@@ -89,16 +95,20 @@ def agrees(one: PhasePrint, other: PhasePrint, shift: int) -> bool:
     weight = mine.strong & theirs.strong
     wrong, compared = np.bitwise_count((mine.bits ^ theirs.bits) & weight), np.bitwise_count(weight)
     total = int(compared.sum())
-    return bool(total and wrong.sum() <= ALIKE * total) and worst_window(wrong, compared) <= ALIKE_WINDOW
+    if not total or wrong.sum() > ALIKE * total:
+        return False
+    return worst_window(wrong, compared, NARROW, NARROW_BITS) <= ALIKE_WINDOW
 
 
-def worst_window(wrong: fp.Counts, compared: fp.Counts) -> float:
+def worst_window(
+    wrong: fp.Counts, compared: fp.Counts, columns: int = WINDOW, least_bits: int = WINDOW_BITS
+) -> float:
     """Return the highest bit error rate of any window that holds enough to be told; 0 where none does."""
-    if len(wrong) < WINDOW:
+    if len(wrong) < columns:
         return 0.0
     zero = np.zeros(1, np.int64)
     wrongs = np.concatenate((zero, np.cumsum(wrong, dtype=np.int64)))
     totals = np.concatenate((zero, np.cumsum(compared, dtype=np.int64)))
-    bad, of = wrongs[WINDOW:] - wrongs[:-WINDOW], totals[WINDOW:] - totals[:-WINDOW]
-    enough = of >= WINDOW_BITS
+    bad, of = wrongs[columns:] - wrongs[:-columns], totals[columns:] - totals[:-columns]
+    enough = of >= least_bits
     return float((bad[enough] / of[enough]).max()) if enough.any() else 0.0

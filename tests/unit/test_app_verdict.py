@@ -393,3 +393,13 @@ def test_every_code_is_documented() -> None:
     for code, info in CODES.items():
         assert f"`{code}`" in page
         assert info.zh in page
+
+
+@pytest.mark.parametrize(("seconds", "confidence"), [(4.0, 0.95), (1.0, 0.5)])
+def test_the_trunks_own_music_is_nothing_against_the_unit(seconds: float, confidence: float) -> None:
+    facts = dataclasses.replace(
+        crbt("music", seconds, confidence), alarms=("trunk_music",), signs=(), forwarding_grade="none"
+    )
+    verdict = judge(facts, RULES, NONE)
+    assert (verdict.code, verdict.lawful, verdict.findings) == ("within", True, ())
+    assert verdict.exempted == (MEANINGS[AlarmKind.TRUNK_MUSIC].zh.removesuffix("。"),)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from sip.phone import Phone, Script
+from sip.guard import DialPolicy
+from sip.phone import Phone, Script, Trunk
 from sip.progress.marking import mark
 from sip.progress.sample_listener import in_place_of_answer
 from sip.progress.samples import Sample, SampleLibrary
@@ -20,12 +21,15 @@ from sip.simulator import (
     Expectation,
     HangUp,
     Never,
+    Play,
     Provisional,
     Say,
     Simulator,
     Wait,
 )
 from sip.simulator.clips import sound
+from sip.trunks import Caps
+from sip.tune_watch import TuneWatch
 
 pytestmark = [pytest.mark.timeout(90)]
 
@@ -140,3 +144,41 @@ def announced(meaning: AnnouncementMeaning, start_ms: float, end_ms: float) -> A
 )
 def test_what_stands_in_place_of_an_answer(announcement, connected_ms, digits_sent_ms, expected) -> None:
     assert in_place_of_answer(announcement, connected_ms, digits_sent_ms) is expected
+
+
+def ringing_with_music(number: str) -> Behaviour:
+    steps = (Provisional(183, sdp=True), Provisional(180), Play("melody", loop=True), Wait(5.0))
+    return line(number, *steps, Answer(), Say("officer_01"), HangUp())
+
+
+async def test_music_heard_alike_on_three_units_lines_is_the_trunks() -> None:
+    """Calls at once by one trunk; their ends, and so their order, are some 0.3 s apart."""
+    numbers = [f"0917326200{n}" for n in range(4)]
+    told: list[str] = []
+
+    async with Simulator(scenario={n: ringing_with_music(n) for n in numbers}) as far_end:
+        trunk = Trunk(
+            name="main",
+            server=far_end.local.host,
+            port=far_end.local.port,
+            caps=Caps.unlimited(),
+            health_s=None,
+        )
+        watch = TuneWatch(on_tune=lambda tune: told.append(tune.owner))
+        async with Phone(trunk, policy=DialPolicy.open(), tunes=watch) as phone:
+
+            async def call(index: int, owner: str) -> CallRecord:
+                await asyncio.sleep(index * 0.4)
+                return await phone.call(numbers[index], Script(20.0, 2.0, owner=owner))
+
+            owners = ("a", "b", "b", "c")
+            made = await asyncio.gather(*(call(index, owner) for index, owner in enumerate(owners)))
+            (status,) = [item for item in phone.trunks() if item.name == "main"]
+    assert [record.early_media.kind for record in made] == ["crbt"] * 4
+    assert sorted(told) == ["a", "b", "b", "c"]
+    third = next(record for record in made if record.alarms)
+    assert third.alarms == ("trunk_music",)
+    assert third.forwarding.evidence == ()
+    assert [alarm.kind.value for alarm in status.alarms] == ["trunk_music"]
+    assert made[0].alarms == ()
+    assert [sign.kind for sign in made[0].forwarding.evidence] == ["crbt"]

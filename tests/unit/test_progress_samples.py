@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sip.progress import AudioFileError
+from sip.progress import FEATURES, AudioFileError
 from sip.progress.marking import MarkError, heard_in_file, mark, mark_file
 from sip.progress.sample_matcher import SampleMatcher
 from sip.progress.samples import Sample, SampleHeard, SampleLibrary
@@ -161,6 +161,28 @@ def test_recordings_with_one_beginning_are_told_apart_by_their_ends() -> None:
             assert meanings(heard(both, through("alaw", line))) == [meaning]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_recordings_that_differ_in_one_syllable_are_told_apart(seed: int) -> None:
+    """关 or 停 in the midst of one sentence: a quarter of a second of four."""
+    first, last = voice(2.0, seed=seed), voice(1.6, seed=seed + 10)
+    waves = [np.concatenate((first, voice(0.25, seed=seed + n), last)) for n in (20, 40)]
+    both = library_of(("powered_off", waves[0]), ("suspended", waves[1]))
+    for wave, meaning in zip(waves, ("powered_off", "suspended"), strict=True):
+        line = np.concatenate((silence(0.4 + seed * 0.003), wave, silence(0.6)))
+        line = line + white_noise(len(line) / 8000, -34.0, seed)[: len(line)]
+        assert meanings(heard(both, through("ulaw", line))) == [meaning]
+
+
+def test_parts_of_real_recordings_put_together_are_told_apart() -> None:
+    prefix = clip("empty_number")[:16_000]
+    ends = [clip("in_call")[20_000:26_000], clip("powered_off")[18_000:24_000]]
+    waves = [np.concatenate((prefix, end)) for end in ends]
+    both = library_of(("in_call", waves[0]), ("powered_off", waves[1]))
+    for wave, meaning in zip(waves, ("in_call", "powered_off"), strict=True):
+        line = through("alaw", np.concatenate((silence(0.413), at_level(wave, -30), silence(0.8))))
+        assert meanings(heard(both, line)) == [meaning]
+
+
 def test_a_shared_beginning_with_an_unknown_end_is_nothing() -> None:
     one = library_of(("powered_off", np.concatenate((PREFIX, OFF))))
     assert heard(one, np.concatenate((silence(0.5), PREFIX, EMPTY, silence(1.0)))) == []
@@ -269,3 +291,41 @@ def test_a_recording_marked_again_from_another_line_is_the_same(library) -> None
     assert known.meaning == "in_call"
     assert library.same_as(mark(clip("officer_01")).phases) is None
     assert not alike(mark(np.concatenate((PREFIX, OFF))).phases, mark(np.concatenate((PREFIX, EMPTY))).phases)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_columns_are_taken_and_memory_stays_bounded(library, data) -> None:
+    """Whatever comes, in whatever pieces and with whatever gaps, no sample is made of it and nothing piles up."""
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    matcher = SampleMatcher(library)
+    at = data.draw(st.floats(-1e6, 1e6))
+    for _ in range(data.draw(st.integers(1, 30))):
+        count = data.draw(st.integers(0, 400))
+        scale = data.draw(st.sampled_from([0.0, 1e-12, 1e-4, 1.0]))
+        columns = (rng.random((count, len(FEATURES))) * scale).astype(np.float32)
+        assert matcher.push(at, columns, rng.random(count) < data.draw(st.floats(0, 1))) == []
+        at += count * 20.0 + data.draw(st.sampled_from([0.0, 20.0, 5_000.0, 1e7]))
+    assert matcher.finish() == []
+    assert matcher.remembered <= 4 * (library.longest + 1_000)
+
+
+def test_blocks_of_any_size_give_the_same(library) -> None:
+    line = through("alaw", np.concatenate((silence(0.7), clip("in_call"), silence(0.5), clip("mailbox"))))
+    found = [
+        [(h.sample.id, h.start_ms) for h in heard(library, line, block=size)] for size in (1, 16, 23, 999)
+    ]
+    assert len(found[0]) == 2
+    for other in found[1:]:
+        assert [number for number, _ in other] == [number for number, _ in found[0]]
+        assert [at for _, at in other] == pytest.approx([at for _, at in found[0]], abs=10)
+
+
+def test_a_sample_of_one_trunk_is_not_listened_for_on_another() -> None:
+    marked = mark(clip("in_call"))
+    one = Sample(1, "in_call", "x", marked.phases, marked.length_ms, trunk="a")
+    both = SampleLibrary((one, Sample(2, "busy", "y", mark(clip("mailbox")).phases, 4_000.0)))
+    assert [s.id for s in both.of_trunk("a").samples] == [1, 2]
+    assert [s.id for s in both.of_trunk("b").samples] == [2]
+    assert both.of_trunk("b") is both.of_trunk("b")

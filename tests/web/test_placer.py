@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.checks.placer import NoTrunkError, PhonePlacer
 from app.checks.ports import CallOrder
 from app.database import Database
+from app.demo.announcements import mark_announcements
 from app.demo.far_end import far_end
 from app.directory import service as directory
 from app.policy import AnswerKeysError
+from app.samples import repository as samples
+from app.samples.tunes import TuneKeeper, store
 from app.settings import Settings
 from app.trunk_settings import TrunkConfig
 from app.trunks import repository, service
 from sip.guard import AnswerKeyError, NotAllowedError
+from sip.progress.stretches import PhasePrint
+from sip.progress.tunes import KEPT, Tune
 
 LINE = "404"
 """A simulated line that soon says that the number does not exist."""
@@ -74,6 +80,38 @@ async def test_what_is_entered_holds_for_the_next_call(database: Database, setti
                 await place(LINE, "four")
             assert len(written) == left
     assert await state(database, "sim") == "stopped"
+
+
+async def test_an_announcement_marked_between_two_calls_is_known_in_the_second(
+    database: Database, settings: Settings
+) -> None:
+    async def journal(_: dict[str, Any]) -> None:
+        return
+
+    async with far_end() as (host, port), PhonePlacer(settings, database) as placer:
+        target = f"sip:992@{host}:{port}"
+        first = asyncio.create_task(placer.place(CallOrder(target, "one"), journal))
+        await asyncio.sleep(1.5)
+        async with database.unit_of_work() as session:
+            await mark_announcements(session)
+        second = await placer.place(CallOrder(target, "two"), journal)
+        assert (await first).announcements == ()
+    assert [(heard.road, heard.meaning) for heard in second.announcements] == [("sample", "in_call")]
+    assert (second.outcome, second.line_state, second.ended_by) == ("busy", "in_call", "us")
+
+
+async def test_tunes_outlive_a_restart_and_stay_few(database: Database) -> None:
+    phase = PhasePrint(np.arange(200, dtype=np.uint16), np.full(200, 7, np.uint16))
+    keeper = TuneKeeper(database)
+    await keeper.begin()
+    async with database.unit_of_work() as session:
+        tunes = [Tune("main", f"unit:{n}", phase, 1_000.0 + n) for n in range(KEPT + 5)]
+        await store(session, [*tunes, Tune("other", "unit:1", phase, 1.0)])
+    async with database.reading() as session:
+        rows = await samples.tunes(session)
+    assert [row.line for row in rows if row.trunk == "main"] == [f"unit:{n}" for n in range(5, KEPT + 5)]
+    assert [row.line for row in rows if row.trunk == "other"] == ["unit:1"]
+    await TuneKeeper(database).begin()
 
 
 async def test_no_phone_starts_while_the_answer_keys_cannot_be_read(
