@@ -9,7 +9,8 @@ logs their packets. The parent takes every block of features, as the phone would
 `late_pct`: packets that left more than 10 ms after their slot, of the engine under test alone in `late_pct`, of
 the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets. `missing`: packets that
 one side sent and the other did not count. `tick_ms`: the work of a tick, how late it began (`wake_p99`) and the
-part of the tone bank (`bank_p99`), over the last 80 s at most. CPU is in per cent of one core, over the whole run.
+part of the tone bank (`bank_p99`), over the seconds in which all calls talk, as the CPU (per cent of one core); the
+counts of packets are those of the whole calls, their beginning included (500 calls begin in a second).
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ from sip.media import (
 )
 
 RATE_HZ = 8000
-SETTLING_S = 3.0
-"""Sockets are bound to a settled source within this time."""
+STARTS_PER_S = 500
+SETTLING_S = 5.0
+"""Within this time the far end sends for all calls, and the engine has settled each of them."""
 SUITE: SrtpSuite = "AES_CM_128_HMAC_SHA1_80"
 
 
@@ -202,22 +204,21 @@ class Load:
         self.remotes = await self.far.open(calls)
 
     async def start(self) -> None:
-        """Let all calls begin at once."""
+        """Let all calls begin, one shortly after the other."""
         noise = sounds()[0]
         self.t0 = time.monotonic()
-        for session in self.sessions:
-            session.begin(self.t0)
-        for session, remote in zip(self.sessions, self.remotes, strict=True):
+        for number, (session, remote) in enumerate(zip(self.sessions, self.remotes, strict=True)):
+            session.begin(time.monotonic())
             session.connect(RemoteMedia(*remote, srtp=self.policy, final=True))
             session.play(noise, loop=True)
+            await asyncio.sleep(max(0.0, self.t0 + number / STARTS_PER_S - time.monotonic()))
         await self.near.health()  # every call is connected before the first packet comes
         await self.far.start([session.local for session in self.sessions], self.t0)
 
     async def close(self) -> tuple[list[MediaReport], FarCounts]:
         """End all calls: the far ends first."""
         far = await self.far.close()
-        end_ms = (time.monotonic() - self.t0) * 1000
-        return await asyncio.gather(*(session.close(end_ms) for session in self.sessions)), far
+        return await asyncio.gather(*(session.close(1e9) for session in self.sessions)), far
 
 
 def cpu_s(pid: int | None) -> float:
@@ -258,7 +259,7 @@ async def run(load: Load, calls: int, seconds: float) -> Result:
     await asyncio.sleep(seconds)
     span = time.monotonic() - begun
     cpu = {key: round(100 * (cpu_s(pid) - before[key]) / span, 1) for key, pid in pids.items()}
-    health = await near.health()
+    health = await near.health(round(seconds * 50))
     rss_mb = psutil.Process(near.pid).memory_info().rss / 1e6
     reports, far = await load.close()
     lengths = [read_capture(load.folder / f"{number}.part").duration_ms for number in range(calls)]
