@@ -3,8 +3,8 @@
     python -m benchmarks.lean_far_end CALLS
 
 It prints the addresses of its ends as JSON, one for each call, reads the addresses of the near ends (the same
-way, one line) and sends to them until its standard input is closed; then it prints its counts. It analyses
-nothing, so that it leaves the processor to what is measured. Several calls share one of its sockets, as they
+way, one line) and sends to them until another line comes; then it prints its counts, and keeps its sockets until
+its standard input is closed, or the near ends would be told that nobody is there. It analyses nothing, so that it leaves the processor to what is measured. Several calls share one of its sockets, as they
 share one of a gateway; the sockets send one after the other over the 20 ms, as calls that began at different
 moments do. Every call gets a report (RTCP) each 5 s.
 """
@@ -188,7 +188,7 @@ def _pair() -> tuple[socket.socket, socket.socket]:
 
 
 def run(ends: list[End]) -> None:
-    """Send and receive until the standard input is closed."""
+    """Send and receive until something comes on the standard input."""
     sound = ringback()
     step_s = PERIOD_S / len(ends)
     slot = time.monotonic() + step_s
@@ -224,6 +224,7 @@ def serve() -> None:
         "missing": sum(end.missing() for end in ends),
     }
     print(json.dumps(counts), flush=True)
+    sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -104,8 +104,11 @@ class FarEnd(Protocol):
     async def start(self, near: list[tuple[str, int]], t0: float) -> None:
         """Send to the near ends."""
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
         """Send no more."""
+
+    async def close(self) -> None:
+        """Give back the sockets."""
 
 
 class LeanFarEnd:
@@ -135,13 +138,18 @@ class LeanFarEnd:
         self._process.stdin.write(json.dumps(near).encode() + b"\n")
         await self._process.stdin.drain()
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
+        """Let the process come to an end with its sending."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"stop\n")
+        counts = await self._line()
+        return FarCounts(counts["sent"], counts["late"], counts["missing"])
+
+    async def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        counts = await self._line()
         await self._process.wait()
-        return FarCounts(counts["sent"], counts["late"], counts["missing"])
 
 
 class EngineFarEnd:
@@ -168,13 +176,16 @@ class EngineFarEnd:
             session.connect(RemoteMedia(*address, srtp=self._policy, final=True))
             session.play(ringback, loop=True)
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
         """End every session."""
         end_ms = (time.monotonic() - self._t0) * 1000
         counts = [r.statistics for r in await asyncio.gather(*(s.close(end_ms) for s in self._sessions))]
         return FarCounts(
             sum(c.sent for c in counts), sum(c.late for c in counts), sum(c.lost for c in counts)
         )
+
+    async def close(self) -> None:
+        """Do nothing: the sockets went with the sessions."""
 
 
 class Load:
@@ -217,8 +228,10 @@ class Load:
 
     async def close(self) -> tuple[list[MediaReport], FarCounts]:
         """End all calls: the far ends first."""
-        far = await self.far.close()
-        return await asyncio.gather(*(session.close(1e9) for session in self.sessions)), far
+        far = await self.far.stop()
+        reports = await asyncio.gather(*(session.close(1e9) for session in self.sessions))
+        await self.far.close()
+        return reports, far
 
 
 def cpu_s(pid: int | None) -> float:

@@ -19,6 +19,7 @@ class Pace:
         self._work = np.zeros(_KEPT, np.float32)
         self._bank = np.zeros(_KEPT, np.float32)
         self._ticks = 0
+        np.percentile(self._work, 50)  # loads what it needs now: not in a tick, nor when files have run out
 
     def note(self, late_s: float, work_s: float, bank_s: float) -> None:
         """Take one tick."""
