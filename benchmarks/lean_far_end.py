@@ -4,9 +4,11 @@
 
 It prints the addresses of its ends as JSON, one for each call, reads the addresses of the near ends (the same
 way, one line) and sends to them until another line comes; then it prints its counts, and keeps its sockets until
-its standard input is closed, or the near ends would be told that nobody is there. It analyses nothing, so that it leaves the processor to what is measured. Several calls share one of its sockets, as they
-share one of a gateway; the sockets send one after the other over the 20 ms, as calls that began at different
-moments do. Every call gets a report (RTCP) each 5 s.
+its standard input is closed, or the near ends would be told that nobody is there.
+
+It analyses nothing, so that it leaves the processor to what is measured. Several calls share one of its sockets,
+as they share one of a gateway; the sockets begin one after the other, 0.2 s apart, and send at different moments
+of the 20 ms, as calls that began at different moments do. Every call gets a report (RTCP) each 5 s.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ class Load:
         self.policy = policy
         self.columns = 0
         self.sessions: list[MediaSession] = []
-        self.t0 = 0.0
+        self.begun: list[float] = []
 
     def count(self, event: MediaEvent) -> None:
         """Count what was analysed."""
@@ -217,19 +217,22 @@ class Load:
     async def start(self) -> None:
         """Let all calls begin, one shortly after the other."""
         noise = sounds()[0]
-        self.t0 = time.monotonic()
+        first = time.monotonic()
         for number, (session, remote) in enumerate(zip(self.sessions, self.remotes, strict=True)):
-            session.begin(time.monotonic())
+            self.begun.append(time.monotonic())
+            session.begin(self.begun[-1])
             session.connect(RemoteMedia(*remote, srtp=self.policy, final=True))
             session.play(noise, loop=True)
-            await asyncio.sleep(max(0.0, self.t0 + number / STARTS_PER_S - time.monotonic()))
+            await asyncio.sleep(max(0.0, first + number / STARTS_PER_S - time.monotonic()))
         await self.near.health()  # every call is connected before the first packet comes
-        await self.far.start([session.local for session in self.sessions], self.t0)
+        await self.far.start([session.local for session in self.sessions], first)
 
     async def close(self) -> tuple[list[MediaReport], FarCounts]:
         """End all calls: the far ends first."""
         far = await self.far.stop()
-        reports = await asyncio.gather(*(session.close(1e9) for session in self.sessions))
+        ended = time.monotonic()
+        ends = [(ended - begun) * 1000 for begun in self.begun]
+        reports = await asyncio.gather(*(s.close(end) for s, end in zip(self.sessions, ends, strict=True)))
         await self.far.close()
         return reports, far
 
