@@ -160,7 +160,9 @@ class Engine:
         call.follow(now)
         if due:
             call.reporter.report(now)
-        self._tell_heard(call, call.expire(now))
+        ended = call.expire(now)
+        if ended or call.attentive or call.redirected:
+            self._tell_heard(call, ended)
         until = call.position(now - _HARVEST_DELAY_S)
         if (since := call.gate.held_since()) is not None:
             until = min(until, call.position(since))
