@@ -9,7 +9,8 @@ logs their packets. The parent takes every block of features, as the phone would
 `late_pct`: packets that left more than 10 ms after their slot, of the engine under test alone in `late_pct`, of
 the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets. `missing`: packets that
 one side sent and the other did not count. `tick_ms`: the work of a tick, how late it began (`wake_p99`) and the
-part of the tone bank (`bank_p99`), over the last 80 s at most. CPU is in per cent of one core, over the whole run.
+part of the tone bank (`bank_p99`), over the seconds in which all calls talk, as the CPU (per cent of one core); the
+counts of packets are those of the whole calls, their beginning included (500 calls begin in a second).
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ from sip.media import (
 )
 
 RATE_HZ = 8000
-SETTLING_S = 3.0
-"""Sockets are bound to a settled source within this time."""
+STARTS_PER_S = 500
+SETTLING_S = 5.0
+"""Within this time the far end sends for all calls, and the engine has settled each of them."""
 SUITE: SrtpSuite = "AES_CM_128_HMAC_SHA1_80"
 
 
@@ -102,8 +104,11 @@ class FarEnd(Protocol):
     async def start(self, near: list[tuple[str, int]], t0: float) -> None:
         """Send to the near ends."""
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
         """Send no more."""
+
+    async def close(self) -> None:
+        """Give back the sockets."""
 
 
 class LeanFarEnd:
@@ -133,13 +138,18 @@ class LeanFarEnd:
         self._process.stdin.write(json.dumps(near).encode() + b"\n")
         await self._process.stdin.drain()
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
+        """Let the process come to an end with its sending."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"stop\n")
+        counts = await self._line()
+        return FarCounts(counts["sent"], counts["late"], counts["missing"])
+
+    async def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        counts = await self._line()
         await self._process.wait()
-        return FarCounts(counts["sent"], counts["late"], counts["missing"])
 
 
 class EngineFarEnd:
@@ -166,13 +176,16 @@ class EngineFarEnd:
             session.connect(RemoteMedia(*address, srtp=self._policy, final=True))
             session.play(ringback, loop=True)
 
-    async def close(self) -> FarCounts:
+    async def stop(self) -> FarCounts:
         """End every session."""
         end_ms = (time.monotonic() - self._t0) * 1000
         counts = [r.statistics for r in await asyncio.gather(*(s.close(end_ms) for s in self._sessions))]
         return FarCounts(
             sum(c.sent for c in counts), sum(c.late for c in counts), sum(c.lost for c in counts)
         )
+
+    async def close(self) -> None:
+        """Do nothing: the sockets went with the sessions."""
 
 
 class Load:
@@ -186,7 +199,7 @@ class Load:
         self.policy = policy
         self.columns = 0
         self.sessions: list[MediaSession] = []
-        self.t0 = 0.0
+        self.begun: list[float] = []
 
     def count(self, event: MediaEvent) -> None:
         """Count what was analysed."""
@@ -202,22 +215,26 @@ class Load:
         self.remotes = await self.far.open(calls)
 
     async def start(self) -> None:
-        """Let all calls begin at once."""
+        """Let all calls begin, one shortly after the other."""
         noise = sounds()[0]
-        self.t0 = time.monotonic()
-        for session in self.sessions:
-            session.begin(self.t0)
-        for session, remote in zip(self.sessions, self.remotes, strict=True):
+        first = time.monotonic()
+        for number, (session, remote) in enumerate(zip(self.sessions, self.remotes, strict=True)):
+            self.begun.append(time.monotonic())
+            session.begin(self.begun[-1])
             session.connect(RemoteMedia(*remote, srtp=self.policy, final=True))
             session.play(noise, loop=True)
+            await asyncio.sleep(max(0.0, first + number / STARTS_PER_S - time.monotonic()))
         await self.near.health()  # every call is connected before the first packet comes
-        await self.far.start([session.local for session in self.sessions], self.t0)
+        await self.far.start([session.local for session in self.sessions], first)
 
     async def close(self) -> tuple[list[MediaReport], FarCounts]:
         """End all calls: the far ends first."""
-        far = await self.far.close()
-        end_ms = (time.monotonic() - self.t0) * 1000
-        return await asyncio.gather(*(session.close(end_ms) for session in self.sessions)), far
+        far = await self.far.stop()
+        ended = time.monotonic()
+        ends = [(ended - begun) * 1000 for begun in self.begun]
+        reports = await asyncio.gather(*(s.close(end) for s, end in zip(self.sessions, ends, strict=True)))
+        await self.far.close()
+        return reports, far
 
 
 def cpu_s(pid: int | None) -> float:
@@ -258,7 +275,7 @@ async def run(load: Load, calls: int, seconds: float) -> Result:
     await asyncio.sleep(seconds)
     span = time.monotonic() - begun
     cpu = {key: round(100 * (cpu_s(pid) - before[key]) / span, 1) for key, pid in pids.items()}
-    health = await near.health()
+    health = await near.health(round(seconds * 50))
     rss_mb = psutil.Process(near.pid).memory_info().rss / 1e6
     reports, far = await load.close()
     lengths = [read_capture(load.folder / f"{number}.part").duration_ms for number in range(calls)]

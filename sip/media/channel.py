@@ -77,9 +77,9 @@ class Channel:
         limit_bytes = self._limit_bytes if droppable and limit_bytes is None else limit_bytes
         if self.closed or (limit_bytes is not None and self._queued_bytes > limit_bytes):
             return False
-        data = frame(message)
-        self._queue.append(data)
-        self._queued_bytes += len(data)
+        body = pickle.dumps(message, protocol=5)
+        self._queue += (_LENGTH.pack(len(body)), body)  # joined by `sendmsg`: a body may be large
+        self._queued_bytes += _LENGTH.size + len(body)
         return True
 
     def flush(self) -> None:

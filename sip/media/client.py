@@ -255,13 +255,13 @@ class MediaEngine:
             raise
         return session
 
-    async def health(self) -> EngineHealth:
-        """Return how the engine keeps up; `EngineLost` when it is gone."""
+    async def health(self, ticks: int | None = None) -> EngineHealth:
+        """Return how the engine keeps up, over the last `ticks` ticks (None: 80 s); `EngineLost` when it is gone."""
         if self._ended:
             raise EngineLost("the media engine is not running")
         answer: asyncio.Future[EngineHealth] = asyncio.get_running_loop().create_future()
         self._health.append(answer)
-        self.command("health")
+        self.command("health", ticks)
         return await answer
 
     def provide(self, pcm: bytes) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import gc
 import os
 import resource
@@ -159,7 +160,9 @@ class Engine:
         call.follow(now)
         if due:
             call.reporter.report(now)
-        self._tell_heard(call, call.expire(now))
+        ended = call.expire(now)
+        if ended or call.attentive or call.redirected:
+            self._tell_heard(call, ended)
         until = call.position(now - _HARVEST_DELAY_S)
         if (since := call.gate.held_since()) is not None:
             until = min(until, call.position(since))
@@ -220,7 +223,8 @@ class Engine:
         elif verb == "drop":
             self._sounds.pop(rest[0], None)
         elif verb == "health":
-            self._parent.send(("health", self._pace.health(len(self._calls), self._blocks_dropped)))
+            health = self._pace.health(len(self._calls), self._blocks_dropped, *rest)
+            self._parent.send(("health", health))
         elif (call := self._calls.get(rest[0])) is not None:
             self._command(call, verb, *rest[1:])
 
@@ -231,7 +235,7 @@ class Engine:
             try:
                 call = Call(number, row, TimeLine(self._matrix, row), spec)
             except OSError as error:
-                reason = f"cannot bind a media port on {spec.bind_host}: {error.strerror or error}"
+                reason = self._unbound(spec, error)
         if reason is not None:
             self._parent.send(("refused", number, reason))
             return
@@ -240,6 +244,15 @@ class Engine:
         self._intake.add(call)
         self._outlet.add(call)
         self._parent.send(("opened", number, call.local))
+
+    def _unbound(self, spec: SessionSpec, error: OSError) -> str:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            return (
+                f"the media engine holds {len(self._calls)} calls and can open no more sockets: "
+                f"its limit of open files (RLIMIT_NOFILE) is {limit}, and each call takes two"
+            )
+        return f"cannot bind a media port on {spec.bind_host}: {error.strerror or error}"
 
     def _obstacle(self, spec: SessionSpec) -> str | None:
         if not self._free_rows:

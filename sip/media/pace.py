@@ -19,6 +19,7 @@ class Pace:
         self._work = np.zeros(_KEPT, np.float32)
         self._bank = np.zeros(_KEPT, np.float32)
         self._ticks = 0
+        np.percentile(self._work, 50)  # loads what it needs now: not in a tick, nor when files have run out
 
     def note(self, late_s: float, work_s: float, bank_s: float) -> None:
         """Take one tick."""
@@ -28,9 +29,10 @@ class Pace:
         self._bank[index] = bank_s
         self._ticks += 1
 
-    def health(self, sessions: int, blocks_dropped: int) -> EngineHealth:
-        """Return the summary."""
-        kept = max(1, min(self._ticks, _KEPT))
-        median, slow = np.percentile(self._work[:kept], (50, 99)) * 1000
-        late, bank = (float(np.percentile(times[:kept], 99)) * 1000 for times in (self._late, self._bank))
+    def health(self, sessions: int, blocks_dropped: int, ticks: int | None = None) -> EngineHealth:
+        """Return the summary of the last `ticks` ticks; None: of all that are kept."""
+        kept = max(1, min(self._ticks, _KEPT, _KEPT if ticks is None else ticks))
+        last = np.arange(self._ticks - kept, self._ticks) % _KEPT
+        median, slow = np.percentile(self._work[last], (50, 99)) * 1000
+        late, bank = (float(np.percentile(times[last], 99)) * 1000 for times in (self._late, self._bank))
         return EngineHealth(self._ticks, sessions, float(median), float(slow), late, blocks_dropped, bank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import struct
 import time
@@ -103,6 +104,39 @@ async def test_a_full_engine_says_so_until_a_call_ends() -> None:
         await sessions[0].close(0.0)
         again = await engine.open(SessionSpec(LOOPBACK))
         assert again.local != sessions[1].local
+
+
+async def test_an_engine_that_may_open_no_more_files_says_so() -> None:
+    async with await MediaEngine.start(writer=False, bank=None) as engine:
+        hard = resource.prlimit(engine.pid, resource.RLIMIT_NOFILE)[1]
+        limit = max(int(path.name) for path in Path(f"/proc/{engine.pid}/fd").iterdir()) + 3
+        resource.prlimit(engine.pid, resource.RLIMIT_NOFILE, (limit, hard))
+        sessions: list[MediaSession] = []
+
+        async def fill() -> None:
+            while len(sessions) < limit:
+                sessions.append(await engine.open(SessionSpec(LOOPBACK, analyse=False)))
+
+        with pytest.raises(MediaError, match=rf"can open no more sockets: .* \(RLIMIT_NOFILE\) is {limit},"):
+            await fill()
+        await sessions.pop().close(0.0)
+        sessions.append(await engine.open(SessionSpec(LOOPBACK, analyse=False)))
+        assert (await engine.health()).sessions == len(sessions)
+
+
+async def test_the_engine_takes_all_the_files_that_it_may_open() -> None:
+    async with await MediaEngine.start(bank=None) as engine:
+        for pid in (engine.pid, engine.writer_pid or 0):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            assert soft == hard
+
+
+async def test_the_share_of_the_bank_is_part_of_the_health(engine: MediaEngine) -> None:
+    session, _, t0 = await begun(engine, analyse=True)
+    await asyncio.sleep(0.3)
+    health = await engine.health(5)
+    assert 0 < health.bank_ms_p99 <= health.tick_ms_p99
+    await session.close(elapsed_ms(t0))
 
 
 async def test_an_engine_without_writer_or_bank_says_so() -> None:
