@@ -61,6 +61,7 @@ def test_a_plan_of_one_s_own(tmp_path: Path) -> None:
         ("[425, 450]", "[425, 430]", "tone special_dial: frequencies_hz: .* at least 20 Hz apart"),
         ("[425, 450]", "[]", "tone special_dial: frequencies_hz: it takes a list of one frequency"),
         ("[950]", "[50]", "tone howler: frequencies_hz: it takes a list of one frequency from 200 to 3300"),
+        ("[500, 3000]", "[500, 100, 500, 3000]", "tone fax_cng: cadence_ms: one burst and one pause"),
         ("maximum_ms = 620", "maximum_ms = 20", "tone fax_cng: maximum_ms: it takes no less than minimum_ms"),
         ('kind = "ringback"', 'kind = "busy"', "ours.toml: tone: a plan has a ringback"),
         ("[[tone]]", "[tone", "ours.toml: it is no TOML"),
