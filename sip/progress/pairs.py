@@ -147,7 +147,8 @@ class PairTracker:
             run.kept += after - first
         part = strong[first:after]
         loud = np.flatnonzero(part > _EDGE * run.power / max(run.quarters, 1))
-        run.end = self._next - _MARGIN + (first + int(loud[-1]) + 1 if len(loud) else after)
+        if len(loud):
+            run.end = self._next - _MARGIN + first + int(loud[-1]) + 1
         if run.quarters >= run.look_at and not run.refused:
             self._look(run)
 
@@ -196,7 +197,8 @@ class PairTracker:
 
     def _burst(self, run: _Run, open_: bool) -> ToneBurst:
         lower, upper = run.lines_hz or (0.0, 0.0)
-        power = run.power / max(run.quarters, 1)
+        # The last window holds quiet as well, which is no part of the burst.
+        power = run.power / max(run.end - run.start, 1)
         return ToneBurst(
             self._origin_ms + run.start * f.QUARTER_MS,
             self._origin_ms + run.end * f.QUARTER_MS,
