@@ -31,6 +31,7 @@ from app.trunks.view import TrunkView, views
 from app.trunks.watcher import said
 from sip.media import MediaError
 from sip.phone import Phone
+from sip.progress import shipped_plans
 from sip.trunks import TrunkStatus
 
 SCHEMA = "dutyring.trunks/1"
@@ -164,10 +165,13 @@ def add(name: str, given: dict[str, Any], members: Sequence[str]) -> int:
     return 0
 
 
-def _absolute(config: TrunkConfig) -> dict[str, Path]:
+def _absolute(config: TrunkConfig) -> dict[str, Path | str]:
     """The files of a trunk by whole paths: the service that reads them runs in another folder."""
     given = ((member, getattr(config, member)) for member in sorted(_FILES & config.model_fields_set))
-    return {member: path.absolute() for member, path in given if path is not None}
+    found: dict[str, Path | str] = {member: path.absolute() for member, path in given if path is not None}
+    if config.tone_plan not in shipped_plans():
+        found["tone_plan"] = str(Path(config.tone_plan).absolute())
+    return found
 
 
 def remove(name: str) -> int:

@@ -42,11 +42,10 @@ class ExchangeTones:
 
     def push(self, start_ms: float, columns: npt.NDArray[np.float32]) -> None:
         """Add columns [n, F]; `start_ms` counts for the first ones only."""
-        z = np.empty((len(columns), f.QUARTERS), np.complex64)
-        z.real, z.imag = columns[:, f.TONE_RE], columns[:, f.TONE_IM]
+        z = (columns[:, f.TONE_RE] + np.complex64(1j) * columns[:, f.TONE_IM]).reshape(-1)
         p = columns[:, f.POWER].reshape(-1)
-        self._single.push(start_ms, z.reshape(-1), p)
-        self._pairs.push(start_ms, z.reshape(-1), p)
+        self._single.push(start_ms, z, p)
+        self._pairs.push(start_ms, z, p)
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""

@@ -30,6 +30,8 @@ _ENOUGH = 15
 """Frames, 150 ms: so much of its pauses must be known."""
 _WINDOW, _OF_WINDOW = 6, 4
 _AHEAD, _OF_AHEAD = 100, 6
+_LOOKED_AT = 300
+"""Frames of a sound, 3 s, in which its end is looked for."""
 _PAUSE = 60
 """Frames: a longer one ends a sound."""
 _EVEN = 10.0**0.6
@@ -48,7 +50,7 @@ class Change:
 
     onset_ms: float | None = None
     end_ms: float = 0.0
-    """Where that sound makes its first pause of 0.6 s, or the end of what was heard."""
+    """Where that sound makes its first pause of 0.6 s; 3 s after the onset, or the end of what was heard, without."""
     known: bool = False
     """Whether the line's own sound is known; then what is no change is that."""
 
@@ -125,7 +127,7 @@ class LevelHistory:
         if not len(found):
             return Change(known=known)
         begin = int(found[0])
-        loud = begin + np.flatnonzero(over[begin:])
+        loud = begin + np.flatnonzero(over[begin : begin + _LOOKED_AT])
         pauses = np.flatnonzero(np.diff(loud) > _PAUSE)
         last = int(loud[pauses[0]] if len(pauses) else loud[-1])
         return Change(max(self._ms(first + begin), end_ms), self._ms(first + last + 1), known)
@@ -157,6 +159,17 @@ class LevelHistory:
 
     def _ms(self, frame: int) -> float:
         return self._start_ms + frame * FRAME_MS
+
+
+def _settled(change: Change, asked_ms: float) -> bool:
+    """Tell whether what came after `asked_ms` changes nothing any more."""
+    if change.onset_ms is None:
+        return False
+    pause_ms, looked_ms = _PAUSE * FRAME_MS, _LOOKED_AT * FRAME_MS
+    return (
+        change.end_ms < asked_ms - pause_ms - f.COLUMN_MS
+        or asked_ms > change.onset_ms + looked_ms + f.COLUMN_MS
+    )
 
 
 def _usual(frames: Powers) -> float | None:

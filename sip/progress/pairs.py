@@ -77,6 +77,9 @@ class PairTracker:
         self._floor = mean_square(plan.floor_dbm0 - 2.0)
         self._z: Complex = np.zeros(_MARGIN, np.complex64)
         self._p: Floats = np.zeros(_MARGIN, np.float32)
+        self._recent = [(self._z, self._p, np.zeros(_MARGIN, np.float32))]
+        """The newest quarters, block by block: amplitude, power, the amplitude's square."""
+        self._kept = _MARGIN
         self._next = 0
         """Number of quarters pushed."""
         self._origin_ms = 0.0
@@ -98,12 +101,18 @@ class PairTracker:
         self._add(np.zeros(pad, np.complex64), np.zeros(pad, np.float32))
 
     def _add(self, z: Complex, p: Floats) -> None:
-        self._z = np.concatenate((self._z[-_MARGIN:], z))
-        self._p = np.concatenate((self._p[-_MARGIN:], p))
         count = len(z)
-        strong = np.square(self._z.real) + np.square(self._z.imag)
-        if self._pairs and (self._run is not None or self._any_in_band(strong[-count:], p)):
+        strong = np.square(z.real) + np.square(z.imag)
+        self._recent.append((z, p, strong))
+        self._kept += count
+        if self._pairs and (self._run is not None or self._any_in_band(strong, p)):
+            # Put together only where there may be something: most of a call passes by.
+            self._z, self._p, strong = (
+                np.concatenate(parts)[-_MARGIN - count :] for parts in zip(*self._recent, strict=True)
+            )
             self._decide(strong, count)
+        while self._kept - len(self._recent[0][0]) >= _MARGIN:
+            self._kept -= len(self._recent.pop(0)[0])
         self._next += count
 
     def _any_in_band(self, strong: Floats, p: Floats) -> bool:
@@ -147,7 +156,8 @@ class PairTracker:
             run.kept += after - first
         part = strong[first:after]
         loud = np.flatnonzero(part > _EDGE * run.power / max(run.quarters, 1))
-        run.end = self._next - _MARGIN + (first + int(loud[-1]) + 1 if len(loud) else after)
+        if len(loud):
+            run.end = self._next - _MARGIN + first + int(loud[-1]) + 1
         if run.quarters >= run.look_at and not run.refused:
             self._look(run)
 
@@ -196,7 +206,8 @@ class PairTracker:
 
     def _burst(self, run: _Run, open_: bool) -> ToneBurst:
         lower, upper = run.lines_hz or (0.0, 0.0)
-        power = run.power / max(run.quarters, 1)
+        # The last window holds quiet as well, which is no part of the burst.
+        power = run.power / max(run.end - run.start, 1)
         return ToneBurst(
             self._origin_ms + run.start * f.QUARTER_MS,
             self._origin_ms + run.end * f.QUARTER_MS,

@@ -260,6 +260,10 @@ def _tone(file: str, at: int, entry: dict[str, Any], plan: str, tolerance_hz: fl
         minimum_ms=table.number("minimum_ms", 0.0, 60_000.0, 0.0),
         maximum_ms=table.number("maximum_ms", 0.0, 3_600_000.0, 0.0) or math.inf,
     )
+    if len(tone.on_off_ms) > 2 and not tone.of_exchange:
+        low, high = EXCHANGE_BAND_HZ
+        takes = f"one burst and one pause for a tone outside {low:g} to {high:g} Hz"
+        raise TonePlanError(table.where, "cadence_ms", takes)
     if not tone.on_off_ms and not tone.minimum_ms:
         raise TonePlanError(
             table.where, "minimum_ms", "a tone without cadence takes the shortest length it is named at"

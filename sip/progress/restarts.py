@@ -28,6 +28,8 @@ _TOO_EARLY = 0.5 / 4.0
 """Of the nominal pause: a pause of 4 s is broken when it lasts more than 5.5 s or less than 3.5 s."""
 _TOLERANCE = 0.2
 """A line that has shown no pause of its own yet may be so far from the nominal one."""
+_ANOTHER_CALL_MS = 30_000.0
+"""After so long a pause it is another ringing, not the same one again."""
 _TORN_MS = 500.0
 """A shorter pause is a hole of lost packets in one burst."""
 _IN_PHASE_MS = 350.0
@@ -82,6 +84,8 @@ def ring_restarts(rings: Sequence[HeardRing], segments: Iterable[Segment] = ()) 
     found: list[RingRestart] = []
     series: list[HeardRing] = []
     for at, ring in enumerate(rings):
+        if series and ring.start_ms - series[-1].end_ms > _ANOTHER_CALL_MS:
+            series = []
         restart = _restart(series, ring, rings[at + 1 :]) if series else None
         if restart is not None:
             found.append(restart)

@@ -175,3 +175,40 @@ def test_no_sound_is_an_error(data, start_ms):
     heard = listen(np.concatenate([parts[name] for name in data]).astype(np.float32), start_ms)
     ends = [start_ms, *(edge for s in heard.segments for edge in (s.start_ms, s.end_ms)), heard.until_ms]
     assert ends == sorted(ends)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    case=st.sampled_from([("us", 440.0, 480.0, (2.0, 4.0)), ("uk", 400.0, 450.0, (0.4, 0.2, 0.4, 2.0))]),
+    off_hz=st.floats(-4.0, 4.0),
+    dbm0=st.floats(-33.0, -6.0),
+    lead=LEADS,
+    stretch=st.floats(0.92, 1.08),
+    law=LAWS,
+    snr=st.sampled_from([None, 15.0, 25.0]),
+)
+def test_foreign_rings_are_counted_under_their_plan(case, off_hz, dbm0, lead, stretch, law, snr):
+    plan, lower, upper, on_off = case
+    periods = [period * stretch for period in on_off]
+    seconds = lead + 3 * sum(periods) - 0.05
+    waves = [cadence(periods, seconds, hz + off_hz, dbm0 - 3.0, lead)[0] for hz in (lower, upper)]
+    heard = listen(through(law, noisy(waves[0] + waves[1], dbm0, snr, 3)))
+    assert len(heard.bursts) == 3
+    assert {s.tone for s in heard.segments if s.kind == "ringback"} == {f"{plan}.ringback"}
+    assert heard.restarts == ()
+    assert abs(heard.bursts[0].start_ms - lead * 1000.0) <= 20.0
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    on=STRETCH,
+    off=st.floats(3.2, 4.8),
+    hz=FREQUENCIES,
+    dbm0=st.floats(-33.0, -6.0),
+    seed=st.integers(0, 10_000),
+    loss=st.floats(0.0, 0.04),
+)
+def test_no_line_within_tolerance_restarts(on, off, hz, dbm0, seed, loss):
+    sound, _ = cadence((on, off), 4 * (on + off), hz, dbm0, 0.4)
+    holed, came = lose(through("alaw", sound), loss, seed)
+    assert listen(holed, came=came).restarts == ()
