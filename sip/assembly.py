@@ -21,7 +21,13 @@ from sip.record import (
     MediaStatistics,
     TimelineEntry,
 )
-from sip.understanding import announced_state, decisive_announcement, understood, with_announced_media
+from sip.understanding import (
+    Understanding,
+    announced_state,
+    decisive_announcement,
+    understood,
+    with_announced_media,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def assemble(
         line_state_vote=understanding.vote,
         answerer=signs,
         level=heard.level,
-        forwarding=_forwarding(identity, log, heard, facts),
+        forwarding=_forwarding(identity, log, heard, facts, understanding),
         timeline=_timeline(log, facts),
         media=_statistics(report, codec),
         dtmf=tuple(sorted((*report.dtmf, *log.dtmf_info), key=lambda digit: digit.t_ms)),
@@ -154,14 +160,16 @@ def _who(log: CallLog, facts: RingFacts, report: MediaReport) -> tuple[AnsweredB
     )
 
 
-def _forwarding(identity: CallIdentity, log: CallLog, heard: Heard, facts: RingFacts) -> Forwarding:
+def _forwarding(
+    identity: CallIdentity, log: CallLog, heard: Heard, facts: RingFacts, understanding: Understanding
+) -> Forwarding:
     return detect_forwarding(
         identity.target,
         log.signs,
         crbt_ms=_crbt_ms(facts),
         same_unit=identity.same_unit,
         switchboard=log.digits_sent_ms is not None,
-        announcements=log.announcements,
+        announcements=understanding.announcements,
         restarts=heard.restarts,
         late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
         ring_started_ms=facts.ring_started_ms,

@@ -8,25 +8,22 @@ spoken); everything else stays as it was measured.
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sip.progress import forwarding
 from sip.progress.answerer import WINDOW_MS, human_words_ms, who_answered
+from sip.progress.forwarding import reconsider_forwarding
 from sip.progress.line_state import SPOKEN, CallMoments
 from sip.progress.outcome import Ending, decide_outcome
 from sip.progress.rings import early_media_kind, with_announcements
 from sip.progress.transcript import Transcript
 from sip.progress.words import announced
 from sip.record import (
-    GRADES,
     Announcement,
     AnsweredBy,
     EarlyMedia,
     Evidence,
     Forwarding,
-    Grade,
     Outcome,
     Segment,
     to_json,
@@ -82,7 +79,7 @@ def reconsider(record: Mapping[str, Any], transcript: Transcript) -> dict[str, A
     result["line_state"] = understanding.line_state
     result["line_state_vote"] = to_json(understanding.vote)
     result["early_media"] = to_json(_early_media(result, spoken))
-    result["forwarding"] = to_json(_forwarding(result, words))
+    result["forwarding"] = to_json(_forwarding(result, understanding.announcements))
     result["alarms"] = _alarms(record, understanding.announcements)
     return result
 
@@ -127,63 +124,19 @@ def _alarms(record: Mapping[str, Any], announcements: Sequence[Announcement]) ->
     return list(dict.fromkeys([*record.get("alarms", ()), *ours]))
 
 
-def _forwarding(record: Mapping[str, Any], words: Sequence[Announcement]) -> Forwarding:
-    """Add what the words say of forwarding to the evidence of the call."""
+def _forwarding(record: Mapping[str, Any], announcements: Sequence[Announcement]) -> Forwarding:
+    """Weigh the evidence of forwarding anew with what was said."""
     known = record["forwarding"]
-    evidence = [Evidence(**item) for item in known["evidence"]]
-    if record["early_media"]["kind"] != "crbt":
-        # What was taken for a spoken 彩铃 was an announcement.
-        evidence = [item for item in evidence if item.kind != "crbt"]
-    found = _spoken_forwarding(record, words)
-    kinds = {item.kind for item in evidence}
-    added = [item for item in found.evidence if item.kind not in kinds]
-    grade: Grade = max((item.grade for item in [*evidence, *added]), key=GRADES.index, default="none")
-    grade = max(grade, found.grade, key=GRADES.index)
-    if any(item.kind != "crbt" for item in evidence):
-        grade = max(grade, known["grade"], key=GRADES.index)
-    classes = {known["target_class"], found.target_class} - {None, "unknown"}
-    if grade == "strong" and len(classes) < 2 and _agree(evidence, added):
-        grade = "near_proof"
-    detected = GRADES.index(grade) >= GRADES.index("strong")
-    return Forwarding(
-        detected=detected,
-        grade=grade,
-        target=known["target"] if detected else None,
-        target_class=_known(known["target_class"], found.target_class) if detected else None,
-        condition=_known(known["condition"], found.condition) if detected else None,
-        evidence=(*evidence, *added),
+    return reconsider_forwarding(
+        Forwarding(**{**known, "evidence": tuple(Evidence(**item) for item in known["evidence"])}),
+        record["target"],
+        announcements,
+        switchboard=_digits_ms(record) is not None,
+        # What was taken for a spoken 彩铃 may have been an announcement.
+        crbt=record["early_media"]["kind"] == "crbt",
+        ring_started_ms=record["ring_started_ms"],
+        connected_ms=record["connected_ms"],
     )
-
-
-def _agree(measured: Sequence[Evidence], spoken: Sequence[Evidence]) -> bool:
-    """Tell whether a strong sign of the call and a strong one of its words are of kinds that make near-proof."""
-    pairs = [
-        {one.kind, other.kind}
-        for one in measured
-        for other in spoken
-        if one.grade == other.grade == "strong" and one.kind != other.kind
-    ]
-    # A switchboard shows its own number and says that it connects: that is one story, and no forwarding.
-    return any(pair != {"asserted_identity", "transfer_announcement"} for pair in pairs)
-
-
-def _known(one: Any, other: Any) -> Any:
-    return next((value for value in (one, other) if value not in (None, "unknown")), one or other)
-
-
-def _spoken_forwarding(record: Mapping[str, Any], words: Sequence[Announcement]) -> Forwarding:
-    """Return what the room of forwarding makes of the words, as far as it takes announcements."""
-    detect = cast(Callable[..., Forwarding], forwarding.detect_forwarding)
-    taken = inspect.signature(detect).parameters
-    offered = {
-        "announcements": words,
-        "switchboard": _digits_ms(record) is not None,
-        "ring_started_ms": record["ring_started_ms"],
-        "connected_ms": record["connected_ms"],
-    }
-    if "announcements" not in taken:
-        return Forwarding()
-    return detect(record["target"], (), **{name: value for name, value in offered.items() if name in taken})
 
 
 def _digits_ms(record: Mapping[str, Any]) -> float | None:

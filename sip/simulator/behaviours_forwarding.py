@@ -180,7 +180,8 @@ HEARD = (
             ring_to_answer_ms=1000 * (2 * RING_PERIOD_S - 1.0 + RESTART_GAP_S + PICK_UP_S),
             three_ring="exceeded",
             early_media=("ringback",),
-            evidence_if_understood=("ringback_restart",),
+            evidence=("ringback_restart",),
+            forwarding_grade=("medium",),
         ),
     ),
     Behaviour(
@@ -205,7 +206,7 @@ HEARD = (
             Wait(9),
             *talk("officer_12", ends=True),
         ),
-        replace(answered(2), rings=None),
+        replace(answered(2), rings=None, early_media=("ringback",)),
     ),
     Behaviour(
         "943",
