@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from sip.progress.phrases import Frame, Pattern, Phrase, phrase_book
-from sip.progress.syllables import Hit, Nearest, Token, find, tokens_of
+from sip.progress.syllables import Hit, Nearest, Token, distance, find, tokens_of
 from sip.progress.transcript import Transcript, Utterance
 from sip.record import Announcement, AnnouncementMeaning, LineState
 
@@ -45,10 +45,17 @@ LINE_STATES: frozenset[str] = frozenset(get_args(LineState))
 
 _PAUSE_MS = 2_000.0
 """A longer pause parts two messages."""
-_FRAME_WORTH = {"called": 0.95, "own": 0.95, "user": 0.75, "redial": 0.8, "sorry": 0.75}
+_FRAME_WORTH = {"called": 0.95, "own": 0.95, "redial": 0.8, "sorry": 0.75}
 _BOTH_WORTH = 0.98
 _ALONE_WORTH = 0.9
 _ENGLISH_WORTH = 0.9
+_FRAME_DOUBT = 0.2
+_FRAME_BLUR = 1.5
+"""A frame that costs so much takes a fifth of the confidence."""
+_YOU = Token("nin")
+_LIKE_YOU = 0.6
+_OTHER_PERSONS = frozenset({"wo", "ta", "men"})
+_GREETING_ENDS = frozenset({"hao", "qi", "qian"})
 _CLEAR_FRAME = 0.5
 _BLURRED_WORTH = 0.65
 """Enough to count before an answer, too little after one."""
@@ -188,7 +195,9 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
     nearest = Nearest(tokens)
     frames = {frame.name: _framed(frame, tokens, nearest) for frame in book.frames}
     # 您的电话 also looks a little like 您拨打的电话.
-    frames["called"] = [hit for hit in frames["called"] if not _is_better(frames["own"], hit)]
+    frames["called"] = [
+        hit for hit in frames["called"] if not _is_better(frames["own"], hit) and _is_addressed(hit, tokens)
+    ]
     after = {frame.name: frame.after for frame in book.frames}
     near = {frame.name: frame.near for frame in book.frames}
     found: list[_Match] = []
@@ -208,6 +217,8 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
                 for other in frames[name]
                 if _is_beside(hit, other, after[name], near[name])
             ]
+            if phrase.last and hit.after < len(tokens) - 1:
+                continue
             if hit.cost > pattern.budget and not _is_clear(beside):
                 continue
             if beside or not phrase.beside:
@@ -228,10 +239,23 @@ def _is_better(others: Sequence[Hit], hit: Hit) -> bool:
     return any(o.first < hit.after and hit.first < o.after and o.cost < hit.cost for o in others)
 
 
+def _is_addressed(hit: Hit, tokens: Sequence[Token]) -> bool:
+    """Tell whether the frame speaks to 您: 我打的电话已关机 is a person's.
+
+    Its 您 may be blurred; it may be missing where the text begins, or where 您好 or 对不起 stands before it.
+    """
+    first = tokens[hit.first]
+    if first.latin or distance(_YOU, first) <= _LIKE_YOU:
+        return True
+    ahead = tokens[max(hit.first - 2, 0) : hit.first]
+    others = {token.sound for token in (*ahead[-1:], *tokens[hit.first : hit.first + 2])} & _OTHER_PERSONS
+    # One syllable that was 您 may stand between.
+    return not others and (hit.first < 2 or any(token.sound in _GREETING_ENDS for token in ahead))
+
+
 def _is_beside(hit: Hit, frame: Hit, after: bool, near: int) -> bool:
     gap = frame.first - hit.after if after else hit.first - frame.after
-    # 用户忙 holds its own frame 用户.
-    return 0 <= gap <= near or (not after and hit.first <= frame.first and frame.after <= hit.after)
+    return 0 <= gap <= near
 
 
 def _is_clear(beside: Iterable[tuple[str, Hit]]) -> bool:
@@ -248,8 +272,10 @@ def _match(phrase: Phrase, pattern: Pattern, hit: Hit, beside: Sequence[tuple[st
     if hit.cost > pattern.budget:
         worth = min(worth, _BLURRED_WORTH)
         doubt = 0.0
-    confidence = worth * (1.0 - _DOUBT * doubt) * (_ENGLISH_WORTH if pattern.latin else 1.0)
     nearest = min((other for _, other in beside), key=lambda other: other.cost, default=hit)
+    blur = 0.0 if nearest is hit else min(nearest.cost, _FRAME_BLUR)
+    confidence = worth * (1.0 - _DOUBT * doubt) * (_ENGLISH_WORTH if pattern.latin else 1.0)
+    confidence *= 1.0 - _FRAME_DOUBT * blur / _FRAME_BLUR
     return _Match(
         phrase.meaning,
         pattern.text,

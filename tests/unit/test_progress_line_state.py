@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -18,13 +16,10 @@ from sip.call_log import CallLog
 from sip.media import MediaReport
 from sip.own_side import facts_of_call
 from sip.progress import Heard, Limits
-from sip.progress.forwarding import detect_forwarding
 from sip.progress.line_state import CallMoments, counting, vote
 from sip.progress.outcome import STATE_OUTCOMES, Ending, decide_outcome
 from sip.progress.signalled import signalled, told_by_tone
-from sip.progress.transcript import Transcript, Utterance
-from sip.reconsider import reconsider
-from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics, TimelineEntry
+from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics
 from sip.trunks import AlarmBoard
 from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, through, voice
 
@@ -297,112 +292,3 @@ def test_a_state_by_signalling_alone_is_not_called_an_announcement() -> None:
     (found,) = judge(Facts.from_json(record.to_dict()), Rules(), Exemptions()).findings
     assert "提示音" not in found.detail
     assert "404" in found.detail
-
-
-# --- words after the call ----------------------------------------------------------------------------------------
-
-
-def words(*utterances: tuple[float, float, str]) -> Transcript:
-    return Transcript("test", "zh", tuple(Utterance(s * 1e3, e * 1e3, text) for s, e, text in utterances))
-
-
-def test_words_name_the_state_and_the_record_given_stays_as_it_was() -> None:
-    before = record_of(CallLog(status=480), EARLY).to_dict()
-    kept = copy.deepcopy(before)
-    transcript = words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨"))
-    after = reconsider(before, transcript)
-    assert before == kept
-    assert (after["outcome"], after["line_state"]) == ("unreachable", "powered_off")
-    assert after["transcript"] == transcript.to_json()
-    assert {a["road"] for a in after["announcements"]} == {"words", "signalling"}
-    assert after["line_state_vote"]["roads"] == ["words", "signalling"]
-    assert reconsider(after, transcript) == after
-
-
-def test_a_200_with_an_announcement_turns_out_to_be_no_answer() -> None:
-    log = CallLog(
-        connected_ms=500.0, status=200, timeline=[TimelineEntry(500.0, "received", {"status": 200})]
-    )
-    before = record_of(log, EARLY).to_dict()
-    assert before["outcome"] == "answered"
-    after = reconsider(before, words((1.0, 4.5, "对不起，您拨打的号码是空号，请核对后再拨")))
-    assert (after["outcome"], after["answered_ms"], after["answered_by"]) == ("unobtainable", None, None)
-    assert after["after_answer"] == {"segments": []}
-    assert after["early_media"]["kind"] == "announcement"
-    assert "answered" not in {entry["event"] for entry in after["timeline"]}
-    assert after["connected_ms"] == 500.0
-    assert after.keys() == before.keys()
-
-
-def test_words_tell_a_mailbox_from_a_person() -> None:
-    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
-    before = record_of(log, line(silence(1.0), voice(4.0), silence(3.0))).to_dict()
-    assert before["answered_by"] == "human"
-    mailbox = reconsider(before, words((1.0, 5.0, "您好，您已进入语音信箱，请在滴声后留言")))
-    assert (mailbox["outcome"], mailbox["answered_by"]) == ("answered", "machine")
-    officer = reconsider(before, words((1.0, 5.0, "您好，我们这个电话停机检修过，我是值班员周敏")))
-    assert (officer["outcome"], officer["answered_by"], officer["line_state"]) == ("answered", "human", None)
-    assert officer["three_ring"] == before["three_ring"] == "within"
-
-
-def test_what_an_officer_says_later_is_no_announcement() -> None:
-    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
-    before = record_of(log, line(silence(1.0), voice(2.0), silence(5.0), voice(3.0), silence(1.0))).to_dict()
-    told = words((1.0, 3.0, "喂，您好，值班室"), (8.0, 11.0, "我打了，您拨打的用户已关机，就是这么说的"))
-    after = reconsider(before, told)
-    assert (after["outcome"], after["answered_by"], after["line_state"]) == ("answered", "human", None)
-
-
-def test_words_of_our_own_line_are_an_alarm_of_the_record() -> None:
-    before = record_of(CallLog(status=480), EARLY).to_dict()
-    after = reconsider(before, words((1.0, 4.5, "对不起，您的电话已欠费，请您续交话费")))
-    assert (after["outcome"], after["line_state"]) == ("network_failure", "arrears")
-    assert after["alarms"] == ["account_overdue"]
-    assert judge(Facts.from_json(after), Rules(), Exemptions()).code == "our_side"
-
-
-def test_a_cancelled_call_stays_cancelled() -> None:
-    before = record_of(CallLog(status=487, interrupted=True), EARLY).to_dict()
-    after = reconsider(before, words((1.0, 4.5, "您拨打的电话已关机")))
-    assert (after["outcome"], after["line_state"]) == ("cancelled", "powered_off")
-
-
-def test_no_words_change_nothing_but_the_transcript() -> None:
-    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
-    before = record_of(log, line(silence(1.0), voice(2.0), silence(5.0))).to_dict()
-    after = reconsider(before, Transcript())
-    assert {name for name in before if before[name] != after[name]} == {"transcript"}
-
-
-TAKES_ANNOUNCEMENTS = "announcements" in inspect.signature(detect_forwarding).parameters
-
-
-@pytest.mark.skipif(not TAKES_ANNOUNCEMENTS, reason="detect_forwarding takes no announcements")
-def test_a_mobile_network_s_words_on_a_wired_line_are_evidence_of_forwarding() -> None:
-    before = record_of(CallLog(status=480), EARLY).to_dict()
-    assert before["forwarding"]["grade"] == "none"
-    after = reconsider(before, words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨")))["forwarding"]
-    assert (after["detected"], after["grade"]) == (True, "strong")
-    assert [item["kind"] for item in after["evidence"]] == ["mobile_announcement"]
-    identity = {"kind": "asserted_identity", "grade": "strong", "t_ms": 5.0, "detail": "proof"}
-    both = copy.deepcopy(before)
-    both["forwarding"] = {
-        "detected": True, "grade": "strong", "target": "13900001811", "target_class": "mobile",
-        "condition": "unknown", "evidence": [identity],
-    }  # fmt: skip
-    agreed = reconsider(both, words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨")))["forwarding"]
-    assert (agreed["grade"], agreed["target"]) == ("near_proof", "13900001811")
-
-
-def test_what_was_taken_for_color_ring_and_was_an_announcement_is_no_evidence() -> None:
-    heard = line(silence(1.0), voice(3.0), silence(3.0), voice(2.0, seed=4), silence(2.0))
-    log = CallLog(first_180_ms=100.0, connected_ms=6_800.0, status=200)
-    before = record_of(log, heard).to_dict()
-    assert before["early_media"]["kind"] == "crbt"
-    assert [item["kind"] for item in before["forwarding"]["evidence"]] == ["crbt"]
-    told = words((1.0, 4.0, "请不要挂机，您拨打的电话正在通话中"), (7.0, 9.0, "您好，值班室请讲"))
-    after = reconsider(before, told)
-    assert (after["outcome"], after["answered_by"]) == ("answered", "human")
-    assert after["early_media"]["kind"] == "announcement"
-    assert after["forwarding"]["grade"] == "none"
-    assert after["forwarding"]["evidence"] == []

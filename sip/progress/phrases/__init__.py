@@ -54,6 +54,8 @@ class Phrase:
     mobile: bool = False
     twice: bool = False
     """It counts only where it is said twice."""
+    last: bool = False
+    """It counts only at the end of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ _LONG = 5
 """From so many syllables on a frame may have a `share` of its own."""
 _BUDGETS = (0.0, 0.15, 0.35, 0.65, 0.75, 1.05)
 """What phrases of 0 to 5 syllables may cost; from six syllables on a fifth of their number. One syllable may be missing
-from five on: in a shorter one it may be the one that matters (用户正忙)."""
+from five on: in a shorter one it may be the one that matters (正在通话)."""
 _STRICT = (0.0, 0.15, 0.3, 0.45)
 _STRICT_MOST = 0.7
 """Less than one syllable missing: a strict phrase stands there whole."""
@@ -99,6 +101,7 @@ def phrase_book() -> PhraseBook:
             tuple(p.get("beside", ())),
             bool(p.get("mobile")),
             bool(p.get("twice")),
+            bool(p.get("last")),
         )
         for p in content["phrase"]
     )
