@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import typer
 from app.checks.facts import Facts
 from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import judge
-from app.commands.analyze import run
+from app.commands.analyze import AnalyseOptions, run
 from sip.call_log import CallLog
 from sip.placing import failed_record
 from sip.progress import analyse_file
-from sip.progress.forwarding import detect_forwarding
 from sip.progress.transcript import Transcript, Utterance
 from sip.reconsider import reconsider
 from sip.record import TimelineEntry
@@ -99,10 +97,6 @@ def test_no_words_change_nothing_but_the_transcript() -> None:
     assert {name for name in before if before[name] != after[name]} == {"transcript"}
 
 
-TAKES_ANNOUNCEMENTS = "announcements" in inspect.signature(detect_forwarding).parameters
-
-
-@pytest.mark.skipif(not TAKES_ANNOUNCEMENTS, reason="detect_forwarding takes no announcements")
 def test_a_mobile_network_s_words_on_a_wired_line_are_evidence_of_forwarding() -> None:
     before = record_of(CallLog(status=480), EARLY).to_dict()
     assert before["forwarding"]["grade"] == "none"
@@ -153,13 +147,13 @@ def test_analyze_takes_a_transcript(tmp_path: Path, capsys: pytest.CaptureFixtur
     told = tmp_path / "words.json"
     transcript = words((1.0, 4.5, "您好，您拨打的电话已关机，请稍后再拨"))
     told.write_text(json.dumps(transcript.to_json()), encoding="utf-8")
-    assert run(path, "right", False, True, transcript=told) == 0
+    assert run(path, AnalyseOptions(transcript=told), as_json=True) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["line_state"], result["early_media"]["kind"]) == ("powered_off", "announcement")
     assert [said["meaning"] for said in result["announcements"]] == ["powered_off"]
     assert "announcement" in {s["kind"] for s in result["segments"]}
     assert result["line_state_vote"]["roads"] == ["words"]
-    assert run(path, "right", False, True) == 0
+    assert run(path, AnalyseOptions(), as_json=True) == 0
     plain = json.loads(capsys.readouterr().out)
     assert (plain["line_state"], plain["announcements"]) == (None, [])
 
@@ -172,9 +166,9 @@ def test_analyze_names_what_is_wrong_with_a_transcript(tmp_path: Path, content: 
     path, told = sound_file(tmp_path, voice(1.0)), tmp_path / "words.json"
     told.write_text(content, encoding="utf-8")
     with pytest.raises(typer.BadParameter, match=said):
-        run(path, "right", False, True, transcript=told)
+        run(path, AnalyseOptions(transcript=told), as_json=True)
     with pytest.raises(typer.BadParameter, match="cannot be read"):
-        run(path, "right", False, True, transcript=tmp_path / "none.json")
+        run(path, AnalyseOptions(transcript=tmp_path / "none.json"), as_json=True)
 
 
 def test_the_tones_of_a_file_name_the_state_of_its_line(tmp_path: Path) -> None:
