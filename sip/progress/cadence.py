@@ -27,7 +27,7 @@ _LATE_NEWS_MS = 400.0
 _DOUBLE_RING_MS = 900.0
 """After so much quiet the second half of a double ring was its end."""
 _ONE_GENERATOR_HZ = 5.0
-_APART_HZ, _APART_DB = 6.0, 6.0
+_APART_HZ, _APART_DB = 4.0, 3.0
 """Two bursts of one tone differ less; measured over rough lines: 0.05 Hz and 0.2 dB."""
 _RING_VARIATION, _RING_PURITY = 0.2, 0.88
 """A ring that is named by itself is no worse; measured over rough lines (15 dB of noise, 5 % loss): 0.04 and 0.96.
