@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
@@ -41,6 +40,7 @@ from sip.media.model import (
     RemoteMedia,
     SessionSpec,
 )
+from sip.media.spawn import EndWatcher, spawn
 
 _START_S: Final = 30.0
 """Interpreter and numpy on a machine that is busy."""
@@ -49,7 +49,6 @@ _SOUNDS_KEPT: Final = 64
 """Prompts that stay in the engine for the next call."""
 CAPACITY: Final = 1024
 """Sessions at once; memory is taken for those that were."""
-_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class MediaSession:
@@ -226,12 +225,12 @@ class MediaEngine:
         command += ["--alive", str(held), "--capacity", str(capacity)]
         command += ["--bank", bank] if bank else []
         command += ["--writer"] if writer else []
-        self._process = _spawn(command, [theirs.fileno(), held])
+        self._process = spawn(command, [theirs.fileno(), held])
         theirs.close()
         os.close(held)
         self.pid = self._process.pid
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: _EndWatcher(self._writer_gone), os.fdopen(alive, "rb", 0))
+        await loop.connect_read_pipe(lambda: EndWatcher(self._writer_gone), os.fdopen(alive, "rb", 0))
         await loop.create_connection(lambda: _Link(self), sock=ours)
 
     async def open(
@@ -245,7 +244,8 @@ class MediaEngine:
             raise EngineLost("the media engine is not running")
         self._numbers += 1
         session = self._sessions[self._numbers] = MediaSession(self, self._numbers, on_event)
-        spec = replace(spec, capture=_absolute(spec.capture), packets=_absolute(spec.packets))
+        capture, packets = spec.capture, spec.packets
+        spec = replace(spec, capture=capture and capture.absolute(), packets=packets and packets.absolute())
         self.command("open", self._numbers, spec)
         try:
             await session.wait_open()
@@ -374,10 +374,6 @@ class MediaEngine:
         self._sessions.clear()
 
 
-def _absolute(path: Path | None) -> Path | None:
-    return path.absolute() if path is not None else None
-
-
 _EVENTS: Final[dict[str, Callable[..., MediaEvent]]] = {
     "first": FirstPacket,
     "digit": DtmfReceived,
@@ -386,22 +382,6 @@ _EVENTS: Final[dict[str, Callable[..., MediaEvent]]] = {
     "capture_failed": CaptureFailed,
     "log_failed": PacketLogFailed,
 }
-
-
-def _spawn(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        pass_fds=inherited,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env=_environment(),
-    )
-
-
-def _environment() -> dict[str, str]:
-    """Return the engine's environment: this source tree first, and one thread for numpy's linear algebra."""
-    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class _Link(asyncio.Protocol):
@@ -421,13 +401,3 @@ class _Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._engine.unlinked()
-
-
-class _EndWatcher(asyncio.Protocol):
-    """Waits for the end of a pipe that a process holds open as long as it lives."""
-
-    def __init__(self, gone: asyncio.Future[None]) -> None:
-        self._gone = gone
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        _settle(self._gone, None)

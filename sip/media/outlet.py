@@ -52,6 +52,7 @@ class Outlet:
             (capacity,), kind, self._out.data, HEADER_BYTES, (_ROW_BYTES,)
         )
         self._kept = np.zeros((capacity, _KEPT), kind)
+        self._kept_bytes = self._kept.reshape(-1).view(np.uint8).data
         self._kept_count = np.zeros(capacity, np.intp)
         self._kept_from = np.zeros(capacity)
         """The slots of the first packets that are kept."""
@@ -160,7 +161,9 @@ class Outlet:
         row = call.row
         count = int(self._kept_count[row]) if call.lane is not None else 0
         if count:
-            call.keep_sent(self._kept[row, :count].tobytes(), float(self._kept_from[row]))
+            first = row * _KEPT * COLUMN_SAMPLES
+            codes = bytes(self._kept_bytes[first : first + count * COLUMN_SAMPLES])
+            call.keep_sent(codes, float(self._kept_from[row]))
             self._kept_count[row] = 0
 
     def _prepare(self, slot: float) -> None:

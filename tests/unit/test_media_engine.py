@@ -279,6 +279,30 @@ async def test_features_follow_the_calls_own_time(engine: MediaEngine, peer: Pee
     assert present.sum() == pytest.approx(20, abs=1)
 
 
+async def test_each_session_gets_its_own_columns(engine: MediaEngine) -> None:
+    """The blocks of all calls leave the engine together; the calls begin at different moments."""
+    calls = []
+    for number in range(4):
+        session, events, t0 = await begun(engine, analyse=True)
+        await asyncio.sleep(0.013 * number)
+        calls.append((session, events, t0, Peer()))
+    for session, _, _, peer in calls:
+        session.connect(RemoteMedia(*peer.address, final=True))
+    levels = [500, 2000, 8000, 30000]
+    sounds = [packets(encode(tone(0.6, level=level), "PCMA")) for level in levels]
+    await asyncio.gather(
+        *(peer.stream(session.local, sound) for (session, *_, peer), sound in zip(calls, sounds, strict=True))
+    )
+    await asyncio.gather(*(session.close(elapsed_ms(t0)) for session, _, t0, _ in calls))
+    for (_, events, _, peer), level in zip(calls, levels, strict=True):
+        peer.socket.close()
+        blocks = [event for event in events if isinstance(event, HeardBlock)]
+        ends_ms = [block.start_ms + 20 * len(block.present) for block in blocks]
+        assert [block.start_ms for block in blocks] == [0.0, *ends_ms[:-1]]
+        power = np.concatenate([block.features[:, 0] for block in blocks])
+        assert np.median(power[power > 1e-6]) == pytest.approx((level / 32768) ** 2 / 2, rel=0.1)
+
+
 async def test_lost_packets_are_silent_and_counted(engine: MediaEngine, peer: Peer, tmp_path: Path) -> None:
     path = tmp_path / "call.part"
     session, _, t0 = await begun(engine, path)
