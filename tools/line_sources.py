@@ -19,6 +19,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ PACKAGES: Final = (
     Package("fretsonfire-songs-muldjord", "music", r"/([^/]+)/[^/]+$"),
     Package("fretsonfire-songs-sectoid", "music", r"/([^/]+)/[^/]+$"),
     Package("hedgewars-data", "music", r"Music/"),
-    Package("frozen-bubble-data", "music", r"(?i)mus|theme"),
+    Package("frozen-bubble-data", "music", r"zik"),
     Package("pingus-data", "music", r"music"),
     Package("lincity-ng-data", "music", r"music"),
     Package("extremetuxracer-data", "music", r"music"),
@@ -95,13 +96,24 @@ PACKAGES: Final = (
     Package("deepin-sound-theme", "effects"),
     Package("lomiri-sounds", "effects", r"notifications|ui"),
     Package("hedgewars-data", "effects", r"Sounds/[^/]+$"),
-    Package("frozen-bubble-data", "effects", r"snd/(?!.*(?:mus|theme))"),
+    Package("frozen-bubble-data", "effects", r"snd/(?!.*zik)"),
     Package("pingus-data", "effects", r"sounds"),
     Package("lincity-ng-data", "effects", r"sounds"),
     Package("extremetuxracer-data", "effects", r"sounds"),
     Package("trackballs-data", "effects", r"sfx|sounds"),
     Package("enigma-data", "effects", r"soundsets"),
     Package("colobot-common-sounds", "effects", r"sounds"),
+    # The same again where a name says more: songs among the effects, and what rushes, roars and rumbles.
+    Package("wordwarvi-sound", "music", r"destiny|dtox|highscore|lucky"),
+    Package("alienblaster-data", "music", r"intro|playon"),
+    Package(
+        "lincity-ng-data",
+        "noise",
+        r"(Trafic|Water|Fire|WindMill|PowerCoal|Industry|Rocket|RailTrain|ParklandPlane|DirtTrack|SportsCroud)"
+        r"[A-Za-z]*\d?\.wav",
+    ),
+    Package("extremetuxracer-data", "noise", r"_slide"),
+    Package("wordwarvi-sound", "noise", r"volcano|exhaust|thunder|explosion"),
 )
 
 
@@ -157,7 +169,7 @@ def _prune(tree: Path) -> None:
 
 
 def index(folder: Path, shared: Path | None) -> list[Entry]:
-    """Return the entries of everything that decodes, in a fixed order."""
+    """Return the entries of everything that decodes, in a fixed order; of two rules for a file the later holds."""
     entries = [entry for package in PACKAGES for entry in _of_package(folder, package)]
     entries += _synthetic(folder)
     if shared is not None:
@@ -250,7 +262,7 @@ def main() -> None:
         entries = index(options.to, options.shared)
         text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=0)
         (options.to / "index.json").write_text(text, encoding="utf-8")
-        print(f"{len(entries)} files, {sum(entry.seconds for entry in entries) / 3600:.1f} h")
+        sys.stdout.write(f"{len(entries)} files, {sum(entry.seconds for entry in entries) / 3600:.1f} h\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ class Degradation:
     """Of tones and of active speech and music."""
     snr_db: float | None = None
     """Of steady white noise on the whole call; None: none."""
-    deviation: Deviation = Deviation()
+    deviation: Deviation = field(default_factory=Deviation)
     loss: float = 0.0
     """Share of packets that do not come, those that come too late for their slot among them."""
     drift_ppm: float = 0.0

@@ -1,0 +1,231 @@
+"""Sounds to make calls of: from the folder that `tools/line_sources.py` gathered, or only what the repository holds.
+
+Set DUTYRING_LINE_SOURCES to the folder. Without it, calls are made of the simulator's own Mandarin clips and of music
+and noise by formula: enough to try the generator, not enough to judge a model, and `SoundLibrary.real` is False.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from benchmarks.line.tones import RATE_HZ
+from tests.line_sounds import chords
+
+Floats = npt.NDArray[np.float32]
+Kind = Literal["music", "speech", "noise", "effects"]
+Split = Literal["train", "test"]
+
+SOURCES_VARIABLE: Final = "DUTYRING_LINE_SOURCES"
+OWN_CLIPS: Final = Path(__file__).resolve().parents[2] / "sip" / "simulator" / "sounds"
+
+_COLUMN = 160
+_KEPT = 400
+"""Decoded sounds kept in memory, at most a minute each."""
+_LONGEST_S = 60.0
+_PAUSE_S = (0.12, 0.5)
+"""Between the phrases of one who speaks on: a pause of more than 0.6 s is a silence of the line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: where it is and who or what sounds in it."""
+
+    path: Path
+    source: str
+    seconds: float
+
+
+class SoundLibrary:
+    """The sounds of one part, train or test, by kind and source; decoded when they are needed."""
+
+    def __init__(self, split: Split, folder: Path | None = None) -> None:
+        """Read the index of `folder`, by default of the environment variable's folder."""
+        named = os.environ.get(SOURCES_VARIABLE)
+        folder = folder or (Path(named) if named else None)
+        self.split = split
+        self.real = folder is not None
+        """Whether these are gathered sounds, most of them real."""
+        self._kinds: dict[Kind, dict[str, list[Source]]] = {
+            "music": {},
+            "speech": {},
+            "noise": {},
+            "effects": {},
+        }
+        self._decoded: OrderedDict[Path, Floats] = OrderedDict()
+        if folder is None:
+            self._add_own()
+        else:
+            for entry in json.loads((folder / "index.json").read_text(encoding="utf-8")):
+                if entry["split"] == split:
+                    self._add(
+                        entry["kind"], Source(folder / entry["path"], entry["source"], entry["seconds"])
+                    )
+
+    def _add(self, kind: Kind, source: Source) -> None:
+        self._kinds[kind].setdefault(source.source, []).append(source)
+
+    def _add_own(self) -> None:
+        """The simulator's clips, parted by text: no sentence is in both parts."""
+        clips = sorted(OWN_CLIPS.glob("*.flac"))
+        for clip in clips[::2] if self.split == "train" else clips[1::2]:
+            self._add("speech", Source(clip, clip.stem, float(soundfile.info(clip).duration)))
+
+    def sources(self, kind: Kind) -> list[str]:
+        """Return the names of the sources of a kind, sorted."""
+        return sorted(self._kinds[kind])
+
+    def files(self, kind: Kind, source: str) -> list[Source]:
+        """Return the files of a source."""
+        return self._kinds[kind].get(source, [])
+
+    def draw_source(self, kind: Kind, rng: np.random.Generator) -> str:
+        """Return a source: each as likely, but those of a few seconds less so, or they would be heard again and again."""
+        names = self.sources(kind)
+        weights = np.array([min(sum(f.seconds for f in self._kinds[kind][name]), 60.0) for name in names])
+        return str(rng.choice(names, p=weights / weights.sum()))
+
+    def speech(
+        self, seconds: float, rng: np.random.Generator, source: str | None = None
+    ) -> tuple[Floats, str]:
+        """Return about `seconds` of one speaker, phrase after phrase with the pauses of speech, and who speaks."""
+        who = source or self.draw_source("speech", rng)
+        files = self.files("speech", who)
+        parts: list[Floats] = []
+        length = 0.0
+        while length < seconds:
+            phrase = self._phrase(files[int(rng.integers(len(files)))].path, seconds - length, rng)
+            pause = np.zeros(round(rng.uniform(*_PAUSE_S) * RATE_HZ), np.float32)
+            parts += [phrase, pause]
+            length += (len(phrase) + len(pause)) / RATE_HZ
+        return np.concatenate(parts[:-1]), who
+
+    def one_phrase(self, rng: np.random.Generator, least_s: float, most_s: float) -> tuple[Floats, str]:
+        """Return one recording of between so many seconds: an announcement."""
+        fitting: list[Source] = []
+        while not fitting:
+            who = self.draw_source("speech", rng)
+            fitting = [file for file in self.files("speech", who) if least_s <= file.seconds <= most_s]
+        file = fitting[int(rng.integers(len(fitting)))]
+        return _trimmed(self.sound(file.path)), file.source
+
+    def music(self, seconds: float, rng: np.random.Generator) -> tuple[Floats, str]:
+        """Return an excerpt of a track that sounds all the while, and which track."""
+        if not self._kinds["music"]:
+            seed = int(rng.integers(1_000)) * 2 + (self.split == "test")
+            return chords(seconds, seed), f"chords {seed}"
+        track = self.draw_source("music", rng)
+        files = self.files("music", track)
+        file = files[int(rng.integers(len(files)))]
+        for _ in range(4):
+            excerpt = self._excerpt(file.path, seconds, rng)
+            if _sounding(excerpt) > 0.95:
+                break
+        return excerpt, track
+
+    def noise(self, seconds: float, rng: np.random.Generator) -> tuple[Floats, str]:
+        """Return noise: of traffic, water, machines, where there is such; else, and half the time, by formula."""
+        if self._kinds["noise"] and rng.random() < 0.5:
+            name = self.draw_source("noise", rng)
+            file = self.files("noise", name)[0]
+            return _looped(_trimmed(self.sound(file.path)), round(seconds * RATE_HZ)), name
+        slope = float(rng.choice([0.0, 0.5, 1.0]))
+        return coloured_noise(seconds, slope, rng), f"noise of slope {slope:g}"
+
+    def sound(self, path: Path) -> Floats:
+        """Return a file's first minute at 8 kHz, mono."""
+        if path in self._decoded:
+            self._decoded.move_to_end(path)
+            return self._decoded[path]
+        sound = _decoded(path)
+        self._decoded[path] = sound
+        if len(self._decoded) > _KEPT:
+            self._decoded.popitem(last=False)
+        return sound
+
+    def _phrase(self, path: Path, most_s: float, rng: np.random.Generator) -> Floats:
+        sound = _trimmed(self.sound(path))
+        return _pauses_shortened(sound[: round(max(most_s, 1.0) * RATE_HZ)], rng)
+
+    def _excerpt(self, path: Path, seconds: float, rng: np.random.Generator) -> Floats:
+        sound = _trimmed(self.sound(path))
+        size = round(seconds * RATE_HZ)
+        if len(sound) <= size:
+            return _looped(sound, size)
+        at = int(rng.integers(len(sound) - size))
+        return sound[at : at + size]
+
+
+def coloured_noise(seconds: float, slope: float, rng: np.random.Generator) -> Floats:
+    """Return noise whose amplitude falls with frequency to the power `slope`: 0 white, 0.5 pink, 1 brown."""
+    size = round(seconds * RATE_HZ)
+    spectrum = np.fft.rfft(rng.standard_normal(size))
+    hertz = np.fft.rfftfreq(size, 1.0 / RATE_HZ)
+    spectrum *= np.where(hertz > 60.0, (np.maximum(hertz, 60.0) / 1_000.0) ** -slope, 0.0)
+    return np.fft.irfft(spectrum, size).astype(np.float32)
+
+
+def active_columns(sound: Floats, below_db: float = 30.0) -> npt.NDArray[np.bool_]:
+    """Return for each 20 ms whether it is within `below_db` of the loudest."""
+    count = max(len(sound) // _COLUMN, 1)
+    power = np.mean(np.square(np.resize(sound, count * _COLUMN).reshape(count, -1)), axis=1)
+    return np.asarray(power > max(float(power.max()), 1e-9) * 10.0 ** (-below_db / 10.0))
+
+
+def _decoded(path: Path) -> Floats:
+    if path.suffix.lower() == ".gsm":
+        with soundfile.SoundFile(
+            path, format="RAW", subtype="GSM610", samplerate=RATE_HZ, channels=1
+        ) as file:
+            # Frames of 33 bytes and 160 samples; libsndfile does not count them.
+            return np.asarray(file.read(path.stat().st_size // 33 * 160, dtype="float32"), np.float32)
+    with soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        # What a track begins with is often a fade: one long enough is taken from further on.
+        if file.frames > 2.5 * _LONGEST_S * rate and file.seekable():
+            file.seek(round(0.25 * _LONGEST_S * rate))
+        sound = file.read(round(_LONGEST_S * rate), dtype="float32", always_2d=True).mean(axis=1)
+    if rate != RATE_HZ:
+        sound = soxr.resample(sound, rate, RATE_HZ)
+    return np.asarray(sound, np.float32)
+
+
+def _trimmed(sound: Floats) -> Floats:
+    active = np.flatnonzero(active_columns(sound))
+    return sound[active[0] * _COLUMN : (active[-1] + 1) * _COLUMN] if len(active) else sound
+
+
+def _pauses_shortened(sound: Floats, rng: np.random.Generator) -> Floats:
+    """Cut pauses of more than half a second: a speaker who says nothing for longer is silence."""
+    quiet = ~active_columns(sound)
+    keep = np.ones(len(quiet), np.bool_)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False])).astype(np.int8)))
+    for first, after in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if after - first > 25:
+            keep[first + int(rng.integers(8, 25)) : after] = False
+    return (
+        sound[: len(quiet) * _COLUMN].reshape(-1, _COLUMN)[keep].reshape(-1)
+        if len(sound) >= _COLUMN
+        else sound
+    )
+
+
+def _sounding(sound: Floats) -> float:
+    """Return the share of half seconds that are within 25 dB of the loudest."""
+    half = RATE_HZ // 2
+    count = max(len(sound) // half, 1)
+    power = np.mean(np.square(np.resize(sound, count * half).reshape(count, -1)), axis=1)
+    return float(np.mean(power > max(float(power.max()), 1e-9) * 10.0**-2.5))
+
+
+def _looped(sound: Floats, size: int) -> Floats:
+    return np.resize(sound, size) if len(sound) else np.zeros(size, np.float32)
