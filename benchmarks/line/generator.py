@@ -1,8 +1,8 @@
 """Whole calls with truth, deterministic by seed: `Generator(SoundLibrary("test"), degraded=True).call(seed)`.
 
-A call is put together as on real lines (`structures.py`): silence, ringback, an answer in turns; an announcement said
-twice and the busy tone; music for ringback; an analogue gateway; a mailbox with its beep; a fax; an empty room. Then the
-line and the network do their part (`degrade.py`). What comes out is what the media engine would hand to
+A call is put together as on real lines (`structures.py`): silence, ringback, an answer in turns; an announcement
+said twice and the busy tone; music for ringback; an analogue gateway; a mailbox with its beep; a fax; an empty
+room. Then the line and the network do their part (`degrade.py`). What comes out is what the media engine would hand to
 `FeatureBank.push`: samples in columns of 20 ms, lost ones as zeros, and which columns came.
 
 Truth is told in the contract's kinds. A ringback, busy or other cadenced segment includes its pauses; a voice or music

@@ -6,6 +6,7 @@ and noise by formula: enough to try the generator, not enough to judge a model, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import OrderedDict
@@ -62,6 +63,7 @@ class SoundLibrary:
             "effects": {},
         }
         self._decoded: OrderedDict[Path, Floats] = OrderedDict()
+        self._folder = folder
         if folder is None:
             self._add_own()
         else:
@@ -89,7 +91,7 @@ class SoundLibrary:
         return self._kinds[kind].get(source, [])
 
     def draw_source(self, kind: Kind, rng: np.random.Generator) -> str:
-        """Return a source: each as likely, but those of a few seconds less so, or they would be heard again and again."""
+        """Return a source: each as likely, but one of a few seconds less so, or it would be heard again and again."""
         names = self.sources(kind)
         weights = np.array([min(sum(f.seconds for f in self._kinds[kind][name]), 60.0) for name in names])
         return str(rng.choice(names, p=weights / weights.sum()))
@@ -146,10 +148,25 @@ class SoundLibrary:
         if path in self._decoded:
             self._decoded.move_to_end(path)
             return self._decoded[path]
-        sound = _decoded(path)
+        sound = self._stored(path)
         self._decoded[path] = sound
         if len(self._decoded) > _KEPT:
             self._decoded.popitem(last=False)
+        return sound
+
+    def _stored(self, path: Path) -> Floats:
+        """Return a decoded file, from the folder's `cache` when it was decoded before: tracks take a second each."""
+        if self._folder is None or not path.is_relative_to(self._folder / "tree"):
+            return _decoded(path)
+        name = hashlib.sha256(str(path.relative_to(self._folder)).encode()).hexdigest()[:24]
+        stored = self._folder / "cache" / f"{name}.npy"
+        if stored.exists():
+            return np.load(stored).astype(np.float32) / np.float32(32_767.0)
+        sound = _decoded(path)
+        stored.parent.mkdir(exist_ok=True)
+        partial = stored.with_suffix(f".{os.getpid()}.npy")
+        np.save(partial, np.round(np.clip(sound, -1.0, 1.0) * 32_767.0).astype(np.int16))
+        partial.rename(stored)
         return sound
 
     def _phrase(self, path: Path, most_s: float, rng: np.random.Generator) -> Floats:
