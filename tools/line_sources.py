@@ -71,7 +71,7 @@ PACKAGES: Final = (
     Package("hyperrogue-music", "music", r"/music/"),
     Package("planetblupi-music-ogg", "music"),
     Package("singularity-music", "music"),
-    Package("drascula-music", "music"),
+    Package("drascula-music", "music", r"audio/"),
     Package("asc-music", "music"),
     Package("fb-music-high", "music"),
     Package("fretsonfire-songs-muldjord", "music", r"/([^/]+)/[^/]+$"),
@@ -109,11 +109,11 @@ PACKAGES: Final = (
     Package(
         "lincity-ng-data",
         "noise",
-        r"(Trafic|Water|Fire|WindMill|PowerCoal|Industry|Rocket|RailTrain|ParklandPlane|DirtTrack|SportsCroud)"
+        r"(Trafic|Water|Fire|WindMill|PowerCoal|Industry|Rocket|RailTrain|ParklandPlane|DirtTrack)"
         r"[A-Za-z]*\d?\.wav",
     ),
     Package("extremetuxracer-data", "noise", r"_slide"),
-    Package("wordwarvi-sound", "noise", r"volcano|exhaust|thunder|explosion"),
+    Package("wordwarvi-sound", "noise", r"volcano|exhaust"),
 )
 
 
@@ -182,7 +182,13 @@ def _of_package(folder: Path, package: Package) -> Iterator[Entry]:
     for path in sorted(tree.rglob("*")):
         inside = path.relative_to(tree).as_posix()
         match = re.search(package.where, inside)
-        if path.suffix.lower() not in SOUNDS or not match or not path.is_file() or "/silence/" in inside:
+        if (
+            path.suffix.lower() not in SOUNDS
+            or not match
+            or not path.is_file()
+            or path.is_symlink()
+            or "/silence/" in inside
+        ):
             continue
         named = match.group(1) if match.groups() else inside
         # One person may have spoken for several packages; a track belongs to its package.

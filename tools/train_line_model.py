@@ -29,7 +29,7 @@ from tests.line_sounds import chords, voice
 
 Floats = npt.NDArray[np.float32]
 
-SHARES = (0.42, 0.40, 0.18)
+SHARES = (0.38, 0.38, 0.24)
 """Of speech, music and noise among the stretches."""
 BY_FORMULA = 0.06
 """Share of the music and of the speech that is made by formula: drums and chords, syllables."""
@@ -98,7 +98,10 @@ def examples(count: int, split: Split, folder: Path, seed: int) -> tuple[Floats,
     while len(rows) < count:
         kind = int(rng.choice(3, p=SHARES))
         what = degraded(rng)
-        sound, _ = applied(at_level(telephone(stretch(kind, library, rng), rng), what.level_dbm0), what, rng)
+        made = stretch(kind, library, rng)
+        if len(made) < 480:
+            continue
+        sound, _ = applied(at_level(telephone(made, rng), what.level_dbm0), what, rng)
         columns = FeatureBank(len(sound) // 160).push(np.arange(len(sound) // 160), sound.reshape(-1, 160))
         levels = power_dbm0(columns[:, f.POWER].mean(axis=1))
         loud = np.flatnonzero(levels > SOUND_FLOOR_DBM0)

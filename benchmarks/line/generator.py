@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks.line.degrade import Degradation, applied, drawn
 from benchmarks.line.material import SoundLibrary
-from benchmarks.line.structures import STRUCTURES, Builder
+from benchmarks.line.structures import NOISE_FLOOR_DBM0, STRUCTURES, Builder
 from benchmarks.line.tones import Truth
 from sip.progress import FeatureBank, Heard, LineListener
 
@@ -28,8 +28,6 @@ Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 COLUMN_MS = 20.0
-NOISE_FLOOR_DBM0 = -45.0
-"""Louder than this the line's own noise is `noise`, quieter it is `silence`."""
 
 
 @dataclass(frozen=True)

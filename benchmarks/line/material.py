@@ -97,19 +97,31 @@ class SoundLibrary:
         return str(rng.choice(names, p=weights / weights.sum()))
 
     def speech(
-        self, seconds: float, rng: np.random.Generator, source: str | None = None
+        self,
+        seconds: float,
+        rng: np.random.Generator,
+        source: str | None = None,
+        said: set[Path] | None = None,
     ) -> tuple[Floats, str]:
-        """Return about `seconds` of one speaker, phrase after phrase with the pauses of speech, and who speaks."""
+        """Return about `seconds` of one speaker, phrase after phrase with the pauses of speech, and who speaks.
+
+        Nothing that is in `said` is said again, and what is said is added: twice the same would be a recording. A
+        speaker who has nothing more to say is brief, or silent.
+        """
         who = source or self.draw_source("speech", rng)
-        files = self.files("speech", who)
-        parts: list[Floats] = []
+        said = set() if said is None else said
+        files = [file for file in self.files("speech", who) if file.path not in said]
+        parts: list[Floats] = [np.zeros(0, np.float32)]
         length = 0.0
-        while length < seconds:
-            phrase = self._phrase(files[int(rng.integers(len(files)))].path, seconds - length, rng)
+        for number in rng.permutation(len(files)).tolist():
+            if length >= seconds:
+                break
+            said.add(files[number].path)
+            phrase = self._phrase(files[number].path, seconds - length, rng)
             pause = np.zeros(round(rng.uniform(*_PAUSE_S) * RATE_HZ), np.float32)
             parts += [phrase, pause]
             length += (len(phrase) + len(pause)) / RATE_HZ
-        return np.concatenate(parts[:-1]), who
+        return np.concatenate(parts[:-1] if len(parts) > 1 else parts), who
 
     def one_phrase(self, rng: np.random.Generator, least_s: float, most_s: float) -> tuple[Floats, str]:
         """Return one recording of between so many seconds: an announcement."""
@@ -140,8 +152,8 @@ class SoundLibrary:
             name = self.draw_source("noise", rng)
             file = self.files("noise", name)[0]
             return _looped(_trimmed(self.sound(file.path)), round(seconds * RATE_HZ)), name
-        slope = float(rng.choice([0.0, 0.5, 1.0]))
-        return coloured_noise(seconds, slope, rng), f"noise of slope {slope:g}"
+        made = NOISES[int(rng.integers(len(NOISES)))]
+        return made(seconds, rng), f"noise: {made.__name__}"
 
     def sound(self, path: Path) -> Floats:
         """Return a file's first minute at 8 kHz, mono."""
@@ -180,6 +192,57 @@ class SoundLibrary:
             return _looped(sound, size)
         at = int(rng.integers(len(sound) - size))
         return sound[at : at + size]
+
+
+def hiss(seconds: float, rng: np.random.Generator) -> Floats:
+    """Return steady noise: white, pink or brown."""
+    return coloured_noise(seconds, float(rng.choice([0.0, 0.5, 1.0])), rng)
+
+
+def street(seconds: float, rng: np.random.Generator) -> Floats:
+    """Return noise that swells and fades, as traffic, wind or a room full of people far off does."""
+    sound = coloured_noise(seconds, float(rng.uniform(0.3, 1.0)), rng)
+    t = np.arange(len(sound)) / RATE_HZ
+    swell = sum(np.sin(2 * np.pi * rng.uniform(0.05, 1.2) * t + rng.uniform(0, 6.28)) for _ in range(4))
+    return (sound * 10.0 ** (rng.uniform(0.05, 0.25) * swell)).astype(np.float32)
+
+
+def machine(seconds: float, rng: np.random.Generator) -> Floats:
+    """Return the hum of a fan, a transformer or an engine under its hiss."""
+    size = round(seconds * RATE_HZ)
+    base = float(rng.choice([50.0, 100.0, rng.uniform(25.0, 180.0)]))
+    wander = np.cumsum(rng.standard_normal(size)) * rng.uniform(0.0, 3e-4)
+    phase = 2 * np.pi * base * np.arange(size) / RATE_HZ + wander
+    order = np.arange(1, int(3_000.0 / base))
+    gains = rng.uniform(0.2, 1.0, len(order)) / order ** rng.uniform(0.3, 1.2)
+    sound = np.zeros(size)
+    for number, gain in zip(order[:25].tolist(), gains[:25].tolist(), strict=True):
+        sound += gain * np.sin(number * phase + rng.uniform(0, 6.28))
+    rush = coloured_noise(seconds, 0.5, rng)
+    level = float(np.sqrt(np.mean(sound**2)) / max(np.sqrt(np.mean(rush**2)), 1e-9))
+    return (sound + rush * level * rng.uniform(0.5, 3.0)).astype(np.float32)
+
+
+def desk(seconds: float, rng: np.random.Generator) -> Floats:
+    """Return knocks, keys and rustling at odd moments over a quiet hiss."""
+    sound = 0.04 * coloured_noise(seconds, 0.5, rng)
+    sound = (sound / max(float(np.sqrt(np.mean(sound**2))), 1e-9) * 0.02).astype(np.float32)
+    at = 0.0
+    while at < seconds:
+        at += float(rng.exponential(0.35))
+        length = round(rng.uniform(0.01, 0.35) * RATE_HZ)
+        first = round(at * RATE_HZ)
+        burst = rng.standard_normal(length) * np.exp(-np.arange(length) / (rng.uniform(0.15, 0.6) * length))
+        if rng.random() < 0.5:
+            burst = np.convolve(burst, np.ones(6) / 6.0, "same")
+        end = min(first + length, len(sound))
+        if end > first:
+            sound[first:end] += (burst[: end - first] * rng.uniform(0.05, 0.6)).astype(np.float32)
+    return sound
+
+
+NOISES: Final = (hiss, street, machine, desk)
+"""Noises by formula."""
 
 
 def coloured_noise(seconds: float, slope: float, rng: np.random.Generator) -> Floats:

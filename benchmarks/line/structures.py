@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.line import tones
-from benchmarks.line.degrade import Degradation, at_level, duration_ms
+from benchmarks.line.degrade import Degradation, at_level
 from benchmarks.line.material import SoundLibrary
 from benchmarks.line.tones import RATE_HZ, Sound, Truth
+from sip.progress import power_dbm0
 from sip.record import SegmentKind
 
 Floats = npt.NDArray[np.float32]
+
+NOISE_FLOOR_DBM0: Final = -45.0
+"""Louder than this the line's own noise is `noise`, quieter it is `silence`."""
+_LONGEST_PAUSE: Final = 30
+"""Columns, 0.6 s."""
 
 
 class Builder:
@@ -30,8 +37,10 @@ class Builder:
         self.bursts: list[tuple[float, float]] = []
         self.sources: list[str] = []
         self.answer_ms: float | None = None
+        self._answered = False
         self._parts: list[Floats] = []
         self._samples = 0
+        self._said: set[Path] = set()
 
     @property
     def now_ms(self) -> float:
@@ -49,6 +58,8 @@ class Builder:
     def add(self, sound: Sound) -> None:
         """Add a sound with its truth."""
         at = self.now_ms
+        if self._answered and self.answer_ms is None and sound.segments:
+            self.answer_ms = at + sound.segments[0].start_ms
         self.segments += [Truth(t.kind, at + t.start_ms, at + t.end_ms) for t in sound.segments]
         self.bursts += [(at + first, at + after) for first, after in sound.bursts]
         self._parts.append(sound.samples)
@@ -64,23 +75,24 @@ class Builder:
         self.add(tones.cadenced(kind, cycles, self.what.level_dbm0, self.what.deviation))
 
     def answered(self) -> None:
-        """Note that the next sound is the answer's first."""
-        self.answer_ms = self.now_ms
+        """Note that the next sound is the answer's first: the answer is where it can be heard."""
+        self._answered = True
 
     def voice(self, sound: Floats, kind: SegmentKind = "speech") -> None:
         """Add samples of a voice, of music or of noise at the call's level."""
         samples = at_level(sound, self.what.level_dbm0)
-        self.add(Sound(samples, (Truth(kind, 0.0, duration_ms(samples)),)))
+        self.add(Sound(samples, audible(samples, kind, self.what)))
 
     def talk(self, turns: int) -> None:
         """Add turns of one speaker, with the silence between in which we are asked something."""
-        who: str | None = None
-        for turn in range(turns):
-            sound, who = self.library.speech(self.between(1.5, 6.0), self.rng, who)
-            self.voice(sound)
-            if turn < turns - 1:
-                self.silence(0.9, 2.5)
-        self.sources.append(str(who))
+        sound, who = self.library.speech(self.between(1.5, 6.0), self.rng, said=self._said)
+        self.sources.append(who)
+        self.voice(sound)
+        for _ in range(turns - 1):
+            self.silence(0.9, 2.5)
+            sound, _ = self.library.speech(self.between(1.5, 6.0), self.rng, who, self._said)
+            if len(sound):
+                self.voice(sound)
 
     def music(self, least_s: float, most_s: float) -> None:
         """Add an excerpt of a track."""
@@ -93,7 +105,26 @@ class Builder:
         sound, source = self.library.noise(self.between(least_s, most_s), self.rng)
         self.sources.append(source)
         samples = at_level(sound, min(self.what.level_dbm0, self.between(-38.0, -18.0)))
-        self.add(Sound(samples, (Truth("noise", 0.0, duration_ms(samples)),)))
+        self.add(Sound(samples, audible(samples, "noise", self.what)))
+
+
+def audible(samples: Floats, kind: SegmentKind, what: Degradation) -> tuple[Truth, ...]:
+    """Return where samples of a kind are heard: what stays below the floor for more than 0.6 s is not.
+
+    The floor is -45 dBm0, the contract's silence, or the line's noise where that is louder.
+    """
+    count = len(samples) // 160
+    power = np.mean(np.square(samples[: count * 160].reshape(count, 160), dtype=np.float64), axis=1)
+    floor = max(NOISE_FLOOR_DBM0, what.noise_dbm0)
+    loud = np.flatnonzero(power_dbm0(power) > floor)
+    if not len(loud):
+        return ()
+    breaks = np.flatnonzero(np.diff(loud) > _LONGEST_PAUSE)
+    firsts = [loud[0], *loud[breaks + 1]]
+    lasts = [*loud[breaks], loud[-1]]
+    return tuple(
+        Truth(kind, first * 20.0, last * 20.0 + 20.0) for first, last in zip(firsts, lasts, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +200,10 @@ def _mailbox(call: Builder) -> None:
     call.sources.append(source)
     call.voice(said)
     call.silence(0.2, 0.8)
-    hz = float(call.rng.choice([440.0, 800.0, 1_000.0, 1_400.0])) + call.what.deviation.hz
-    call.add(tones.steady("beep", call.between(0.3, 1.1), hz, call.what.level_dbm0))
+    hz = float(call.rng.choice([440.0, 800.0, 1_000.0, 1_400.0]))
+    # A second of 440 Hz is what a ring is: no machine of sense would beep so.
+    seconds = call.between(0.3, 1.1 if hz > 500.0 else 0.7)
+    call.add(tones.steady("beep", seconds, hz + call.what.deviation.hz, call.what.level_dbm0))
     call.silence(2.0, 6.0)
 
 
