@@ -90,7 +90,7 @@ def compare(figures: Figures, call: Call, heard: Sequence[Stretch]) -> None:
     """Add one call's seconds."""
     for second in range(int(call.duration_ms // 1000.0)):
         window = second * 1000.0, second * 1000.0 + 1000.0
-        figures.seconds[_most(call.segments, *window), _most(heard, *window)] += 1
+        figures.seconds[most(call.segments, *window), most(heard, *window)] += 1
     for truth in call.segments:
         left = truth.end_ms - truth.start_ms
         for segment in heard:
@@ -101,7 +101,7 @@ def compare(figures: Figures, call: Call, heard: Sequence[Stretch]) -> None:
         figures.time[truth.kind, "none"] += max(round(left), 0)
 
 
-def _most(stretches: Sequence[Stretch], from_ms: float, to_ms: float) -> str:
+def most(stretches: Sequence[Stretch], from_ms: float, to_ms: float) -> str:
     """Return the kind that fills most of the time; `none` where nothing lies."""
     filled = Counter[str]()
     for stretch in stretches:
