@@ -120,8 +120,8 @@ def main() -> None:
     """Train, print how often it is right on the test sources, and write the weights."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sources", type=Path, required=True)
-    parser.add_argument("--stretches", type=int, default=9_000)
-    parser.add_argument("--hidden", type=int, nargs="+", default=[48, 24])
+    parser.add_argument("--stretches", type=int, default=8_000)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[64, 32])
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -131,7 +131,7 @@ def main() -> None:
         tuple(options.hidden), alpha=1e-3, early_stopping=True, max_iter=80, random_state=options.seed
     )
     model.fit(np.clip(scaler.transform(x), -6.0, 6.0), y)
-    tested, truth = examples(max(options.stretches // 4, 100), "test", options.sources, options.seed + 1)
+    tested, truth = examples(max(options.stretches // 10, 100), "test", options.sources, options.seed + 1)
     told = model.predict(np.clip(scaler.transform(tested), -6.0, 6.0))
     for number, kind in enumerate(KINDS):
         hits = np.bincount(told[truth == number], minlength=3)

@@ -21,6 +21,8 @@ LIKENESS: Final = 0.75
 """Mean cosine of the spectra over the shared stretch from which two voices are one recording. Between two
 sentences of one speaker it stays below 0.6, between two playings of one recording above 0.85 (line-model.md)."""
 
+REPEATED: Final = "repeat_likeness"
+"""What a segment's `measured` holds where it was said twice."""
 _SHORTEST_MS: Final = 1_800.0
 """Two playings of less may differ too much where packets are lost, and two short words too little."""
 _THINNED: Final = 2
@@ -93,6 +95,11 @@ def _spectra(columns: npt.NDArray[np.float32]) -> Array:
     sounding = total > total.max() * 10.0 ** (-_QUIET_DB / 10.0)
     result: Array = np.where(sounding, logs / np.maximum(length, 1e-6), 0.0)
     return result
+
+
+def is_repeated(segment: Segment) -> bool:
+    """Tell whether a segment is an announcement because it was said twice: a spoken 彩铃 is, too."""
+    return segment.kind == "announcement" and REPEATED in (segment.measured or {})
 
 
 def with_announcements(segments: Sequence[Segment]) -> tuple[Segment, ...]:

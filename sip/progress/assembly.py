@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sip.progress.plan import TonePlan
 from sip.progress.tones import ToneBurst
@@ -138,7 +139,7 @@ def _outside(segments: Iterable[Segment], tones: Sequence[Segment]) -> list[Segm
             ]
         whole = parts == [(segment.start_ms, segment.end_ms)]
         left += [
-            Segment(segment.kind, start, end, segment.confidence)
+            replace(segment, start_ms=start, end_ms=end)
             for start, end in parts
             if whole or end - start >= _SHORTEST_MS
         ]
@@ -152,7 +153,7 @@ def _joined(segments: Iterable[Segment]) -> list[Segment]:
         same = last is not None and last.kind == segment.kind and segment.kind in ("speech", "music", "noise")
         if last is not None and same and segment.start_ms - last.end_ms <= _JOIN_MS:
             end_ms = max(last.end_ms, segment.end_ms)
-            joined[-1] = Segment(last.kind, last.start_ms, end_ms, max(last.confidence, segment.confidence))
+            joined[-1] = replace(last, end_ms=end_ms, confidence=max(last.confidence, segment.confidence))
         else:
             joined.append(segment)
     return joined
@@ -167,7 +168,7 @@ def _without_interludes(segments: list[Segment]) -> list[Segment]:
         if before.kind == after.kind and {before.kind, here.kind} == voices:
             close = here.start_ms - before.end_ms < _JOIN_MS and after.start_ms - here.end_ms < _JOIN_MS
             if close and here.end_ms - here.start_ms < _INTERLUDE_MS:
-                result[i] = Segment(before.kind, here.start_ms, here.end_ms, here.confidence)
+                result[i] = replace(here, kind=before.kind)
     return _joined(result)
 
 
@@ -190,7 +191,7 @@ def _exclusive(segments: Iterable[Segment]) -> list[Segment]:
     for segment in segments:
         start_ms = max(segment.start_ms, result[-1].end_ms) if result else segment.start_ms
         if segment.end_ms - start_ms >= 1.0:
-            result.append(Segment(segment.kind, start_ms, segment.end_ms, segment.confidence))
+            result.append(replace(segment, start_ms=start_ms))
     return result
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from sip.progress.announced import with_announcements
 from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
 from sip.progress.listener import LineListener
 from sip.progress.plan import TonePlan
@@ -60,6 +61,7 @@ def analyse_file(
     if not samples:
         raise AudioFileError(f"{file}: holds no sound")
     heard = listener.finish(samples * 1000.0 / RATE_HZ)
+    heard = dataclasses.replace(heard, segments=with_announcements(heard.segments))
     segments = [_rounded(dataclasses.asdict(segment)) for segment in heard.segments]
     kind = early_media_kind(heard.segments, answered=True, alerting_ms=None)
     rings = dataclasses.asdict(rings_heard(heard))

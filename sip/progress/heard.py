@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sip.record import Burst, Segment, SegmentKind
 
@@ -40,7 +40,9 @@ class Heard:
 def clipped(segments: tuple[Segment, ...], from_ms: float, to_ms: float) -> tuple[Segment, ...]:
     """Return the parts of the segments between two times."""
     return tuple(
-        Segment(s.kind, max(s.start_ms, from_ms), min(s.end_ms, to_ms), s.confidence)
+        s
+        if from_ms <= s.start_ms and s.end_ms <= to_ms
+        else replace(s, start_ms=max(s.start_ms, from_ms), end_ms=min(s.end_ms, to_ms))
         for s in segments
         if min(s.end_ms, to_ms) > max(s.start_ms, from_ms)
     )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
-from sip.progress.announced import Repetitions
+from sip.progress.announced import REPEATED, Repetitions, is_repeated
 from sip.progress.plan import TonePlan
 from sip.progress.sounds import SOUND_FLOOR_DBM0, classify
 from sip.record import Segment
@@ -134,7 +134,10 @@ class SoundRegions:
             return segment
         found = self._repetitions.add(segment.start_ms, columns)
         if found is None:
-            return segment
+            last = self.closed[-1] if self.closed else None
+            goes_on = last is not None and segment.start_ms - last.end_ms <= _PAUSE_MS and is_repeated(last)
+            # The rest of a recording that something broke in two.
+            return dataclasses.replace(segment, kind="announcement") if goes_on else segment
         earlier_ms, alike = found
         for number, past in enumerate(self.closed):
             if past.start_ms <= earlier_ms < past.end_ms:
@@ -173,7 +176,7 @@ class SoundRegions:
 
 
 def _named_announcement(segment: Segment, alike: float) -> Segment:
-    measured = {**(segment.measured or {}), "repeat_likeness": round(alike, 3)}
+    measured = {**(segment.measured or {}), REPEATED: round(alike, 3)}
     return dataclasses.replace(segment, kind="announcement", measured=measured)
 
 
