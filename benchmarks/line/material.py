@@ -150,7 +150,8 @@ class SoundLibrary:
         """Return noise: of traffic, water, machines, where there is such; else, and half the time, by formula."""
         if self._kinds["noise"] and rng.random() < 0.5:
             name = self.draw_source("noise", rng)
-            file = self.files("noise", name)[0]
+            files = self.files("noise", name)
+            file = files[int(rng.integers(len(files)))]
             return _looped(_trimmed(self.sound(file.path)), round(seconds * RATE_HZ)), name
         made = NOISES[int(rng.integers(len(NOISES)))]
         return made(seconds, rng), f"noise: {made.__name__}"

@@ -114,10 +114,7 @@ def _early_media(heard: Heard, answer: Answer, until_ms: float, alerting_ms: flo
     segments = clipped(heard.segments, float("-inf"), until_ms)
     kind = early_media_kind(segments, answered=answered, alerting_ms=alerting_ms)
     if not answered:
-        segments = tuple(
-            replace(s, kind="announcement") if s.kind == "speech" else s
-            for s in segments
-        )
+        segments = tuple(replace(s, kind="announcement") if s.kind == "speech" else s for s in segments)
     return EarlyMedia(kind, segments)
 
 

@@ -1,8 +1,9 @@
 """The texture of sound over a second and over three: what tells voices, music and noise apart.
 
-Everything is computed from feature columns (features.py), so it costs nothing while a tick lasts, and nothing
-depends on how loud the line is. Values of each column are averaged over windows about every fifth column; a window
-reaches no further than the stretch of sound that it lies in. Lost packets are bridged by what came before them.
+Everything is computed from feature columns (features.py), so it costs nothing while a tick lasts. All measures are
+relative: how loud the line is matters only where sound sinks below -55 dBm0, which counts as silent. Values of each
+column are averaged over windows about every fifth column; a window reaches no further than the stretch of sound that
+it lies in. Lost packets are bridged by what came before them.
 """
 
 from __future__ import annotations

@@ -189,7 +189,8 @@ def _at_pause(levels: Array, at: int, begin: int, end: int) -> int:
     usual = float(np.median(near))
     if near[lowest] > usual - _PAUSE_DB:
         return at
-    louder = np.flatnonzero(near[lowest:] > usual - _PAUSE_DB)
+    # The pause may reach further than what is near.
+    louder = np.flatnonzero(levels[first + lowest : min(first + lowest + 2 * _NEAR, end)] > usual - _PAUSE_DB)
     return first + lowest + (int(louder[0]) if len(louder) else 0)
 
 
