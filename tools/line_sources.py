@@ -85,7 +85,7 @@ PACKAGES: Final = (
     Package("enigma-data", "music", r"music"),
     Package("xmoto-data", "music", r"Musics"),
     Package("colobot-common-sounds", "music", r"music"),
-    Package("lomiri-sounds", "music", r"ringtones"),
+    Package("lomiri-sounds", "music", r"ringtones/(?!Alarm)"),
     # Short sounds of games and desktops; what is neither voice nor music.
     Package("alienblaster-data", "effects"),
     Package("pysiogame", "effects"),
@@ -106,12 +106,13 @@ PACKAGES: Final = (
     # The same again where a name says more: songs among the effects, and what rushes, roars and rumbles.
     Package("wordwarvi-sound", "music", r"destiny|dtox|highscore|lucky"),
     Package("alienblaster-data", "music", r"intro|playon"),
-    # Left out: those with a steady pitch in more than a quarter of their columns; they hum, whistle or ring.
+    # Left out by measure, because they hum, whistle or ring: those with a steady pitch in more than a quarter of their
+    # columns, or with the same four partials strongest in more than half of them.
     Package(
         "lincity-ng-data",
         "noise",
-        r"(Trafic|Water(?!3)|Fire(?!Station3)|WindMill|PowerCoal(?!Full|Med)|Industry(?!High1)|Rocket(?!Explosion)"
-        r"|RailTrain|ParklandPlane|DirtTrack)[A-Za-z]*\d?\.wav",
+        r"(Trafic|Water(?![34])|Fire(?!Station3)|WindMill|PowerCoal(?!Full|Med)|Industry(?!High1)|Rocket(?!Explosion|[24])"
+        r"|RailTrain(?!1)|ParklandPlane|DirtTrack)[A-Za-z]*\d?\.wav",
     ),
     Package("extremetuxracer-data", "noise", r"_slide"),
     Package("wordwarvi-sound", "noise", r"volcano"),
