@@ -1,4 +1,4 @@
-"""The trained model that tells speech, music and noise apart: a small network over the measures of texture.py.
+"""The trained model that tells speech, music and noise apart: small networks over the measures of texture.py.
 
 Its weights (`models/segments.npz`) come out of `tools/train_line_model.py`; what it learned from, and how often it is
 right, stands in docs/reference/line-model.md. It needs nothing but numpy.
@@ -21,26 +21,41 @@ KINDS: Final[tuple[SegmentKind, ...]] = ("speech", "music", "noise")
 """Order of the model's probabilities."""
 WEIGHTS: Final = Path(__file__).parent / "models" / "segments.npz"
 
+_LEAST_CHANCE: Final = 1e-9
+
 Array = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class SegmentModel:
-    """Layers of a network: measures are centred and scaled, each layer but the last ends in a rectifier."""
+class Network:
+    """Layers one after the other; each but the last ends in a rectifier."""
 
-    mean: Array
-    scale: Array
     weights: tuple[Array, ...]
     offsets: tuple[Array, ...]
 
-    def log_probabilities(self, measured: Array) -> Array:
-        """Return [looks, KINDS], natural logarithms, of [looks, MEASURES]."""
-        value = np.clip((measured - self.mean) / self.scale, -6.0, 6.0).astype(np.float32)
+    def probabilities(self, value: Array) -> Array:
+        """Return [looks, KINDS] of scaled measures."""
         for weight, offset in zip(self.weights[:-1], self.offsets[:-1], strict=True):
             value = np.maximum(value @ weight + offset, 0.0)
         score = value @ self.weights[-1] + self.offsets[-1]
-        score = score - score.max(axis=1, keepdims=True)
-        result: Array = score - np.log(np.exp(score).sum(axis=1, keepdims=True))
+        odds = np.exp(score - score.max(axis=1, keepdims=True))
+        result: Array = odds / odds.sum(axis=1, keepdims=True)
+        return result
+
+
+@dataclass(frozen=True)
+class SegmentModel:
+    """A committee of networks over centred and scaled measures; the mean of what they say counts."""
+
+    mean: Array
+    scale: Array
+    networks: tuple[Network, ...]
+
+    def log_probabilities(self, measured: Array) -> Array:
+        """Return [looks, KINDS], natural logarithms, of [looks, MEASURES]."""
+        scaled = np.clip((measured - self.mean) / self.scale, -6.0, 6.0).astype(np.float32)
+        chances = np.mean([network.probabilities(scaled) for network in self.networks], axis=0)
+        result: Array = np.log(chances + _LEAST_CHANCE)
         return result
 
 
@@ -50,12 +65,14 @@ def load_model(path: Path = WEIGHTS) -> SegmentModel:
         if tuple(stored["measures"].tolist()) != MEASURES or tuple(stored["kinds"].tolist()) != KINDS:
             raise ValueError(f"{path} was trained on other measures: run tools/train_line_model.py")
         layers = range(int(stored["layers"]))
-        return SegmentModel(
-            mean=stored["mean"],
-            scale=stored["scale"],
-            weights=tuple(stored[f"weight_{layer}"] for layer in layers),
-            offsets=tuple(stored[f"offset_{layer}"] for layer in layers),
+        networks = tuple(
+            Network(
+                tuple(stored[f"{number}_weight_{layer}"] for layer in layers),
+                tuple(stored[f"{number}_offset_{layer}"] for layer in layers),
+            )
+            for number in range(int(stored["networks"]))
         )
+        return SegmentModel(stored["mean"], stored["scale"], networks)
 
 
 @functools.cache
