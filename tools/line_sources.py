@@ -60,7 +60,8 @@ PACKAGES: Final = (
     Package("asterisk-prompt-es-co", "speech", r"()"),
     Package("asterisk-prompt-fr-armelle", "speech", r"()"),
     # Teaching games: one or a few speakers to each language.
-    Package("ktuberling-data", "speech", r"sounds/([\w@]+)/"),
+    # The penguin snores and laughs.
+    Package("ktuberling-data", "speech", r"sounds/([\w@]+)/(?!tux-)"),
     Package("klettres-data", "speech", r"klettres/([\w@]+)/"),
     Package("gcin-voice", "speech", r"()"),
     Package("hedgewars-data", "speech", r"Sounds/voices/(?!Singer|Robot)(\w+)/"),

@@ -91,7 +91,7 @@ def further() -> list[str]:
 def main() -> int:
     """Measure; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--calls", type=int, default=150, help="of each, clean and degraded [150]")
+    parser.add_argument("--calls", type=int, default=200, help="of each, clean and degraded [200]")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--peers", action="store_true", help="also measure the peers that are installed")
     parser.add_argument("--only-kinds", action="store_true", help="leave the further parts out")

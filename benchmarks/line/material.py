@@ -125,12 +125,14 @@ class SoundLibrary:
 
     def one_phrase(self, rng: np.random.Generator, least_s: float, most_s: float) -> tuple[Floats, str]:
         """Return one recording of between so many seconds: an announcement."""
-        fitting: list[Source] = []
-        while not fitting:
+        while True:
             who = self.draw_source("speech", rng)
             fitting = [file for file in self.files("speech", who) if least_s <= file.seconds <= most_s]
-        file = fitting[int(rng.integers(len(fitting)))]
-        return _trimmed(self.sound(file.path)), file.source
+            if fitting:
+                said = _trimmed(self.sound(fitting[int(rng.integers(len(fitting)))].path))
+                # A word in a long silence is none.
+                if len(said) >= least_s * RATE_HZ:
+                    return said, who
 
     def music(self, seconds: float, rng: np.random.Generator) -> tuple[Floats, str]:
         """Return an excerpt of a track that sounds all the while, and which track."""

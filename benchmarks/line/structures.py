@@ -21,6 +21,9 @@ Floats = npt.NDArray[np.float32]
 
 NOISE_FLOOR_DBM0: Final = -45.0
 """Louder than this the line's own noise is `noise`, quieter it is `silence`."""
+_SHORTEST_SOUND: Final = 3
+"""Columns; less sound within 0.2 s on either side is a click."""
+_CLOSE: Final = 10
 _LONGEST_PAUSE: Final = 30
 """Columns, 0.6 s."""
 
@@ -109,14 +112,16 @@ class Builder:
 
 
 def audible(samples: Floats, kind: SegmentKind, what: Degradation) -> tuple[Truth, ...]:
-    """Return where samples of a kind are heard: what stays below the floor for more than 0.6 s is not.
+    """Return where samples of a kind are heard: what stays below the floor for more than 0.6 s, or is a click, is not.
 
     The floor is -45 dBm0, the contract's silence, or the line's noise where that is louder.
     """
     count = len(samples) // 160
     power = np.mean(np.square(samples[: count * 160].reshape(count, 160), dtype=np.float64), axis=1)
     floor = max(NOISE_FLOOR_DBM0, what.noise_dbm0)
-    loud = np.flatnonzero(power_dbm0(power) > floor)
+    above = power_dbm0(power) > floor
+    near = np.convolve(above, np.ones(2 * _CLOSE + 1), "full")[_CLOSE : _CLOSE + count]
+    loud = np.flatnonzero(above & (near >= _SHORTEST_SOUND))
     if not len(loud):
         return ()
     breaks = np.flatnonzero(np.diff(loud) > _LONGEST_PAUSE)

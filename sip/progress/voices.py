@@ -23,6 +23,8 @@ SOUND_FLOOR_DBM0: Final = -45.0
 """Quieter is silence."""
 
 _HISS_RANGE_DB: Final = 4.0
+_HISS_BELOW_DB: Final = 8.0
+"""What lies so little below the rest may be anything: the model decides."""
 _HISS_RUN: Final = 30
 """Columns: 0.6 s, as long as the silence that parts two stretches."""
 _HISS_EDGE: Final = 8
@@ -85,13 +87,10 @@ def _bare_hiss(part: Columns, level: Array) -> list[tuple[int, int]]:
     """Return the runs [first, after) where only the line's hiss is heard."""
     came = level > _LOST_DBM0
     quiet, loud = np.percentile(level[came], (5, 95)) if came.any() else (0.0, 0.0)
-    if quiet < SOUND_FLOOR_DBM0 - _HISS_RANGE_DB:
+    if quiet < SOUND_FLOOR_DBM0 - _HISS_RANGE_DB or loud - quiet < _HISS_BELOW_DB:
         return []
     bands = part[:, f.BAND]
     flatness = np.exp(np.log(bands + np.float32(1e-9)).mean(axis=1)) / (bands.mean(axis=1) + 1e-9)
-    if loud - quiet < _HISS_RANGE_DB:
-        whole = [(0, len(level))]
-        return whole if _line_noise(level, flatness) else []
     like = (level < quiet + _HISS_RANGE_DB) | ~came
     runs = []
     for begin, end in zip(*_edges(like), strict=True):
