@@ -11,15 +11,17 @@ FOLDER = Path(__file__).parent
 
 
 def has_main(path: Path) -> bool:
-    """Whether a file defines `main` and so is a benchmark and no helper."""
+    """Tell whether a file defines `main` and so is a benchmark and no helper."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
 
 
 def benchmarks() -> list[str]:
     """Return the names of the benchmarks."""
-    files = sorted(path for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
-    return [path.stem for path in files if has_main(path)]
+    files = [path for path in FOLDER.glob("*.py") if not path.stem.startswith("_")]
+    packages = FOLDER.glob("*/__main__.py")
+    names = [path.stem for path in files if has_main(path)]
+    return sorted([*names, *(path.parent.name for path in packages if has_main(path))])
 
 
 if __name__ == "__main__":

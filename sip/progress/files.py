@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from sip.progress.announced import with_announcements
 from sip.progress.clip_check import FULL_SCALE, FULL_SCALES, Channel, ClipCheck
 from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
 from sip.progress.heard import Heard
@@ -76,7 +77,9 @@ def analyse_file(
     if not samples:
         raise AudioFileError(f"{file}: holds no sound")
     duration_ms = samples * 1000.0 / RATE_HZ
-    return _result(listener.finish(duration_ms), duration_ms, errors)
+    heard = listener.finish(duration_ms)
+    heard = dataclasses.replace(heard, segments=with_announcements(heard.segments))
+    return _result(heard, duration_ms, errors)
 
 
 def _result(heard: Heard, duration_ms: float, errors: list[str]) -> dict[str, Any]:

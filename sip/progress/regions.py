@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.announced import REPEATED, Repetitions, is_repeated
 from sip.progress.plan import TonePlan
 from sip.progress.sounds import SOUND_FLOOR_DBM0, classify
 from sip.record import Segment
@@ -38,6 +40,7 @@ class SoundRegions:
         self._look_at_ms = 0.0
         self._open: list[Segment] = []
         self._part_of_long = False
+        self._repetitions = Repetitions()
         self.closed: list[Segment] = []
         """Segments that will not change any more, not yet taken away by the owner."""
 
@@ -48,7 +51,7 @@ class SoundRegions:
             return []
         last = self._open[-1]
         end_ms = max(self._start_ms + (self._last_loud + 1) * f.COLUMN_MS, last.end_ms)
-        return [*self._open[:-1], Segment(last.kind, last.start_ms, end_ms, last.confidence)]
+        return [*self._open[:-1], dataclasses.replace(last, end_ms=end_ms)]
 
     def push(self, start_ms: float, columns: Columns, levels: npt.NDArray[np.floating]) -> None:
         """Add columns [n, F] without gaps; `levels` [n] in dBm0, -inf for those that belong to an exchange tone."""
@@ -113,19 +116,36 @@ class SoundRegions:
         """Classify what there is, and again when there is markedly more."""
         lasted_ms = self._count * f.COLUMN_MS
         self._look_at_ms = lasted_ms + min(max(lasted_ms, _FIRST_LOOK_MS), _LATEST_LOOK_MS)
-        self._open = self._segments()
+        self._open = [segment for segment, _ in self._segments()]
 
     def _close(self, goes_on: bool = False) -> None:
         if self._count:
-            for segment in self._segments():
-                self._keep(segment)
+            for segment, columns in self._segments():
+                self._keep(self._announced(segment, columns))
         self._part_of_long = goes_on
         self._parts, self._open = [], []
         self._count = self._loud = 0
         self._last_loud = -1
         self._look_at_ms = _FIRST_LOOK_MS
 
-    def _segments(self) -> list[Segment]:
+    def _announced(self, segment: Segment, columns: Columns) -> Segment:
+        """Name a voice that was heard before in this call an announcement, and the earlier one too."""
+        if segment.kind != "speech":
+            return segment
+        found = self._repetitions.add(segment.start_ms, columns)
+        if found is None:
+            last = self.closed[-1] if self.closed else None
+            goes_on = last is not None and segment.start_ms - last.end_ms <= _PAUSE_MS and is_repeated(last)
+            # The rest of a recording that something broke in two.
+            return dataclasses.replace(segment, kind="announcement") if goes_on else segment
+        earlier_ms, alike = found
+        for number, past in enumerate(self.closed):
+            if past.start_ms <= earlier_ms < past.end_ms:
+                self.closed[number] = _named_announcement(past, alike)
+        return _named_announcement(segment, alike)
+
+    def _segments(self) -> list[tuple[Segment, Columns]]:
+        """Return the segments of the stretch, each with its columns."""
         if self._loud * f.COLUMN_MS < _SHORTEST_LOUD_MS and not self._part_of_long:
             return []
         columns = np.concatenate(self._parts)[: self._last_loud + 1]
@@ -137,7 +157,8 @@ class SoundRegions:
             tail = _last_quarter(columns[piece.after - 1]) * f.QUARTER_MS
             start_ms = self._start_ms + piece.first * f.COLUMN_MS + head
             end_ms = self._start_ms + (piece.after - 1) * f.COLUMN_MS + tail
-            found.append(Segment(piece.kind, start_ms, end_ms, piece.confidence))
+            segment = Segment(piece.kind, start_ms, end_ms, piece.confidence, measured=piece.measured)
+            found.append((segment, columns[piece.first : piece.after]))
         return found
 
     def _keep(self, segment: Segment) -> None:
@@ -146,9 +167,17 @@ class SoundRegions:
             last = self.closed[-1]
             if last.kind == segment.kind and segment.start_ms - last.end_ms <= _PAUSE_MS:
                 confidence = max(last.confidence, segment.confidence)
-                self.closed[-1] = Segment(last.kind, last.start_ms, segment.end_ms, confidence)
+                longer = max(last, segment, key=lambda part: part.end_ms - part.start_ms)
+                self.closed[-1] = dataclasses.replace(
+                    last, end_ms=segment.end_ms, confidence=confidence, measured=longer.measured
+                )
                 return
         self.closed.append(segment)
+
+
+def _named_announcement(segment: Segment, alike: float) -> Segment:
+    measured = {**(segment.measured or {}), REPEATED: round(alike, 3)}
+    return dataclasses.replace(segment, kind="announcement", measured=measured)
 
 
 def _first_quarter(column: Columns) -> int:

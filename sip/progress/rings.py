@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sip.progress.announced import is_repeated
 from sip.progress.answer import find_answer, ring_start
 from sip.progress.extension import after_digits
 from sip.progress.facts import Limits, RingFacts, Signals
@@ -123,12 +124,13 @@ def early_media_kind(
 def _meaning(segment: Segment, answered: bool, alerting_ms: float | None) -> EarlyMediaKind:
     if segment.kind == "music":
         return "crbt"
-    if segment.kind != "speech":
+    if segment.kind != "speech" and not is_repeated(segment):
         return segment.kind
     if not answered:
         return "announcement"
-    # A voice while it rings that ends in an answer is a spoken 彩铃.
-    return "crbt" if alerting_ms is not None and segment.end_ms > alerting_ms else "speech"
+    # A voice while it rings that ends in an answer is a spoken 彩铃, and those are said again and again.
+    ringing = alerting_ms is not None and segment.end_ms > alerting_ms
+    return "crbt" if ringing else "announcement" if is_repeated(segment) else "speech"
 
 
 def _post_dial_delay(signals: Signals, started_ms: float | None) -> float | None:
