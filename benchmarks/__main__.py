@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+ARGUMENTS = {"line": ["--only-kinds"]}
+"""Its further parts are benchmarks of this folder, which have their own turn."""
 
 
 def has_main(path: Path) -> bool:
@@ -28,7 +30,9 @@ if __name__ == "__main__":
     failed = []
     for name in benchmarks():
         print(f"== {name}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *ARGUMENTS.get(name, [])], check=False
+        ).returncode:
             failed.append(name)
     if failed:
         print(f"== failed: {', '.join(failed)}")

@@ -155,7 +155,7 @@ def test_weights_for_other_measures_are_refused(tmp_path: Path) -> None:
 
 def test_the_weights_are_small_and_those_of_the_model_card() -> None:
     assert WEIGHTS.stat().st_size < 300_000
-    card = Path("docs/reference/line-model.md").read_text(encoding="utf-8")
+    card = (Path(__file__).parents[2] / "docs/reference/line-model.md").read_text(encoding="utf-8")
     assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() in card
 
 
