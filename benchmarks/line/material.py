@@ -34,6 +34,7 @@ _KEPT = 400
 """Decoded sounds kept in memory, at most a minute each."""
 _LONGEST_S = 60.0
 _PAUSE_S = (0.12, 0.5)
+_TRIES = 20
 """Between the phrases of one who speaks on: a pause of more than 0.6 s is a silence of the line."""
 
 
@@ -108,8 +109,8 @@ class SoundLibrary:
         Nothing that is in `said` is said again, and what is said is added: twice the same would be a recording. A
         speaker who has nothing more to say is brief, or silent.
         """
-        who = source or self.draw_source("speech", rng)
         said = set() if said is None else said
+        who = source or self._speaker(said, rng)
         files = [file for file in self.files("speech", who) if file.path not in said]
         parts: list[Floats] = [np.zeros(0, np.float32)]
         length = 0.0
@@ -122,6 +123,14 @@ class SoundLibrary:
             parts += [phrase, pause]
             length += (len(phrase) + len(pause)) / RATE_HZ
         return np.concatenate(parts[:-1] if len(parts) > 1 else parts), who
+
+    def _speaker(self, said: set[Path], rng: np.random.Generator) -> str:
+        """Draw a speaker who has something left to say, as far as there is one."""
+        for _ in range(_TRIES):
+            who = self.draw_source("speech", rng)
+            if any(file.path not in said for file in self.files("speech", who)):
+                break
+        return who
 
     def one_phrase(self, rng: np.random.Generator, least_s: float, most_s: float) -> tuple[Floats, str]:
         """Return one recording of between so many seconds: an announcement."""

@@ -117,6 +117,8 @@ def audible(samples: Floats, kind: SegmentKind, what: Degradation) -> tuple[Trut
     The floor is -45 dBm0, the contract's silence, or the line's noise where that is louder.
     """
     count = len(samples) // 160
+    if not count:
+        return ()
     power = np.mean(np.square(samples[: count * 160].reshape(count, 160), dtype=np.float64), axis=1)
     floor = max(NOISE_FLOOR_DBM0, what.noise_dbm0)
     above = power_dbm0(power) > floor

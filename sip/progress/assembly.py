@@ -282,7 +282,7 @@ def _real_beeps(segments: list[Segment]) -> list[Segment]:
     result = []
     spoken_ms = float("-inf")
     for segment in segments:
-        if segment.kind == "speech":
+        if segment.kind in ("speech", "announcement"):
             spoken_ms = segment.end_ms
         stray = segment.kind == "beep" and segment.start_ms - spoken_ms > _BEEP_AFTER_SPEECH_MS
         if stray and not _regular(segment):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from sip.progress.announced import with_announcements
+from sip.progress.announced import named_by_failure_tone
 from sip.progress.clip_check import FULL_SCALE, FULL_SCALES, Channel, ClipCheck
 from sip.progress.features import COLUMN_MS, COLUMN_SAMPLES, RATE_HZ, FeatureBank
 from sip.progress.heard import Heard
@@ -78,7 +78,7 @@ def analyse_file(
         raise AudioFileError(f"{file}: holds no sound")
     duration_ms = samples * 1000.0 / RATE_HZ
     heard = listener.finish(duration_ms)
-    heard = dataclasses.replace(heard, segments=with_announcements(heard.segments))
+    heard = dataclasses.replace(heard, segments=named_by_failure_tone(heard.segments))
     return _result(heard, duration_ms, errors)
 
 

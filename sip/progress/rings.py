@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sip.progress.announced import is_repeated
@@ -73,9 +73,8 @@ def with_announcements(
         replace(s, kind="announcement") if s.kind == "speech" and _is_announced(s, spoken) else s
         for s in early.segments
     )
-    if segments == early.segments:
-        return early
-    return EarlyMedia(early_media_kind(segments, answered=answered, alerting_ms=alerting_ms), segments)
+    kind = early_media_kind(segments, answered=answered, alerting_ms=alerting_ms, announced=spoken)
+    return early if (kind, segments) == (early.kind, early.segments) else EarlyMedia(kind, segments)
 
 
 def _is_announced(segment: Segment, announcements: Iterable[Announcement]) -> bool:
@@ -109,12 +108,20 @@ def _ring_plan(heard: Heard, until_ms: float) -> str | None:
 
 
 def early_media_kind(
-    segments: tuple[Segment, ...], *, answered: bool, alerting_ms: float | None
+    segments: tuple[Segment, ...],
+    *,
+    answered: bool,
+    alerting_ms: float | None,
+    announced: Sequence[Announcement] = (),
 ) -> EarlyMediaKind:
-    """Return the kind that dominates by its length; silence only where there is nothing else."""
+    """Return the kind that dominates by its length; silence only where there is nothing else.
+
+    A voice of which it is `announced` what it said is no spoken 彩铃.
+    """
     lengths: dict[EarlyMediaKind, float] = {}
     for segment in segments:
-        kind = _meaning(segment, answered, alerting_ms)
+        understood = segment.kind == "announcement" and _is_announced(segment, announced)
+        kind = "announcement" if understood else _meaning(segment, answered, alerting_ms)
         lengths[kind] = lengths.get(kind, 0.0) + segment.end_ms - segment.start_ms
     if len(lengths) > 1:
         lengths.pop("silence", None)

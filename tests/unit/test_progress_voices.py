@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.line.degrade import at_level
 from sip.progress import LineListener
-from sip.progress.announced import with_announcements
+from sip.progress.announced import named_by_failure_tone
 from sip.progress.segment_model import KINDS, WEIGHTS, load_model
 from sip.record import Segment
 from sip.simulator import music
@@ -206,7 +206,7 @@ def test_the_music_of_a_colour_ring_that_starts_again_is_no_announcement() -> No
 
 def _named(*sounds: np.ndarray) -> list[str]:
     segments = listen(through("alaw", np.concatenate(sounds))).segments
-    return [segment.kind for segment in with_announcements(segments) if segment.kind != "silence"]
+    return [segment.kind for segment in named_by_failure_tone(segments) if segment.kind != "silence"]
 
 
 def test_a_voice_that_only_a_failure_tone_follows_is_an_announcement() -> None:
@@ -222,7 +222,7 @@ def test_a_voice_after_ringback_is_no_announcement_for_a_busy_tone_behind_it() -
 def test_a_long_conversation_that_ends_in_the_busy_tone_is_speech() -> None:
     spoken = [Segment("speech", at, at + 20_000.0, 0.9) for at in (0.0, 21_000.0, 42_000.0)]
     segments = (*spoken, Segment("busy", 63_000.0, 70_000.0, 0.99))
-    assert with_announcements(segments) == segments
+    assert named_by_failure_tone(segments) == segments
 
 
 def _lost(sound: np.ndarray, loss: float) -> tuple[np.ndarray, float, np.ndarray | None]:
