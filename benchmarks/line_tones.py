@@ -261,12 +261,26 @@ def missed(figures: dict[str, Any]) -> list[str]:
     return wrong
 
 
+def gathered_folders() -> list[Path]:
+    """Return the folders of gathered sounds that the environment names (`python -m tools.line_sources fetch`)."""
+    named = [os.environ.get("DUTYRING_LINE_SOURCES"), os.environ.get("DUTYRING_TEST_AUDIO")]
+    folders = [Path(named[0]) / "tree", Path(named[0]) / "speech-zh-synthetic"] if named[0] else []
+    folders += [Path(named[1])] if named[1] else []
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def main() -> None:
     """Print the figures; exit 1 where one misses what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--quick", action="store_true", help="a tenth of the lines and one hour of sounds")
-    parser.add_argument("--sounds", type=Path, nargs="*", default=[], help="folders with music and speech")
+    parser.add_argument(
+        "--sounds",
+        type=Path,
+        nargs="*",
+        default=gathered_folders(),
+        help="folders with music and speech [those of DUTYRING_LINE_SOURCES and DUTYRING_TEST_AUDIO]",
+    )
     arguments = parser.parse_args()
     figures = measure(arguments.sounds, arguments.quick)
     if arguments.json:
