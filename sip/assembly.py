@@ -25,6 +25,7 @@ from sip.understanding import (
     Understanding,
     announced_state,
     decisive_announcement,
+    first_heard_ms,
     understood,
     with_announced_media,
 )
@@ -56,10 +57,12 @@ def assemble(
         log.digits_sent_ms = ended_ms
         signals = replace(signals, digits_sent_ms=ended_ms)
         preliminary = ring_facts(signals, heard, limits)
-    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms)
+    after = preliminary.after_answer.segments
+    heard_ms = first_heard_ms(after)
+    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms, heard_ms=heard_ms)
     spoken = tuple(log.announcements)
     # What ended the call while it lasted decides it; else what was said says it afterwards.
-    said = log.announced or decisive_announcement(spoken, moments, preliminary.after_answer.segments)
+    said = log.announced or decisive_announcement(spoken, moments, after)
     if said is not None:
         moments = replace(moments, answered_ms=None)
     if said is None:
@@ -169,7 +172,7 @@ def _forwarding(
         crbt_ms=_crbt_ms(facts),
         same_unit=identity.same_unit,
         switchboard=log.digits_sent_ms is not None,
-        announcements=understanding.announcements,
+        announcements=understanding.counted,
         restarts=heard.restarts,
         late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
         ring_started_ms=facts.ring_started_ms,

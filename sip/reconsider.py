@@ -29,7 +29,7 @@ from sip.record import (
     to_json,
 )
 from sip.trunks.signs import SURE_LINE_STATES
-from sip.understanding import announced_state, decisive_announcement, voted
+from sip.understanding import announced_state, decisive_announcement, first_heard_ms, voted
 
 _NO_ANSWER: dict[str, Any] = {
     "answered_by": None,
@@ -58,13 +58,14 @@ def reconsider(record: Mapping[str, Any], transcript: Transcript) -> dict[str, A
     others = tuple(_announcements(record, without="words"))
     spoken = (*words, *(a for a in others if a.road in SPOKEN))
     answered_ms = record["answered_ms"]
+    after = _segments(record["after_answer"])
     moments = CallMoments(
         record["connected_ms"],
         answered_ms,
         _digits_ms(record),
         None if answered_ms is None else human_words_ms(transcript, answered_ms, answered_ms + WINDOW_MS),
+        first_heard_ms(after),
     )
-    after = _segments(record["after_answer"])
     outcome = _outcome(record, decisive_announcement(spoken, moments, after))
     who: AnsweredBy | None = None
     if outcome == "answered" and answered_ms is not None:
@@ -79,7 +80,7 @@ def reconsider(record: Mapping[str, Any], transcript: Transcript) -> dict[str, A
     result["line_state"] = understanding.line_state
     result["line_state_vote"] = to_json(understanding.vote)
     result["early_media"] = to_json(_early_media(result, spoken))
-    result["forwarding"] = to_json(_forwarding(result, understanding.announcements))
+    result["forwarding"] = to_json(_forwarding(result, understanding.counted))
     result["alarms"] = _alarms(record, understanding.announcements)
     return result
 

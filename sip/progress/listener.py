@@ -246,11 +246,11 @@ class LineListener:
         self._labelled_ms = -1.0
         self._labelled_change = -1
 
-
     def _look_behind(self, labels: Labels) -> None:
         """Have it found now what follows the last ring: a file asks only at its end, when the levels are forgotten."""
         rings = itertools.takewhile(
-            lambda pair: pair[1] is labels[-1], zip(reversed(self._tones.bursts), reversed(labels), strict=True)
+            lambda pair: pair[1] is labels[-1],
+            zip(reversed(self._tones.bursts), reversed(labels), strict=True),
         )
         if labels[-1] is not None and labels[-1].kind == "ringback":
             self._onset([(burst.start_ms, burst.end_ms) for burst, _ in rings][::-1], self._now_ms())

@@ -231,6 +231,29 @@ def test_whoever_takes_the_call_after_a_call_waiting_notice_has_answered() -> No
     assert [a.meaning for a in record.announcements] == ["in_call"]
 
 
+def test_whoever_cuts_a_recording_off_has_answered() -> None:
+    """85 % of a recording are enough to know it: its end may lie behind the answer that cut it off."""
+    heard = line(silence(1.0), voice(2.6), silence(0.6), voice(2.0, seed=4), silence(2.0))
+    log = CallLog(first_180_ms=100.0, connected_ms=3_700.0, status=200)
+    log.announcements = [said("in_call", road="sample", lasting_s=3.0)]
+    record = record_of(log, heard)
+    assert (record.outcome, record.answered_ms, record.line_state) == ("answered", 3_700.0, None)
+
+
+def test_an_announcement_that_goes_on_over_a_200_is_no_answer() -> None:
+    log = CallLog(first_180_ms=100.0, connected_ms=2_500.0, status=200)
+    log.announcements = [said("not_reachable", road="sample", lasting_s=3.5)]
+    assert record_of(log, EARLY).outcome == "unreachable"
+
+
+def test_what_a_loudspeaker_in_their_room_announces_is_no_sign_of_forwarding() -> None:
+    log = CallLog(first_180_ms=0.0, connected_ms=3_000.0, status=200)
+    log.announcements = [replace(said("powered_off", 9.0, "sample"), mobile=True)]
+    record = record_of(log, line(silence(3.4), voice(2.0), silence(3.6), voice(3.0, seed=2), silence(1.0)))
+    assert (record.outcome, record.line_state, record.forwarding.grade) == ("answered", None, "none")
+    assert [a.meaning for a in record.announcements] == ["powered_off"]
+
+
 def test_no_answer_announced_after_ringing_and_before_it() -> None:
     ringing = line(cadence(RINGBACK, 12.0)[0], voice(3.0), silence(1.0))
     after = CallLog(first_180_ms=0.0, status=480, announcements=[said("no_answer", 12.0, "sample")])

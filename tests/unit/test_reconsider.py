@@ -74,6 +74,17 @@ def test_what_an_officer_says_later_is_no_announcement() -> None:
     told = words((1.0, 3.0, "喂，您好，值班室"), (8.0, 11.0, "我打了，您拨打的用户已关机，就是这么说的"))
     after = reconsider(before, told)
     assert (after["outcome"], after["answered_by"], after["line_state"]) == ("answered", "human", None)
+    assert (after["forwarding"]["detected"], after["forwarding"]["evidence"]) == (False, [])
+
+
+def test_who_takes_the_call_after_the_networks_notice_has_answered() -> None:
+    """A network answers, tells that they are in a call, and then they take ours."""
+    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
+    before = record_of(log, line(silence(1.0), voice(3.0), silence(1.5), voice(2.0, seed=4))).to_dict()
+    notice = (1.0, 4.0, "您好，您拨打的电话正在通话中，请不要挂机")
+    assert reconsider(before, words(notice))["outcome"] == "busy"
+    taken = reconsider(before, words(notice, (5.5, 7.5, "喂，您好，值班室")))
+    assert (taken["outcome"], taken["answered_ms"]) == ("answered", 900.0)
 
 
 def test_words_of_our_own_line_are_an_alarm_of_the_record() -> None:
