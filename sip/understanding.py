@@ -140,11 +140,11 @@ def voted(
 
 
 def with_announced_media(
-    facts: RingFacts, announcements: tuple[Announcement, ...], first_180_ms: float | None
+    facts: RingFacts, announcements: tuple[Announcement, ...], alerted_ms: float | None
 ) -> RingFacts:
     """Return the facts with announced speech before the answer named as announcement."""
     answered = facts.answered_ms is not None
-    early = with_announcements(facts.early_media, announcements, answered=answered, alerting_ms=first_180_ms)
+    early = with_announcements(facts.early_media, announcements, answered=answered, alerting_ms=alerted_ms)
     return facts if early is facts.early_media else replace(facts, early_media=early)
 
 

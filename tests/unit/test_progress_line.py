@@ -281,7 +281,7 @@ def test_real_music_is_music() -> None:
 @pytest.mark.parametrize("asked", [True, False])
 def test_what_follows_the_ringback_of_a_long_file_is_not_forgotten(asked: bool) -> None:
     # Levels are remembered for 60 s. A file asks what was heard only at its end, a call all the time.
-    ringing, bursts = cadence(RINGBACK, 10.0, lead_s=1.0)
+    ringing = cadence(RINGBACK, 10.0, lead_s=1.0)[0]
     sound = np.concatenate((ringing, voice(70.0), silence(1.0)))
     columns, listener = columns_of(sound), LineListener()
     for at in range(0, len(columns), 100):

@@ -101,6 +101,23 @@ def test_a_cancelled_call_stays_cancelled() -> None:
     assert (after["outcome"], after["line_state"]) == ("cancelled", "powered_off")
 
 
+def test_a_voice_is_a_spoken_color_ring_from_the_180_on_and_not_before() -> None:
+    """Ringback, a voice before the 180 and an announcement: words make no 彩铃 of the voice."""
+    sound = (
+        cadence(RINGBACK, 1.2)[0],
+        voice(4.0),
+        silence(1.0),
+        voice(2.0, seed=7),
+        silence(1.0),
+        voice(2.0),
+    )
+    log = CallLog(connected_ms=9_000.0, status=200)
+    before = record_of(log, line(*sound, silence(1.0))).to_dict()
+    assert before["early_media"]["kind"] == "speech"
+    after = reconsider(before, words((6.3, 8.2, "正在为您转接，请稍候")))
+    assert after["early_media"]["kind"] == "speech"
+
+
 def test_no_words_change_nothing_but_the_transcript() -> None:
     log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
     before = record_of(log, line(silence(1.0), voice(2.0), silence(5.0))).to_dict()
