@@ -8,7 +8,7 @@ from typing import cast
 from sip.call_log import CallLog
 from sip.progress import RingFacts
 from sip.progress.in_band import MADE_BY_SOMEONE
-from sip.progress.line_state import CallMoments, counting, spoken_state, takes_message, vote
+from sip.progress.line_state import SPOKEN, CallMoments, counting, spoken_state, takes_message, vote
 from sip.progress.rings import with_announcements
 from sip.progress.signalled import signalled, told_by_tone
 from sip.progress.words import LINE_STATES
@@ -62,11 +62,12 @@ def decisive_announcement(
         return said
     if takes_message(a for a in counted if a.end_ms > answered_ms):
         return None
-    if moments.spoken_ms is not None and moments.spoken_ms >= said.end_ms:
+    end_ms = _said_until_ms(said, counted)
+    if moments.spoken_ms is not None and moments.spoken_ms >= end_ms:
         return None
     over_ms = OVER_ANSWER_MS if said.road == "sample" else 0.0
-    before = said.end_ms <= answered_ms + over_ms
-    if before and (moments.spoken_ms is not None or _voice_in(after_answer, said.end_ms)):
+    before = end_ms <= answered_ms + over_ms
+    if before and (moments.spoken_ms is not None or _voice_in(after_answer, end_ms)):
         return None
     return said
 
@@ -88,7 +89,13 @@ def ending_announcement(
         return None
     if moments.answered_ms is None:
         return None if ringing and said.meaning in _CALL_WAITS else said
-    return said if said.end_ms >= moments.answered_ms + OVER_ANSWER_MS else None
+    end_ms = _said_until_ms(said, counting(spoken, moments))
+    return said if end_ms >= moments.answered_ms + OVER_ANSWER_MS else None
+
+
+def _said_until_ms(said: Announcement, counted: tuple[Announcement, ...]) -> float:
+    """Return when an announcement ended, the last time that it was said: networks repeat theirs."""
+    return max(a.end_ms for a in (said, *counted) if a.meaning == said.meaning and a.road in SPOKEN)
 
 
 def first_heard_ms(after_answer: tuple[Segment, ...]) -> float | None:

@@ -240,6 +240,15 @@ def test_whoever_cuts_a_recording_off_has_answered() -> None:
     assert (record.outcome, record.answered_ms, record.line_state) == ("answered", 3_700.0, None)
 
 
+def test_an_announcement_that_is_repeated_behind_a_200_is_no_answer() -> None:
+    """A gateway that takes voices for answers sends its 200 while the network repeats what it says."""
+    heard = line(silence(1.0), voice(3.0), silence(0.8), voice(3.0), silence(1.0))
+    log = CallLog(connected_ms=4_200.0, status=200)
+    log.announcements = [said("powered_off", start_s, "sample") for start_s in (1.0, 4.8)]
+    record = record_of(log, heard)
+    assert (record.outcome, record.line_state, record.answered_by) == ("unreachable", "powered_off", None)
+
+
 def test_an_announcement_that_goes_on_over_a_200_is_no_answer() -> None:
     log = CallLog(first_180_ms=100.0, connected_ms=2_500.0, status=200)
     log.announcements = [said("not_reachable", road="sample", lasting_s=3.5)]
