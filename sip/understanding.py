@@ -23,7 +23,7 @@ from sip.record import (
 )
 
 _SPOKE_MS = 300.0
-"""So much of a voice after the answer is somebody's."""
+"""So much of a voice, or of another sound that is made by somebody, after the answer is theirs."""
 OVER_ANSWER_MS = 1_000.0
 """A recording that goes on for so long over a 200 was not cut off by somebody who answered. Its end is where the
 whole of it would end: the last part need not have come."""
@@ -66,8 +66,8 @@ def decisive_announcement(
     if moments.spoken_ms is not None and moments.spoken_ms >= end_ms:
         return None
     over_ms = OVER_ANSWER_MS if said.road == "sample" else 0.0
-    before = end_ms <= answered_ms + over_ms
-    if before and (moments.spoken_ms is not None or _voice_in(after_answer, end_ms)):
+    taken = moments.spoken_ms is not None or _somebody_in(after_answer, end_ms)
+    if end_ms <= answered_ms + over_ms and (taken or said.meaning in _CALL_GOES_ON):
         return None
     return said
 
@@ -155,9 +155,10 @@ def with_announced_media(
     return facts if early is facts.early_media else replace(facts, early_media=early)
 
 
-def _voice_in(segments: tuple[Segment, ...], from_ms: float) -> bool:
-    voices = (s.end_ms - max(s.start_ms, from_ms) for s in segments if s.kind == "speech")
-    return sum(lasting_ms for lasting_ms in voices if lasting_ms > 0.0) >= _SPOKE_MS
+def _somebody_in(segments: tuple[Segment, ...], from_ms: float) -> bool:
+    """Tell whether a voice, a fax machine or music was heard from a moment on."""
+    made = (s.end_ms - max(s.start_ms, from_ms) for s in segments if s.kind in MADE_BY_SOMEONE)
+    return sum(lasting_ms for lasting_ms in made if lasting_ms > 0.0) >= _SPOKE_MS
 
 
 def _final_ms(log: CallLog, ended_ms: float) -> float:

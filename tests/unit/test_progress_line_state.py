@@ -21,7 +21,7 @@ from sip.progress.outcome import STATE_OUTCOMES, Ending, decide_outcome
 from sip.progress.signalled import signalled, told_by_tone
 from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics
 from sip.trunks import AlarmBoard
-from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, through, voice
+from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, sine, through, voice
 
 IDENTITY = CallIdentity("sip:3262000@gov.example", "id", True)
 
@@ -316,6 +316,23 @@ def test_low_credit_that_is_told_before_an_answered_call_is_an_alarm_too() -> No
     assert (record.outcome, record.line_state) == ("answered", None)
     noted = AlarmBoard().note_call("gov", facts_of_call("3262000", record, log, MediaReport()), 1.0)
     assert "account_overdue" in {kind.value for kind in noted.shown}
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "who"),
+    [
+        ("arrears", silence(7.0), "silence"),
+        ("in_call", np.concatenate((silence(0.5), sine(3.0, 2_100.0))), "fax"),
+    ],
+)
+def test_a_line_that_rings_on_behind_an_announcement_may_be_answered_without_a_word(
+    state: Any, after: np.ndarray, who: str
+) -> None:
+    log = CallLog(first_180_ms=4_500.0, connected_ms=9_000.0, status=200)
+    log.announcements = [said(state, 0.5, "sample")]
+    heard = line(silence(0.5), voice(3.0), silence(1.0), cadence(RINGBACK, 4.5)[0], after)
+    record = record_of(log, heard)
+    assert (record.outcome, record.answered_by, record.three_ring) == ("answered", who, "within")
 
 
 def test_a_state_by_signalling_alone_is_not_called_an_announcement() -> None:
