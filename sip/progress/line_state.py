@@ -26,8 +26,9 @@ SPOKEN: frozenset[AnnouncementRoad] = frozenset({"words", "sample"})
 """Roads by which something said was understood."""
 CLEAR = 0.6
 """Confidence from which something said names a state by itself."""
-CLEAR_AFTER_ANSWER = 0.75
-"""After a 200 a person may speak: only words that no person says count. A recording is nobody's words."""
+CLEAR_AFTER_ANSWER = 0.82
+"""After a 200 a person may speak: only words that no person says count, and 请稍后再拨 (0.8 of a frame) people say. A
+recording is nobody's words."""
 NETWORK_WITHIN_MS = 4_000.0
 """So soon after the answer an announcement must begin to be the network's instead of an answer. What is heard later
 may be another telephone in the room of whoever answered, or where they passed the call on to."""

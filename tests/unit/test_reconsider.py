@@ -77,6 +77,21 @@ def test_what_an_officer_says_later_is_no_announcement() -> None:
     assert (after["forwarding"]["detected"], after["forwarding"]["evidence"]) == (False, [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["对不起，我们主任不方便接听，请稍后再拨", "我们这里网络忙，请您稍后再拨", "您打的电话我们主任关机了"],
+)
+def test_an_officer_who_speaks_at_once_and_without_a_greeting_has_answered(text: str) -> None:
+    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
+    before = record_of(log, line(silence(1.0), voice(3.0), silence(3.0))).to_dict()
+    after = reconsider(before, words((1.0, 4.0, text)))
+    assert (after["outcome"], after["answered_ms"], after["forwarding"]["grade"]) == (
+        "answered",
+        900.0,
+        "none",
+    )
+
+
 def test_who_takes_the_call_after_the_networks_notice_has_answered() -> None:
     """A network answers, tells that they are in a call, and then they take ours."""
     log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
