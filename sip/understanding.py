@@ -156,8 +156,10 @@ def with_announced_media(
 
 
 def _somebody_in(segments: tuple[Segment, ...], from_ms: float) -> bool:
-    """Tell whether a voice, a fax machine or music was heard from a moment on."""
-    made = (s.end_ms - max(s.start_ms, from_ms) for s in segments if s.kind in MADE_BY_SOMEONE)
+    """Tell whether a voice, a fax machine or music was heard from a moment on; an announcement is nobody."""
+    made = (
+        s.end_ms - max(s.start_ms, from_ms) for s in segments if s.kind in MADE_BY_SOMEONE - {"announcement"}
+    )
     return sum(lasting_ms for lasting_ms in made if lasting_ms > 0.0) >= _SPOKE_MS
 
 

@@ -19,8 +19,9 @@ from sip.progress import Heard, Limits
 from sip.progress.line_state import CallMoments, counting, vote
 from sip.progress.outcome import STATE_OUTCOMES, Ending, decide_outcome
 from sip.progress.signalled import signalled, told_by_tone
-from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics
+from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics, Segment
 from sip.trunks import AlarmBoard
+from sip.understanding import decisive_announcement
 from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, sine, through, voice
 
 IDENTITY = CallIdentity("sip:3262000@gov.example", "id", True)
@@ -247,6 +248,13 @@ def test_an_announcement_that_is_repeated_behind_a_200_is_no_answer() -> None:
     log.announcements = [said("powered_off", start_s, "sample") for start_s in (1.0, 4.8)]
     record = record_of(log, heard)
     assert (record.outcome, record.line_state, record.answered_by) == ("unreachable", "powered_off", None)
+
+
+@pytest.mark.parametrize(("kind", "decides"), [("announcement", True), ("speech", False), ("music", False)])
+def test_a_recording_that_goes_on_behind_what_was_understood_is_nobody(kind: Any, decides: bool) -> None:
+    off, after = said("powered_off", 1.0), (Segment(kind, 4_200.0, 7_000.0, 0.9),)
+    decisive = decisive_announcement((off,), CallMoments(4_200.0, 4_200.0, heard_ms=4_200.0), after)
+    assert decisive == (off if decides else None)
 
 
 def test_an_announcement_that_goes_on_over_a_200_is_no_answer() -> None:
