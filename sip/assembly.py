@@ -12,6 +12,7 @@ from sip.progress.forwarding import detect_forwarding
 from sip.progress.late_ringing import late_ringing
 from sip.progress.line_state import CallMoments
 from sip.progress.outcome import Ending, decide_outcome
+from sip.progress.rings import alerting_ms
 from sip.record import (
     Announcement,
     AnsweredBy,
@@ -25,6 +26,7 @@ from sip.understanding import (
     Understanding,
     announced_state,
     decisive_announcement,
+    first_heard_ms,
     understood,
     with_announced_media,
 )
@@ -46,9 +48,11 @@ class CallIdentity:
 def assemble(
     identity: CallIdentity, log: CallLog, heard: Heard, report: MediaReport, limits: Limits, codec: str | None
 ) -> CallRecord:
-    """Make the record of an ended call."""
+    """Make the record of an ended call. With another `trunk_music` in the log it may be made again."""
     ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
-    signals = Signals(log.first_180_ms, log.connected_ms, ended_ms, log.digits_sent_ms)
+    signals = Signals(
+        log.first_180_ms, log.connected_ms, ended_ms, log.digits_sent_ms, trunk_music=log.trunk_music
+    )
     preliminary = ring_facts(signals, heard, limits)
     if log.digits_due and preliminary.answered_ms is not None:
         # The switchboard answered and the extension was never dialled: nothing that was heard is the extension's.
@@ -56,10 +60,12 @@ def assemble(
         log.digits_sent_ms = ended_ms
         signals = replace(signals, digits_sent_ms=ended_ms)
         preliminary = ring_facts(signals, heard, limits)
-    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms)
+    after = preliminary.after_answer.segments
+    heard_ms = first_heard_ms(after)
+    moments = CallMoments(log.connected_ms, preliminary.answered_ms, log.digits_sent_ms, heard_ms=heard_ms)
     spoken = tuple(log.announcements)
     # What ended the call while it lasted decides it; else what was said says it afterwards.
-    said = log.announced or decisive_announcement(spoken, moments, preliminary.after_answer.segments)
+    said = log.announced or decisive_announcement(spoken, moments, after)
     if said is not None:
         moments = replace(moments, answered_ms=None)
     if said is None:
@@ -70,7 +76,8 @@ def assemble(
     if decision.outcome not in ("answered", "cancelled"):
         # A call that was interrupted after its answer keeps the answer as a fact; otherwise there was none.
         facts = ring_facts(replace(signals, outcome_answered=False), heard, limits)
-    facts = with_announced_media(facts, spoken, log.first_180_ms)
+    alerted_ms = alerting_ms(log.first_180_ms, log.digits_sent_ms, facts.ring_started_ms)
+    facts = with_announced_media(facts, spoken, alerted_ms)
     who, signs = _who(log, facts, report) if answered else (None, ())
     understanding = understood(log, facts, decision.outcome, who, moments)
     return CallRecord(
@@ -166,11 +173,11 @@ def _forwarding(
     return detect_forwarding(
         identity.target,
         log.signs,
-        crbt_ms=_crbt_ms(facts),
+        crbt_ms=None if log.trunk_music else _crbt_ms(facts),
         same_unit=identity.same_unit,
         switchboard=log.digits_sent_ms is not None,
-        announcements=understanding.announcements,
-        restarts=heard.restarts,
+        announcements=understanding.counted,
+        restarts=[r for r in heard.restarts if not (log.trunk_music and r.what == "music")],
         late=late_ringing(facts.post_dial_delay_ms, identity.ring_history_ms),
         ring_started_ms=facts.ring_started_ms,
         connected_ms=log.connected_ms,

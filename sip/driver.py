@@ -50,10 +50,13 @@ from sip.media import (
 )
 from sip.media_terms import MediaTerms, TermsError
 from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state, failure_tone
-from sip.progress.sample_listener import SampleListener, in_place_of_answer
+from sip.progress.heard import after_answer
+from sip.progress.line_state import CallMoments
+from sip.progress.sample_listener import SampleListener
 from sip.progress.tunes import EarlySound
 from sip.record import Announcement
 from sip.transport import ClockSource, SipAgent
+from sip.understanding import ending_announcement, first_heard_ms
 
 log = logging.getLogger(__name__)
 
@@ -339,6 +342,7 @@ class CallDriver:
         state = answer_state(signals, heard)
         self._tell(state)
         self._plan.samples.note_answer(facts.connected_ms, facts.digits_sent_ms, state)
+        facts.announced = self._ending_announcement(state, heard, now_ms)
         if facts.announced is not None:
             self._end(f"announcement: {facts.announced.meaning}")
             return None
@@ -381,16 +385,22 @@ class CallDriver:
         return tone is not None
 
     def _announced(self, announcement: Announcement) -> None:
-        """A marked recording was heard; one that stands in place of an answer says how the call ends."""
-        facts = self._facts
-        facts.announcements.append(announcement)
-        facts.note(
+        """A marked recording was heard."""
+        self._facts.announcements.append(announcement)
+        self._facts.note(
             announcement.end_ms, "announcement", meaning=announcement.meaning, what=announcement.detail
         )
-        if facts.announced is None and in_place_of_answer(
-            announcement, facts.connected_ms, facts.digits_sent_ms
-        ):
-            facts.announced = announcement
+
+    def _ending_announcement(self, state: AnswerState, heard: Heard, now_ms: float) -> Announcement | None:
+        """What was announced in place of an answer; nobody needs to sit through the rest."""
+        facts = self._facts
+        if not facts.announcements:
+            return None
+        answered_ms, digits_ms = state.answered_ms, facts.digits_sent_ms
+        after = () if answered_ms is None else after_answer(heard, answered_ms, now_ms)
+        moments = CallMoments(facts.connected_ms, answered_ms, digits_ms, heard_ms=first_heard_ms(after))
+        ringing = state.ring_started_ms is not None
+        return ending_announcement(tuple(facts.announcements), moments, after, ringing=ringing)
 
     def _say(self, state: AnswerState) -> None:
         if state.state != "answered" and self._played:

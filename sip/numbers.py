@@ -42,6 +42,8 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _SWITCHBOARD = re.compile(r"^总机[\s:]*(?=\S)")
+_CARRIER_PREFIX = re.compile(r"^\d{2,6}#(?=\+?\d{7,}$)", re.ASCII)
+"""Which carrier or gateway is to take the call (8888#09173262000): networks put it before the number."""
 _HYPHENED = re.compile(r"^(.*\d)\s*-\s*(\d{1,6})$", re.ASCII)
 
 
@@ -260,9 +262,10 @@ def is_mobile(user: str) -> bool:
 def same_number(first: str, second: str) -> bool:
     """Whether two users are one number: equal, or the local form of a national one (7 digits at least).
 
-    A longer one may also carry an access code before it. A mobile number has no local form.
+    A longer one may also carry an access code before it, or a carrier's prefix that ends in #. A mobile number has
+    no local form.
     """
-    one, other = normalise_user(first), normalise_user(second)
+    one, other = (normalise_user(_CARRIER_PREFIX.sub("", user)) for user in (first, second))
     if one == other:
         return True
     shorter, longer = sorted((one, other), key=len)

@@ -28,7 +28,7 @@ from sip.trace import CallTrace
 from sip.transport import BindError, ResolutionError, TlsError
 from sip.trunk_line import Destination, LineError, TrunkLine
 from sip.trunks import CapError
-from sip.tune_watch import TuneWatch, without_color_ring
+from sip.tune_watch import TuneWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,13 @@ class Attempt:
             script.same_unit,
             tuple(script.ring_history_ms.get(line.name, ())),
         )
-        record = assemble(identity, facts, driver.heard(), report, script.limits, driver.codec)
+        heard = driver.heard()
+        record = assemble(identity, facts, heard, report, script.limits, driver.codec)
         if not trunk.is_direct:
             owner = script.owner or self.target
             facts.trunk_music = self.tunes.is_trunks(line.name, owner, record, plan.early)
         if facts.trunk_music:
-            record = without_color_ring(record)
+            record = assemble(identity, facts, heard, report, script.limits, driver.codec)
         alarms = line.judge(self.target, record, facts, report)
         return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another
 

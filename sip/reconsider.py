@@ -15,7 +15,7 @@ from sip.progress.answerer import WINDOW_MS, human_words_ms, who_answered
 from sip.progress.forwarding import reconsider_forwarding
 from sip.progress.line_state import SPOKEN, CallMoments
 from sip.progress.outcome import Ending, decide_outcome
-from sip.progress.rings import early_media_kind, with_announcements
+from sip.progress.rings import alerting_ms, unanswered_media, with_announcements
 from sip.progress.transcript import Transcript
 from sip.progress.words import announced
 from sip.record import (
@@ -29,7 +29,7 @@ from sip.record import (
     to_json,
 )
 from sip.trunks.signs import SURE_LINE_STATES
-from sip.understanding import announced_state, decisive_announcement, voted
+from sip.understanding import announced_state, decisive_announcement, first_heard_ms, voted
 
 _NO_ANSWER: dict[str, Any] = {
     "answered_by": None,
@@ -58,13 +58,14 @@ def reconsider(record: Mapping[str, Any], transcript: Transcript) -> dict[str, A
     others = tuple(_announcements(record, without="words"))
     spoken = (*words, *(a for a in others if a.road in SPOKEN))
     answered_ms = record["answered_ms"]
+    after = _segments(record["after_answer"])
     moments = CallMoments(
         record["connected_ms"],
         answered_ms,
         _digits_ms(record),
         None if answered_ms is None else human_words_ms(transcript, answered_ms, answered_ms + WINDOW_MS),
+        first_heard_ms(after),
     )
-    after = _segments(record["after_answer"])
     outcome = _outcome(record, decisive_announcement(spoken, moments, after))
     who: AnsweredBy | None = None
     if outcome == "answered" and answered_ms is not None:
@@ -79,7 +80,7 @@ def reconsider(record: Mapping[str, Any], transcript: Transcript) -> dict[str, A
     result["line_state"] = understanding.line_state
     result["line_state_vote"] = to_json(understanding.vote)
     result["early_media"] = to_json(_early_media(result, spoken))
-    result["forwarding"] = to_json(_forwarding(result, understanding.announcements))
+    result["forwarding"] = to_json(_forwarding(result, understanding.counted))
     result["alarms"] = _alarms(record, understanding.announcements)
     return result
 
@@ -99,8 +100,8 @@ def _unanswered(record: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     heard = (*_segments(record["early_media"]), *_segments(record["after_answer"]))
     timeline = [entry for entry in record["timeline"] if entry["event"] != "answered"]
-    media = EarlyMedia(early_media_kind(heard, answered=False, alerting_ms=None), heard)
-    return {**copy.deepcopy(_NO_ANSWER), "early_media": to_json(media), "timeline": copy.deepcopy(timeline)}
+    media = to_json(unanswered_media(heard))
+    return {**copy.deepcopy(_NO_ANSWER), "early_media": media, "timeline": copy.deepcopy(timeline)}
 
 
 def _early_media(record: Mapping[str, Any], spoken: Sequence[Announcement]) -> EarlyMedia:
@@ -109,7 +110,7 @@ def _early_media(record: Mapping[str, Any], spoken: Sequence[Announcement]) -> E
         EarlyMedia(early["kind"], _segments(early)),
         spoken,
         answered=record["answered_ms"] is not None,
-        alerting_ms=record["ring_started_ms"],
+        alerting_ms=alerting_ms(_first_180_ms(record), _digits_ms(record), record["ring_started_ms"]),
     )
 
 
@@ -143,6 +144,11 @@ def _digits_ms(record: Mapping[str, Any]) -> float | None:
     """Return when the digits had been sent to a switchboard; None where none were."""
     at = [float(e["t_ms"]) for e in record["timeline"] if e["event"] == "digits_sent"]
     return max(at, default=None)
+
+
+def _first_180_ms(record: Mapping[str, Any]) -> float | None:
+    entries = (e for e in record["timeline"] if e["event"] == "received" and e.get("status") == 180)
+    return next((float(entry["t_ms"]) for entry in entries), None)
 
 
 def _segments(part: Mapping[str, Any]) -> tuple[Segment, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from sip.progress.tunes import OWNERS, EarlySound, Tune, TuneBook
-from sip.record import CallRecord, Forwarding
+from sip.record import CallRecord
 
 log = logging.getLogger(__name__)
 OnTune = Callable[[Tune], None]
@@ -35,12 +34,3 @@ class TuneWatch:
                 # Whoever keeps tunes must not be able to harm a call.
                 log.exception("the keeper of tunes failed")
         return len(owners) >= OWNERS
-
-
-def without_color_ring(record: CallRecord) -> CallRecord:
-    """Return a record whose early music proves nothing of the line."""
-    evidence = tuple(sign for sign in record.forwarding.evidence if sign.kind != "crbt")
-    if len(evidence) == len(record.forwarding.evidence):
-        return record
-    forwarding = replace(record.forwarding, evidence=evidence) if evidence else Forwarding()
-    return replace(record, forwarding=forwarding)

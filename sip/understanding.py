@@ -7,14 +7,30 @@ from typing import cast
 
 from sip.call_log import CallLog
 from sip.progress import RingFacts
-from sip.progress.line_state import CallMoments, counting, spoken_state, takes_message, vote
+from sip.progress.in_band import MADE_BY_SOMEONE
+from sip.progress.line_state import SPOKEN, CallMoments, counting, spoken_state, takes_message, vote
 from sip.progress.rings import with_announcements
 from sip.progress.signalled import signalled, told_by_tone
 from sip.progress.words import LINE_STATES
-from sip.record import Announcement, AnsweredBy, LineState, LineVote, Outcome, Segment
+from sip.record import (
+    Announcement,
+    AnnouncementMeaning,
+    AnsweredBy,
+    LineState,
+    LineVote,
+    Outcome,
+    Segment,
+)
 
 _SPOKE_MS = 300.0
-"""So much of a voice after the answer is somebody's."""
+"""So much of a voice, or of another sound that is made by somebody, after the answer is theirs."""
+OVER_ANSWER_MS = 1_000.0
+"""A recording that goes on for so long over a 200 was not cut off by somebody who answered. Its end is where the
+whole of it would end: the last part need not have come."""
+_CALL_GOES_ON: frozenset[AnnouncementMeaning] = frozenset({"arrears"})
+"""Said before a call that goes through all the same (余额不足); one that does not the network ends itself."""
+_CALL_WAITS: frozenset[AnnouncementMeaning] = frozenset({"in_call"})
+"""Said while the line rings all the same (呼叫等待: 请不要挂机，您拨打的电话正在通话中)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,8 @@ class Understanding:
     announcements: tuple[Announcement, ...]
     line_state: LineState | None
     vote: LineVote | None
+    counted: tuple[Announcement, ...] = ()
+    """Those of them that speak of the line: what is heard in the talk is not the line's."""
 
 
 def decisive_announcement(
@@ -34,7 +52,8 @@ def decisive_announcement(
     """Return the announcement that says how the call ended, None where none does.
 
     None where a machine takes a message after the answer (that is an answer, by a machine), and where somebody
-    answered after the announcement had ended (请不要挂机，您拨打的电话正在通话中, and then they took the call).
+    spoke after the announcement had ended or was cut off (请不要挂机，您拨打的电话正在通话中, and then they took the
+    call).
     """
     counted = counting(spoken, moments)
     answered_ms = moments.answered_ms
@@ -43,9 +62,45 @@ def decisive_announcement(
         return said
     if takes_message(a for a in counted if a.end_ms > answered_ms):
         return None
-    if said.end_ms <= answered_ms and (moments.spoken_ms is not None or _voice_in(after_answer)):
+    end_ms = _said_until_ms(said, counted)
+    if moments.spoken_ms is not None and moments.spoken_ms >= end_ms:
+        return None
+    over_ms = OVER_ANSWER_MS if said.road == "sample" else 0.0
+    taken = moments.spoken_ms is not None or _somebody_in(after_answer, end_ms)
+    if end_ms <= answered_ms + over_ms and (taken or said.meaning in _CALL_GOES_ON):
         return None
     return said
+
+
+def ending_announcement(
+    spoken: tuple[Announcement, ...],
+    moments: CallMoments,
+    after_answer: tuple[Segment, ...],
+    *,
+    ringing: bool,
+) -> Announcement | None:
+    """Return the announcement upon which a call is ended while it lasts, None where somebody may still answer.
+
+    `moments` are those of the present moment, `ringing`: there was a ring start. After an answer the announcement
+    must have gone on over it; whoever has just answered is given the time to speak.
+    """
+    said = decisive_announcement(spoken, moments, after_answer)
+    if said is None or said.meaning in _CALL_GOES_ON:
+        return None
+    if moments.answered_ms is None:
+        return None if ringing and said.meaning in _CALL_WAITS else said
+    end_ms = _said_until_ms(said, counting(spoken, moments))
+    return said if end_ms >= moments.answered_ms + OVER_ANSWER_MS else None
+
+
+def _said_until_ms(said: Announcement, counted: tuple[Announcement, ...]) -> float:
+    """Return when an announcement ended, the last time that it was said: networks repeat theirs."""
+    return max(a.end_ms for a in (said, *counted) if a.meaning == said.meaning and a.road in SPOKEN)
+
+
+def first_heard_ms(after_answer: tuple[Segment, ...]) -> float | None:
+    """Return when a voice, music or a machine's tone was first heard after the answer."""
+    return next((s.start_ms for s in after_answer if s.kind in MADE_BY_SOMEONE), None)
 
 
 def announced_state(said: Announcement | None) -> LineState | None:
@@ -83,24 +138,29 @@ def voted(
     moments: CallMoments,
 ) -> Understanding:
     """Let all announcements vote. An answered line is in no state, unless a machine speaks for it."""
-    state, how = vote(counting(announcements, moments))
+    counted = counting(announcements, moments)
+    state, how = vote(counted)
     if outcome == "answered" and answered_by != "machine":
         state, how = None, None
     ordered = sorted(announcements, key=lambda said: said.start_ms)
-    return Understanding(tuple(ordered), state, how)
+    return Understanding(tuple(ordered), state, how, counted)
 
 
 def with_announced_media(
-    facts: RingFacts, announcements: tuple[Announcement, ...], first_180_ms: float | None
+    facts: RingFacts, announcements: tuple[Announcement, ...], alerted_ms: float | None
 ) -> RingFacts:
     """Return the facts with announced speech before the answer named as announcement."""
     answered = facts.answered_ms is not None
-    early = with_announcements(facts.early_media, announcements, answered=answered, alerting_ms=first_180_ms)
+    early = with_announcements(facts.early_media, announcements, answered=answered, alerting_ms=alerted_ms)
     return facts if early is facts.early_media else replace(facts, early_media=early)
 
 
-def _voice_in(segments: tuple[Segment, ...]) -> bool:
-    return sum(s.end_ms - s.start_ms for s in segments if s.kind == "speech") >= _SPOKE_MS
+def _somebody_in(segments: tuple[Segment, ...], from_ms: float) -> bool:
+    """Tell whether a voice, a fax machine or music was heard from a moment on; an announcement is nobody."""
+    made = (
+        s.end_ms - max(s.start_ms, from_ms) for s in segments if s.kind in MADE_BY_SOMEONE - {"announcement"}
+    )
+    return sum(lasting_ms for lasting_ms in made if lasting_ms > 0.0) >= _SPOKE_MS
 
 
 def _final_ms(log: CallLog, ended_ms: float) -> float:

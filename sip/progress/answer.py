@@ -79,7 +79,7 @@ def ring_start(signals: Signals, heard: Heard, answered_ms: float | None) -> flo
         signalled_ms = None
     burst_ms = min((b.start_ms for b in heard.bursts if b.start_ms < until_ms), default=None)
     tunes = (s.start_ms for s in heard.segments if s.start_ms < until_ms and is_color_ring(s, until_ms))
-    tune_ms = next(tunes, None)
+    tune_ms = None if signals.trunk_music and signalled_ms is not None else next(tunes, None)
     starts = [at_ms for at_ms in (signalled_ms, burst_ms, tune_ms) if at_ms is not None]
     ringback_first = burst_ms is not None and (tune_ms is None or burst_ms < tune_ms)
     if signalled_ms is None or burst_ms is None or not ringback_first:

@@ -36,6 +36,8 @@ _NOTHING_MS = 5_000.0
 """So much of their silence is a finding."""
 _CRACKLE_MS = 1_000.0
 _SURE = 0.8
+_CLEAR = 0.6
+"""Less clear words are one of several readings: no sign of a machine."""
 
 _MACHINES: frozenset[AnnouncementMeaning] = frozenset({"mailbox", "assistant", "menu"})
 _VOICES = frozenset({"speech", "announcement"})
@@ -215,7 +217,8 @@ def _announced(
     """What only machines say: a mailbox, an assistant, a menu, the network's own voice."""
     signs = []
     for said in announcements:
-        if said.road not in ("words", "sample") or not answered_ms - 1.0 <= said.start_ms < until_ms:
+        inside = answered_ms - 1.0 <= said.start_ms < until_ms
+        if said.road not in ("words", "sample") or said.confidence < _CLEAR or not inside:
             continue
         if said.meaning in _MACHINES or said.meaning in LINE_STATES or said.meaning == "transfer":
             grade: Grade = "strong" if said.confidence >= _SURE else "medium"

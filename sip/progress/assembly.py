@@ -12,8 +12,8 @@ from sip.progress.tones import ToneBurst
 from sip.record import Segment, SegmentKind
 
 Labelled = tuple[ToneBurst, Tone | None]
-Onset = Callable[[Sequence[tuple[float, float]], float], Change]
-"""Of rings and a moment: where between them the line's sound changes."""
+Onset = Callable[[Sequence[tuple[float, float]], float], Change | None]
+"""Of rings and a moment: where between them the line's sound changes; None where that is not remembered."""
 
 _UNDECIDED_MS = 1_000.0
 """An unnamed burst may still turn out to be the first of a busy tone."""
@@ -100,6 +100,8 @@ def _from_onsets(
             continue
         following = next((b.start_ms - _EDGE_MS for b in bursts if b.start_ms > last.start_ms), now_ms)
         found = onset([(burst.start_ms, burst.end_ms) for burst in train], min(following, now_ms))
+        if found is None:
+            continue
         until_ms = last.end_ms + _pause(tone) if found.onset_ms is None else found.onset_ms
         result = _begun_at(found, _until(found, last.end_ms, min(following, until_ms), result))
     return result

@@ -35,6 +35,9 @@ DIVERSION_REASONS: dict[str, Condition] = {
 }
 """Values of `reason` in Diversion (RFC 5806 section 4)."""
 
+_RETARGETING = frozenset({300, 301, 302})
+"""Statuses whose Contact is where the line is to be reached; in a 305 it is a proxy on the way there, in a 380 another
+service (RFC 3261 section 21.3)."""
 _URI = re.compile(r"<\s*(?P<bracketed>(?:sips?|tel):[^>]*)>|(?P<bare>(?:sips?|tel):[^;,\s]+)", re.IGNORECASE)
 _USER = re.compile(r"^(?:sips?:(?P<user>[^@;?]*)@|tel:(?P<number>[^;?]*))", re.IGNORECASE)
 _CAUSE = re.compile(r"\bcause\s*=\s*(\d{3})\b", re.IGNORECASE)
@@ -82,7 +85,7 @@ def signalled(call: Dialled, sign: RoutingSign) -> list[Finding]:
     if sign.status == 181:
         evidence = Evidence("sip_181", "definitive", sign.t_ms, "181 Call Is Being Forwarded")
         found.append(Finding(evidence))
-    if 300 <= sign.status < 400:
+    if sign.status in _RETARGETING:
         found += _redirects(call, sign)
     found += _histories(call, sign)
     found += _diversions(call.wanted, sign)
@@ -188,9 +191,12 @@ def _histories(call: Dialled, sign: RoutingSign) -> list[Finding]:
 
 
 def _diversions(wanted: str, sign: RoutingSign) -> list[Finding]:
-    entries = [entry for entry in sign.diversion if user_of(entry)]
+    # A header that names nobody proves nothing. One that names us is our own network's: it came back as it went out.
+    own = user_of(sign.own) or ""
+    entries = [
+        entry for entry in sign.diversion if (user := user_of(entry)) and not (own and same_number(user, own))
+    ]
     if not entries:
-        # A header that names nobody proves nothing.
         return []
     reason = _DIVERSION_REASON.search(entries[0])
     condition: Condition = DIVERSION_REASONS.get(reason[1].lower(), "unknown") if reason else "unknown"

@@ -26,10 +26,19 @@ SPOKEN: frozenset[AnnouncementRoad] = frozenset({"words", "sample"})
 """Roads by which something said was understood."""
 CLEAR = 0.6
 """Confidence from which something said names a state by itself."""
-CLEAR_AFTER_ANSWER = 0.75
-"""After a 200 a person may speak: only what no person says counts."""
+CLEAR_AFTER_ANSWER = 0.82
+"""After a 200 a person may speak: only words that no person says count, and 请稍后再拨 (0.8 of a frame) people say. A
+recording is nobody's words."""
 NETWORK_WITHIN_MS = 4_000.0
-"""So soon after the answer an announcement must begin to be the network's instead of an answer."""
+"""So soon after the answer an announcement must begin to be the network's instead of an answer. What is heard later
+may be another telephone in the room of whoever answered, or where they passed the call on to."""
+FIRST_WITHIN_MS = 10_000.0
+"""The same where nothing was heard before it: a gateway answers and only then dials. And behind a switchboard, which
+may say first that it connects."""
+_BEGINNING_MS = 1_500.0
+"""So long before the words that count a network may have begun to speak (您好, 对不起)."""
+MACHINE_WITHIN_MS = 8_000.0
+"""So soon after the answer a machine says that it is one: a mailbox, an assistant, a menu, a transfer."""
 NAMED = 0.4
 """Weight that names a state."""
 
@@ -83,13 +92,15 @@ class CallMoments:
     """The end of the digits to a switchboard: what was announced before them is the switchboard's."""
     spoken_ms: float | None = None
     """When a person was first understood to speak after the answer, by their words."""
+    heard_ms: float | None = None
+    """When a voice or anything else that somebody made was first heard after the answer."""
 
 
 def counting(announcements: Iterable[Announcement], moments: CallMoments) -> tuple[Announcement, ...]:
     """Return the announcements that may speak of the line.
 
     Before the answer all do; after it what begins within its first seconds, if nobody spoke before: a network or a
-    mailbox that answers with a 200. What is said later is said by whoever answered.
+    mailbox that answers with a 200. What is said later is said by whoever answered, or beside them.
     """
     return tuple(a for a in announcements if _counts(a, moments))
 
@@ -104,9 +115,17 @@ def _counts(said: Announcement, moments: CallMoments) -> bool:
         return said.start_ms < answered_ms
     if said.end_ms <= answered_ms or said.start_ms < answered_ms - 1.0:
         return True
-    late = said.start_ms - answered_ms > NETWORK_WITHIN_MS or said.confidence < CLEAR_AFTER_ANSWER
+    late = said.start_ms - answered_ms > _within_ms(said, moments)
+    unclear = said.road == "words" and said.confidence < CLEAR_AFTER_ANSWER
     spoken = moments.spoken_ms is not None and moments.spoken_ms < said.start_ms
-    return not (late or spoken)
+    return not (late or unclear or spoken)
+
+
+def _within_ms(said: Announcement, moments: CallMoments) -> float:
+    if said.meaning not in LINE_STATES:
+        return MACHINE_WITHIN_MS
+    first = moments.heard_ms is not None and moments.heard_ms >= said.start_ms - _BEGINNING_MS
+    return FIRST_WITHIN_MS if first or moments.from_ms is not None else NETWORK_WITHIN_MS
 
 
 def vote(announcements: Iterable[Announcement]) -> tuple[LineState | None, LineVote | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -131,7 +132,7 @@ class LineListener:
                 burst.open = False
         return self.heard()
 
-    def _onset(self, rings: Sequence[tuple[float, float]], until_ms: float) -> Change:
+    def _onset(self, rings: Sequence[tuple[float, float]], until_ms: float) -> Change | None:
         """Return where the line's sound changes after these rings; a tone that is still unknown is no change."""
         known_ms = until_ms if self._end_ms is not None else self._now_ms() - _LAG * f.COLUMN_MS
         return self._levels.change(rings, min(until_ms, known_ms))
@@ -237,11 +238,22 @@ class LineListener:
             return
         labels = self._current_labels()
         self._recognised += self._newly_recognised(labels)
+        if not keep:
+            self._look_behind(labels)
         count = len(bursts) - keep
         self._settled += zip(bursts[:count], labels[:count], strict=True)
         self._tones.forget(count)
         self._labelled_ms = -1.0
         self._labelled_change = -1
+
+    def _look_behind(self, labels: Labels) -> None:
+        """Have it found now what follows the last ring: a file asks only at its end, when the levels are forgotten."""
+        rings = itertools.takewhile(
+            lambda pair: pair[1] is labels[-1],
+            zip(reversed(self._tones.bursts), reversed(labels), strict=True),
+        )
+        if labels[-1] is not None and labels[-1].kind == "ringback":
+            self._onset([(burst.start_ms, burst.end_ms) for burst, _ in rings][::-1], self._now_ms())
 
 
 def _stretches(flags: Bools) -> list[tuple[int, int]]:

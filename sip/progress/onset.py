@@ -38,7 +38,7 @@ _EVEN = 10.0**0.6
 """6 dB between the quiet and the loud tenth of a steady sound."""
 _BACKGROUND_MS = 2_000.0
 _MOST_BLOCKS = 500
-_MOST_CHANGES = 32
+_MOST_CHANGES = 256
 
 Powers = npt.NDArray[np.float32]
 Spans = Sequence[tuple[float, float]]
@@ -80,11 +80,12 @@ class LevelHistory:
         if len(self._blocks) > _MOST_BLOCKS:
             self._all()
 
-    def change(self, rings: Spans, until_ms: float) -> Change:
+    def change(self, rings: Spans, until_ms: float) -> Change | None:
         """Return where the line's sound changes between the last of `rings` and `until_ms`.
 
         The pauses between the rings, or what came before the first, are the line's own
-        sound; where neither came, the quietest tenth of what follows is.
+        sound; where neither came, the quietest tenth of what follows is. None where the last ring lies further back
+        than the line is remembered (60 s), and what followed it was not asked for in time.
         """
         end_ms = rings[-1][1]
         upto = round(until_ms / f.COLUMN_MS)
@@ -96,14 +97,17 @@ class LevelHistory:
             )
             if asked == upto or (over and asked <= upto):
                 return change
+        frames = self._all()
+        if end_ms < self._start_ms - FRAME_MS:
+            # Where the memory begins, nothing begins.
+            return None
+        change = self._find(frames, end_ms, rings, until_ms)
         if len(self._changes) > _MOST_CHANGES:
-            self._changes.clear()
-        change = self._find(end_ms, rings, until_ms)
+            del self._changes[next(iter(self._changes))]
         self._changes[end_ms] = (upto, change)
         return change
 
-    def _find(self, end_ms: float, rings: Spans, until_ms: float) -> Change:
-        frames = self._all()
+    def _find(self, frames: Powers, end_ms: float, rings: Spans, until_ms: float) -> Change:
         first, after = self._index(end_ms + _EDGE_MS / 2.0), self._index(until_ms)
         here = frames[first:after]
         if not len(here):
@@ -159,17 +163,6 @@ class LevelHistory:
 
     def _ms(self, frame: int) -> float:
         return self._start_ms + frame * FRAME_MS
-
-
-def _settled(change: Change, asked_ms: float) -> bool:
-    """Tell whether what came after `asked_ms` changes nothing any more."""
-    if change.onset_ms is None:
-        return False
-    pause_ms, looked_ms = _PAUSE * FRAME_MS, _LOOKED_AT * FRAME_MS
-    return (
-        change.end_ms < asked_ms - pause_ms - f.COLUMN_MS
-        or asked_ms > change.onset_ms + looked_ms + f.COLUMN_MS
-    )
 
 
 def _usual(frames: Powers) -> float | None:

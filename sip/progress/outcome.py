@@ -119,13 +119,14 @@ def decide_outcome(ending: Ending) -> Decision:
         return Decision("no_answer" if unanswered else STATE_OUTCOMES[ending.announced], ending.announced)
     if ending.tone in TONE_OUTCOMES:
         return _from_tone(ending.tone, ending.rang)
+    if ending.our_failure and not ending.answered:
+        # Whom we stopped ringing has not failed to answer, behind a gateway's 200 neither.
+        return Decision("network_failure")
     if ending.connected:
         # Behind a gateway the ringing goes on after the 200: nobody answered until a voice is heard. Nor at an
         # extension; one that was never heard to ring may never have been rung, which is no unit's fault.
         unheard = ending.extension and not ending.rang
         return Decision("answered" if ending.answered else "network_failure" if unheard else "no_answer")
-    if ending.our_failure:
-        return Decision("network_failure")
     by_cause = _from_cause(ending.q850, ending.rang)
     if by_cause is not None:
         return Decision(by_cause)

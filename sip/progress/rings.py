@@ -39,8 +39,8 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
         heard = after_digits(heard, signals.digits_sent_ms)
     started_ms = ring_start(signals, heard, answer.answered_ms)
     until_ms = signals.ended_ms if answer.answered_ms is None else answer.answered_ms
-    alerting_ms = signals.first_180_ms if signals.digits_sent_ms is None else started_ms
-    early = _early_media(heard, answer, until_ms, alerting_ms)
+    alerted_ms = alerting_ms(signals.first_180_ms, signals.digits_sent_ms, started_ms)
+    early = _early_media(heard, answer, until_ms, alerted_ms)
     took_ms, least_ms = _ring_to_answer(started_ms, answer)
     answered_ms = answer.answered_ms
     after = () if answered_ms is None else after_answer(heard, answered_ms, signals.ended_ms)
@@ -58,6 +58,14 @@ def ring_facts(signals: Signals, heard: Heard, limits: Limits | None = None) -> 
         early_media=early,
         after_answer=AfterAnswer(after),
     )
+
+
+def alerting_ms(
+    first_180_ms: float | None, digits_sent_ms: float | None, ring_started_ms: float | None
+) -> float | None:
+    """Return from when on a voice before the answer may be a spoken 彩铃: the 180; behind a switchboard, whose 180
+    is its own, the ring start."""
+    return first_180_ms if digits_sent_ms is None else ring_started_ms
 
 
 def with_announcements(
@@ -147,16 +155,21 @@ def _post_dial_delay(signals: Signals, started_ms: float | None) -> float | None
     return max(started_ms - signals.digits_sent_ms, 0.0)
 
 
-def _early_media(heard: Heard, answer: Answer, until_ms: float, alerting_ms: float | None) -> EarlyMedia:
+def _early_media(heard: Heard, answer: Answer, until_ms: float, alerted_ms: float | None) -> EarlyMedia:
     # The column in which the answer falls may hold the first sound after it: that is no early media.
     if heard.first_ms is None or heard.first_ms + COLUMN_MS > until_ms:
         return EarlyMedia()
-    answered = answer.answered_ms is not None
-    segments: tuple[Segment, ...] = clipped(heard.segments, float("-inf"), until_ms)
-    kind = early_media_kind(segments, answered=answered, alerting_ms=alerting_ms)
-    if not answered:
-        segments = tuple(replace(s, kind="announcement") if s.kind == "speech" else s for s in segments)
-    return EarlyMedia(kind, segments)
+    segments = clipped(heard.segments, float("-inf"), until_ms)
+    if answer.answered_ms is None:
+        return unanswered_media(segments)
+    return EarlyMedia(early_media_kind(segments, answered=True, alerting_ms=alerted_ms), segments)
+
+
+def unanswered_media(segments: tuple[Segment, ...]) -> EarlyMedia:
+    """Return the early media of a call that nobody answered: a voice is an announcement's."""
+    kind = early_media_kind(segments, answered=False, alerting_ms=None)
+    named = tuple(replace(s, kind="announcement") if s.kind == "speech" else s for s in segments)
+    return EarlyMedia(kind, named)
 
 
 def _ring_to_answer(started_ms: float | None, answer: Answer) -> tuple[float | None, float | None]:

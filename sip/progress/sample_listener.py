@@ -7,13 +7,11 @@ from typing import Final
 from sip.progress import fingerprint as fp
 from sip.progress.facts import AnswerState
 from sip.progress.sample_matcher import SampleMatcher
-from sip.progress.samples import LINE_STATES, SampleHeard, SampleLibrary
+from sip.progress.samples import SampleHeard, SampleLibrary
 from sip.record import Announcement
 
 AFTER_ANSWER_MS: Final = 10_000.0
 """So long after a 200 a machine or the network may still say why nobody is there (a mailbox, an assistant)."""
-OVER_ANSWER_MS: Final = 1_000.0
-"""A recording that goes on for so long over a 200 was not cut off by somebody who answered."""
 
 
 class SampleListener:
@@ -56,19 +54,3 @@ def announcement_of(heard: SampleHeard) -> Announcement:
         detail=f"sample {sample.id}: {sample.label}",
         mobile=sample.mobile,
     )
-
-
-def in_place_of_answer(
-    announcement: Announcement, connected_ms: float | None, digits_sent_ms: float | None = None
-) -> bool:
-    """Whether a recording says that nobody will answer, and nobody did.
-
-    A 200 may carry nothing but the recording: then it goes on over the 200, or begins soon after it.
-    """
-    if announcement.meaning not in LINE_STATES:
-        return False
-    if connected_ms is None:
-        return True
-    answered_ms = max(connected_ms, digits_sent_ms or 0.0)
-    soon = announcement.start_ms <= answered_ms + AFTER_ANSWER_MS
-    return soon and announcement.end_ms >= answered_ms + OVER_ANSWER_MS

@@ -55,6 +55,7 @@ _FRAME_BLUR = 1.5
 _YOU = Token("nin")
 _LIKE_YOU = 0.6
 _OTHER_PERSONS = frozenset({"wo", "ta", "men"})
+_PERSONS = frozenset({"wo", "ta"})
 _GREETING_ENDS = frozenset({"hao", "qi", "qian"})
 _CLEAR_FRAME = 0.5
 _BLURRED_WORTH = 0.65
@@ -215,7 +216,7 @@ def _matches(tokens: Sequence[Token]) -> list[_Match]:
                 (name, other)
                 for name in phrase.beside
                 for other in frames[name]
-                if _is_beside(hit, other, after[name], near[name])
+                if _is_beside(hit, other, after[name], near[name]) and not _of_persons(hit, other, tokens)
             ]
             if phrase.last and hit.after < len(tokens) - 1:
                 continue
@@ -256,6 +257,12 @@ def _is_addressed(hit: Hit, tokens: Sequence[Token]) -> bool:
 def _is_beside(hit: Hit, frame: Hit, after: bool, near: int) -> bool:
     gap = frame.first - hit.after if after else hit.first - frame.after
     return 0 <= gap <= near
+
+
+def _of_persons(hit: Hit, frame: Hit, tokens: Sequence[Token]) -> bool:
+    """Tell whether somebody is spoken of between a frame and a heart: 您打的电话我们主任关机了 no network says."""
+    between = tokens[min(hit.after, frame.after) : max(hit.first, frame.first)]
+    return any(token.sound in _PERSONS for token in between)
 
 
 def _is_clear(beside: Iterable[tuple[str, Hit]]) -> bool:

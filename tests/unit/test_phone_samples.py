@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from sip.guard import DialPolicy
 from sip.phone import Phone, Script, Trunk
+from sip.progress.line_state import CallMoments
 from sip.progress.marking import mark
-from sip.progress.sample_listener import in_place_of_answer
 from sip.progress.samples import Sample, SampleLibrary
 from sip.record import Announcement, AnnouncementMeaning, CallRecord
 from sip.simulator import (
@@ -30,6 +30,7 @@ from sip.simulator import (
 from sip.simulator.clips import sound
 from sip.trunks import Caps
 from sip.tune_watch import TuneWatch
+from sip.understanding import ending_announcement
 
 pytestmark = [pytest.mark.timeout(90)]
 
@@ -59,6 +60,10 @@ LINES = (
     line(
         *("202", Provisional(183, sdp=True), Say("transfer_notice"), Provisional(180), Wait(0.5)),
         *(Answer(), Say("officer_01"), HangUp()),
+    ),
+    line(
+        *("203", Wait(0.2), Provisional(180), Wait(0.5), Answer(), Wait(0.3), Say("officer_01"), Wait(2.5)),
+        *(Say("powered_off"), Wait(1.0), HangUp()),
     ),
 )
 
@@ -120,30 +125,54 @@ def test_a_transfer_notice_ends_nothing(records: dict[str, CallRecord]) -> None:
     assert (record.outcome, record.ended_by) == ("answered", "them")
 
 
+def test_what_is_announced_beside_an_officer_takes_no_answer_away(records: dict[str, CallRecord]) -> None:
+    """They answer, and try the leader's mobile on the loudspeaker of the other telephone."""
+    record = records["203"]
+    assert meanings(record) == ["powered_off"]
+    assert (record.outcome, record.ended_by, record.line_state) == ("answered", "them", None)
+    assert (record.forwarding.grade, record.three_ring) == ("none", "within")
+
+
 def announced(meaning: AnnouncementMeaning, start_ms: float, end_ms: float) -> Announcement:
     return Announcement(meaning, "sample", start_ms, end_ms, 0.9, "sample 1: x")
 
 
 @pytest.mark.parametrize(
-    ("announcement", "connected_ms", "digits_sent_ms", "expected"),
+    ("announcement", "answered_ms", "digits_sent_ms", "heard_ms", "expected"),
     [
-        (announced("powered_off", 1_000, 4_000), None, None, True),
-        (announced("own_line", 1_000, 4_000), None, None, True),
-        (announced("transfer", 1_000, 4_000), None, None, False),
-        (announced("menu", 1_000, 4_000), None, None, False),
+        (announced("powered_off", 1_000, 4_000), None, None, None, True),
+        (announced("own_line", 1_000, 4_000), None, None, None, True),
+        (announced("transfer", 1_000, 4_000), None, None, None, False),
+        (announced("menu", 1_000, 4_000), None, None, None, False),
+        # Low credit is told before calls that go through.
+        (announced("arrears", 1_000, 4_000), None, None, None, False),
         # Somebody picked up while it was said, or just as it ended.
-        (announced("in_call", 1_000, 4_000), 4_200, None, False),
-        (announced("in_call", 1_000, 4_000), 3_600, None, False),
-        (announced("in_call", 1_000, 4_000), 900, None, True),
-        (announced("in_call", 1_000, 4_000), 2_000, None, True),
+        (announced("in_call", 1_000, 4_000), 4_200, None, None, False),
+        (announced("in_call", 1_000, 4_000), 3_600, None, 3_600, False),
+        (announced("in_call", 1_000, 4_000), 900, None, 1_000, True),
+        (announced("in_call", 1_000, 4_000), 2_000, None, 2_000, True),
+        # Not at once, but the first that is heard: a gateway dials after its 200.
+        (announced("powered_off", 8_000, 11_000), 1_000, None, 7_500, True),
+        # Whoever answered put it on the loudspeaker.
+        (announced("powered_off", 8_000, 11_000), 1_000, None, 1_500, False),
         # Long after an answer it is no answer's announcement any more.
-        (announced("powered_off", 20_000, 23_000), 5_000, None, False),
-        (announced("powered_off", 20_000, 23_000), 5_000, 15_000, True),
-        (announced("powered_off", 10_000, 13_000), 5_000, 15_000, False),
+        (announced("powered_off", 20_000, 23_000), 5_000, None, 20_000, False),
+        (announced("powered_off", 20_000, 23_000), 15_000, 15_000, 15_500, True),
+        (announced("powered_off", 10_000, 13_000), 15_000, 15_000, None, False),
     ],
 )
-def test_what_stands_in_place_of_an_answer(announcement, connected_ms, digits_sent_ms, expected) -> None:
-    assert in_place_of_answer(announcement, connected_ms, digits_sent_ms) is expected
+def test_what_ends_a_call(announcement, answered_ms, digits_sent_ms, heard_ms, expected) -> None:
+    moments = CallMoments(answered_ms, answered_ms, digits_sent_ms, heard_ms=heard_ms)
+    ending = ending_announcement((announcement,), moments, (), ringing=False)
+    assert ending == (announcement if expected else None)
+
+
+def test_a_line_that_rings_while_it_is_in_a_call_may_still_be_answered() -> None:
+    moments, waiting = CallMoments(), announced("in_call", 1_000, 4_000)
+    assert ending_announcement((waiting,), moments, (), ringing=True) is None
+    assert ending_announcement((waiting,), moments, (), ringing=False) == waiting
+    off = announced("powered_off", 1_000, 4_000)
+    assert ending_announcement((off,), moments, (), ringing=True) == off
 
 
 def ringing_with_music(number: str) -> Behaviour:

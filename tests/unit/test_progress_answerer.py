@@ -11,7 +11,7 @@ from sip.progress.answerer import WINDOW_MS, human_words_ms, who_answered
 from sip.progress.heard import after_answer
 from sip.progress.transcript import Transcript, Utterance, Word
 from sip.progress.words import announced
-from sip.record import GRADES, AnsweredBy, AnswererSign, Segment
+from sip.record import GRADES, Announcement, AnsweredBy, AnswererSign, Segment
 from tests.line_sounds import chords, listen, silence, sine, through, voice
 
 ANSWERED_MS = 1_000.0
@@ -168,3 +168,11 @@ def test_when_a_person_is_first_understood() -> None:
 def test_every_grade_is_a_grade_of_the_record() -> None:
     _, signs = judged(segments_of(*GREETING), (0.5, 3.0, "喂您好值班室请讲"))
     assert {sign.grade for sign in signs} <= set(GRADES)
+
+
+@pytest.mark.parametrize(("confidence", "who"), [(0.5, "human"), (0.7, "machine")])
+def test_unclear_words_make_no_machine_of_a_person(confidence: float, who: str) -> None:
+    unclear = Announcement(
+        "menu", "words", ANSWERED_MS + 500.0, ANSWERED_MS + 2_000.0, confidence, "“请按医”"
+    )
+    assert who_answered(segments_of(*GREETING), ANSWERED_MS, 400, None, [unclear])[0] == who

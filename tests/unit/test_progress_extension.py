@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sip.assembly import ending_of
+from sip.assembly import CallIdentity, assemble, ending_of
 from sip.call_log import CallLog
+from sip.media import MediaReport
 from sip.progress import (
     AnswerState,
     Heard,
+    Limits,
     LineListener,
     Signals,
     answer_state,
@@ -18,6 +20,7 @@ from sip.progress import (
     ring_facts,
 )
 from sip.progress.outcome import decide_outcome
+from sip.record import Announcement, MediaStatistics
 from tests.line_sounds import (
     BUSY,
     RINGBACK,
@@ -240,3 +243,15 @@ def test_a_voice_without_ringing_becomes_the_answer_after_some_seconds_at_its_ow
     )
     assert AFTER_MS + 4_000.0 <= first[0] <= AFTER_MS + 4_400.0
     assert first[1].answered_ms == pytest.approx(AFTER_MS, abs=80.0)
+
+
+def test_what_a_switchboard_says_before_it_rings_an_extension_is_no_color_ring() -> None:
+    """Its own 180 and answer are long over; one of its announcements is known by a sample, the other is not."""
+    heard = line(voice(2.0), silence(1.0), voice(4.0, seed=3), silence(1.0), rings(1.2), voice(2.0, seed=5))
+    log = CallLog(first_180_ms=100.0, connected_ms=CONNECTED_MS, status=200, digits_sent_ms=DIGITS_MS)
+    log.ended_ms = heard.until_ms
+    log.announcements = [Announcement("transfer", "sample", AFTER_MS, AFTER_MS + 2_000.0, 0.9, "sample 1")]
+    report = MediaReport(MediaStatistics(received=900))
+    record = assemble(CallIdentity("sip:3262000@a", "1", True), log, heard, report, Limits(), "PCMA")
+    assert record.outcome == "answered"
+    assert record.early_media.kind == "speech"

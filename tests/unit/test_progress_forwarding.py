@@ -4,6 +4,7 @@ import pytest
 
 from sip.numbers import normalise_user
 from sip.progress.forwarding import RoutingSign, classify_target, detect_forwarding, user_of
+from sip.record import Forwarding
 
 DIALLED = "sip:05173212345@pbx.example"
 
@@ -140,3 +141,27 @@ def test_users_and_classes() -> None:
     assert classify_target("+86 139 0000 1111") == "mobile"
     assert classify_target("05173212345") == "other_fixed"
     assert classify_target("reception") == "unknown"
+
+
+@pytest.mark.parametrize(("status", "grade"), [(302, "definitive"), (305, "none"), (380, "none")])
+def test_a_proxy_on_the_way_is_no_target(status: int, grade: str) -> None:
+    """RFC 3261 section 21.3: the Contact of a 305 is a proxy, that of a 380 another service."""
+    assert detect_forwarding(DIALLED, [sign(status, contacts=("<sip:lr@proxy.example>",))]).grade == grade
+
+
+def test_a_diversion_of_our_own_that_comes_back_proves_nothing() -> None:
+    """Trunks that show another number of ours say so by Diversion in the INVITE; some networks send it back."""
+    ours, theirs = "<sip:05171234567@us>;reason=unconditional", "<sip:13900001111@a>;reason=no-answer"
+    back = RoutingSign(100.0, 183, diversion=(ours,), own="sip:+865171234567@us")
+    assert detect_forwarding(DIALLED, [back]) == Forwarding()
+    both = RoutingSign(100.0, 183, diversion=(theirs, ours), own="sip:+865171234567@us")
+    found = detect_forwarding(DIALLED, [both])
+    assert (found.grade, found.target, found.condition) == ("definitive", "13900001111", "no_answer")
+
+
+@pytest.mark.parametrize(
+    ("user", "grade"), [("8888#05173212345", "none"), ("8888#05173219999", "definitive")]
+)
+def test_a_carriers_prefix_makes_no_other_number(user: str, grade: str) -> None:
+    history = ("<sip:05173212345@a?Reason=SIP%3Bcause%3D503>;index=1", f"<sip:{user}@b>;index=1.1")
+    assert detect_forwarding(DIALLED, [sign(180, history_info=history)]).grade == grade

@@ -276,3 +276,20 @@ def test_real_speech_is_speech() -> None:
 @SHARED
 def test_real_music_is_music() -> None:
     assert min(share(as_called(path), "music") for path in shared_sounds("music")) > 0.8
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_follows_the_ringback_of_a_long_file_is_not_forgotten(asked: bool) -> None:
+    # Levels are remembered for 60 s. A file asks what was heard only at its end, a call all the time.
+    ringing = cadence(RINGBACK, 10.0, lead_s=1.0)[0]
+    sound = np.concatenate((ringing, voice(70.0), silence(1.0)))
+    columns, listener = columns_of(sound), LineListener()
+    for at in range(0, len(columns), 100):
+        block = columns[at : at + 100]
+        listener.push(at * 20.0, block, np.ones(len(block), np.bool_))
+        if asked:
+            listener.heard()
+    heard = listener.finish(len(columns) * 20.0)
+    speech = [s for s in heard.segments if s.kind == "speech"]
+    assert speech[0].start_ms == pytest.approx(10_000.0, abs=60.0)
+    assert sum(s.end_ms - s.start_ms for s in speech) > 65_000.0

@@ -19,9 +19,10 @@ from sip.progress import Heard, Limits
 from sip.progress.line_state import CallMoments, counting, vote
 from sip.progress.outcome import STATE_OUTCOMES, Ending, decide_outcome
 from sip.progress.signalled import signalled, told_by_tone
-from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics
+from sip.record import Announcement, AnnouncementRoad, CallRecord, LineState, MediaStatistics, Segment
 from sip.trunks import AlarmBoard
-from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, through, voice
+from sip.understanding import decisive_announcement
+from tests.line_sounds import BUSY, RINGBACK, cadence, listen, silence, sine, through, voice
 
 IDENTITY = CallIdentity("sip:3262000@gov.example", "id", True)
 
@@ -231,6 +232,45 @@ def test_whoever_takes_the_call_after_a_call_waiting_notice_has_answered() -> No
     assert [a.meaning for a in record.announcements] == ["in_call"]
 
 
+def test_whoever_cuts_a_recording_off_has_answered() -> None:
+    """85 % of a recording are enough to know it: its end may lie behind the answer that cut it off."""
+    heard = line(silence(1.0), voice(2.6), silence(0.6), voice(2.0, seed=4), silence(2.0))
+    log = CallLog(first_180_ms=100.0, connected_ms=3_700.0, status=200)
+    log.announcements = [said("in_call", road="sample", lasting_s=3.0)]
+    record = record_of(log, heard)
+    assert (record.outcome, record.answered_ms, record.line_state) == ("answered", 3_700.0, None)
+
+
+def test_an_announcement_that_is_repeated_behind_a_200_is_no_answer() -> None:
+    """A gateway that takes voices for answers sends its 200 while the network repeats what it says."""
+    heard = line(silence(1.0), voice(3.0), silence(0.8), voice(3.0), silence(1.0))
+    log = CallLog(connected_ms=4_200.0, status=200)
+    log.announcements = [said("powered_off", start_s, "sample") for start_s in (1.0, 4.8)]
+    record = record_of(log, heard)
+    assert (record.outcome, record.line_state, record.answered_by) == ("unreachable", "powered_off", None)
+
+
+@pytest.mark.parametrize(("kind", "decides"), [("announcement", True), ("speech", False), ("music", False)])
+def test_a_recording_that_goes_on_behind_what_was_understood_is_nobody(kind: Any, decides: bool) -> None:
+    off, after = said("powered_off", 1.0), (Segment(kind, 4_200.0, 7_000.0, 0.9),)
+    decisive = decisive_announcement((off,), CallMoments(4_200.0, 4_200.0, heard_ms=4_200.0), after)
+    assert decisive == (off if decides else None)
+
+
+def test_an_announcement_that_goes_on_over_a_200_is_no_answer() -> None:
+    log = CallLog(first_180_ms=100.0, connected_ms=2_500.0, status=200)
+    log.announcements = [said("not_reachable", road="sample", lasting_s=3.5)]
+    assert record_of(log, EARLY).outcome == "unreachable"
+
+
+def test_what_a_loudspeaker_in_their_room_announces_is_no_sign_of_forwarding() -> None:
+    log = CallLog(first_180_ms=0.0, connected_ms=3_000.0, status=200)
+    log.announcements = [replace(said("powered_off", 9.0, "sample"), mobile=True)]
+    record = record_of(log, line(silence(3.4), voice(2.0), silence(3.6), voice(3.0, seed=2), silence(1.0)))
+    assert (record.outcome, record.line_state, record.forwarding.grade) == ("answered", None, "none")
+    assert [a.meaning for a in record.announcements] == ["powered_off"]
+
+
 def test_no_answer_announced_after_ringing_and_before_it() -> None:
     ringing = line(cadence(RINGBACK, 12.0)[0], voice(3.0), silence(1.0))
     after = CallLog(first_180_ms=0.0, status=480, announcements=[said("no_answer", 12.0, "sample")])
@@ -284,6 +324,23 @@ def test_low_credit_that_is_told_before_an_answered_call_is_an_alarm_too() -> No
     assert (record.outcome, record.line_state) == ("answered", None)
     noted = AlarmBoard().note_call("gov", facts_of_call("3262000", record, log, MediaReport()), 1.0)
     assert "account_overdue" in {kind.value for kind in noted.shown}
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "who"),
+    [
+        ("arrears", silence(7.0), "silence"),
+        ("in_call", np.concatenate((silence(0.5), sine(3.0, 2_100.0))), "fax"),
+    ],
+)
+def test_a_line_that_rings_on_behind_an_announcement_may_be_answered_without_a_word(
+    state: Any, after: np.ndarray, who: str
+) -> None:
+    log = CallLog(first_180_ms=4_500.0, connected_ms=9_000.0, status=200)
+    log.announcements = [said(state, 0.5, "sample")]
+    heard = line(silence(0.5), voice(3.0), silence(1.0), cadence(RINGBACK, 4.5)[0], after)
+    record = record_of(log, heard)
+    assert (record.outcome, record.answered_by, record.three_ring) == ("answered", who, "within")
 
 
 def test_a_state_by_signalling_alone_is_not_called_an_announcement() -> None:

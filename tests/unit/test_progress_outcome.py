@@ -72,6 +72,8 @@ from sip.record import Outcome
         (Ending(our_failure=True), "network_failure"),
         (Ending(our_failure=True, status=407, rang=True), "network_failure"),
         (Ending(our_failure=True, connected=True, answered=True), "answered"),
+        # Behind a gateway it was ringing when our side failed: nobody has failed to answer.
+        (Ending(our_failure=True, connected=True, rang=True), "network_failure"),
     ],
 )
 def test_first_rule_that_holds_decides(ending: Ending, outcome: Outcome) -> None:

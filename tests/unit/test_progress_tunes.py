@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from sip.assembly import CallIdentity, assemble
+from sip.call_log import CallLog
+from sip.media import MediaReport
+from sip.progress import Heard, Limits
 from sip.progress.tunes import KEPT, OWNERS, EarlySound, Tune, TuneBook
-from sip.record import CallRecord, EarlyMedia, Evidence, Forwarding, Segment
-from sip.tune_watch import TuneWatch, without_color_ring
-from tests.line_sounds import chords, columns_of, lose, silence, through, voice, white_noise
+from sip.record import CallRecord, EarlyMedia, Forwarding, MediaStatistics, Segment
+from sip.tune_watch import TuneWatch
+from tests.line_sounds import (
+    RINGBACK,
+    cadence,
+    chords,
+    columns_of,
+    listen,
+    lose,
+    silence,
+    through,
+    voice,
+    white_noise,
+)
 
 SONG, OTHER = chords(14.0, seed=1), chords(14.0, seed=2)
 
@@ -83,12 +100,22 @@ def test_the_watch_says_it_from_the_third_unit_on() -> None:
     assert again.is_trunks("main", "e", CallRecord("1", "", "", None, "answered", early_media=media), heard)
 
 
-def test_the_trunks_music_proves_no_forwarding() -> None:
-    crbt, header = Evidence("crbt", "weak", 0.0, ""), Evidence("diversion", "definitive", 0.0, "")
-    record = CallRecord("1", "", "", None, "answered", forwarding=Forwarding(True, "weak", evidence=(crbt,)))
-    assert without_color_ring(record).forwarding == Forwarding()
-    both = CallRecord(
-        *("1", "", "", None, "answered"),
-        forwarding=Forwarding(True, "definitive", evidence=(crbt, header)),
-    )
-    assert without_color_ring(both).forwarding == Forwarding(True, "definitive", evidence=(header,))
+def test_the_trunks_music_proves_nothing_of_the_line_and_rings_nobody() -> None:
+    """One ring, then music of the trunk's; the bell rang from the 180 on."""
+    sound = np.concatenate((silence(0.5), cadence(RINGBACK, 1.5)[0], chords(12.0), voice(3.0), silence(1.0)))
+    heard = listen(through("alaw", sound))
+
+    def record(trunk_music: bool, ringing: Heard = heard) -> CallRecord:
+        log = CallLog(first_180_ms=6_000.0, connected_ms=14_000.0, status=200, trunk_music=trunk_music)
+        log.ended_ms = heard.until_ms
+        report = MediaReport(MediaStatistics(received=900))
+        return assemble(CallIdentity("sip:3262000@a", "1", True), log, ringing, report, Limits(), "PCMA")
+
+    theirs, ours = record(False), record(True)
+    assert {sign.kind for sign in theirs.forwarding.evidence} == {"crbt", "ringback_restart"}
+    assert ours.forwarding == Forwarding()
+    assert ours.early_media == theirs.early_media
+    music = replace(heard, bursts=(), segments=tuple(s for s in heard.segments if s.kind != "ringback"))
+    theirs, ours = record(False, music), record(True, music)
+    assert theirs.ring_started_ms == pytest.approx(2_000.0, abs=100.0)
+    assert (ours.ring_started_ms, ours.ring_to_answer_ms) == (6_000.0, 8_000.0)

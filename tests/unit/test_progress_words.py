@@ -364,3 +364,10 @@ def test_a_malformed_transcript_names_the_member(value: Any, member: str) -> Non
 def test_confidences_and_words_may_be_missing() -> None:
     transcript = Transcript.from_json({**GOOD, "utterances": [{"start_ms": 0, "end_ms": 1, "text": "喂"}]})
     assert transcript.utterances == (Utterance(0.0, 1.0, "喂"),)
+
+
+@pytest.mark.parametrize(
+    "text", ["您打的电话我们主任关机了", "您拨的号码我们已更换，请打3262001", "您拨打的电话他停机了"]
+)
+def test_a_network_speaks_of_nobody_between_its_words(text: str) -> None:
+    assert [a.meaning for a in announced_in(text)] == []

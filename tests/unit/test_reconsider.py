@@ -74,6 +74,32 @@ def test_what_an_officer_says_later_is_no_announcement() -> None:
     told = words((1.0, 3.0, "喂，您好，值班室"), (8.0, 11.0, "我打了，您拨打的用户已关机，就是这么说的"))
     after = reconsider(before, told)
     assert (after["outcome"], after["answered_by"], after["line_state"]) == ("answered", "human", None)
+    assert (after["forwarding"]["detected"], after["forwarding"]["evidence"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["对不起，我们主任不方便接听，请稍后再拨", "我们这里网络忙，请您稍后再拨", "您打的电话我们主任关机了"],
+)
+def test_an_officer_who_speaks_at_once_and_without_a_greeting_has_answered(text: str) -> None:
+    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
+    before = record_of(log, line(silence(1.0), voice(3.0), silence(3.0))).to_dict()
+    after = reconsider(before, words((1.0, 4.0, text)))
+    assert (after["outcome"], after["answered_ms"], after["forwarding"]["grade"]) == (
+        "answered",
+        900.0,
+        "none",
+    )
+
+
+def test_who_takes_the_call_after_the_networks_notice_has_answered() -> None:
+    """A network answers, tells that they are in a call, and then they take ours."""
+    log = CallLog(first_180_ms=100.0, connected_ms=900.0, status=200)
+    before = record_of(log, line(silence(1.0), voice(3.0), silence(1.5), voice(2.0, seed=4))).to_dict()
+    notice = (1.0, 4.0, "您好，您拨打的电话正在通话中，请不要挂机")
+    assert reconsider(before, words(notice))["outcome"] == "busy"
+    taken = reconsider(before, words(notice, (5.5, 7.5, "喂，您好，值班室")))
+    assert (taken["outcome"], taken["answered_ms"]) == ("answered", 900.0)
 
 
 def test_words_of_our_own_line_are_an_alarm_of_the_record() -> None:
@@ -88,6 +114,23 @@ def test_a_cancelled_call_stays_cancelled() -> None:
     before = record_of(CallLog(status=487, interrupted=True), EARLY).to_dict()
     after = reconsider(before, words((1.0, 4.5, "您拨打的电话已关机")))
     assert (after["outcome"], after["line_state"]) == ("cancelled", "powered_off")
+
+
+def test_a_voice_is_a_spoken_color_ring_from_the_180_on_and_not_before() -> None:
+    """Ringback, a voice before the 180 and an announcement: words make no 彩铃 of the voice."""
+    sound = (
+        cadence(RINGBACK, 1.2)[0],
+        voice(4.0),
+        silence(1.0),
+        voice(2.0, seed=7),
+        silence(1.0),
+        voice(2.0),
+    )
+    log = CallLog(connected_ms=9_000.0, status=200)
+    before = record_of(log, line(*sound, silence(1.0))).to_dict()
+    assert before["early_media"]["kind"] == "speech"
+    after = reconsider(before, words((6.3, 8.2, "正在为您转接，请稍候")))
+    assert after["early_media"]["kind"] == "speech"
 
 
 def test_no_words_change_nothing_but_the_transcript() -> None:
