@@ -20,7 +20,7 @@ from app.commands.analyze import CHANNELS
 from app.commands.numbers import in_records
 from app.samples import repository, service
 from app.samples.models import AnnouncementSample
-from app.samples.schemas import SampleFileError, read_file, write_file
+from app.samples.schemas import LARGEST_FILE, SampleFileError, read_file, write_file
 from app.samples.service import Description, PresentSampleError, SampleValueError, UnknownSampleError
 from app.settings import get_settings
 from sip.progress import AudioFileError
@@ -73,7 +73,7 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
     number, hint = stretch.attempt or 0, "'--attempt'"
 
     async def read(session: AsyncSession) -> str:
-        recording = await checks.recording_of(session, number)
+        recording = await checks.recording_of(session, number) if 0 < number < 2**63 else None
         if recording is None:
             raise UnknownSampleError(f"there is no recording of an attempt {number}")
         wanted = f"{stretch.start_s or 0:g}-{'' if stretch.end_s is None else f'{stretch.end_s:g}'} s"
@@ -203,10 +203,12 @@ def export_to(file: Path) -> int:
 def import_from(file: Path, by: str) -> int:
     """Take in the samples of a file; return the exit status."""
     try:
-        entries = read_file(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise typer.BadParameter(f"{file} cannot be read: {reason}", param_hint="'FILE'") from None
+        with file.open("rb") as opened:
+            # More is never read: a wrong file may have no end.
+            content = opened.read(LARGEST_FILE + 1)
+        entries = read_file(content)
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="'FILE'") from None
     except SampleFileError as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="'FILE'") from None
 
