@@ -159,7 +159,10 @@ def remove(number: int, by: str) -> int:
     async def write(session: AsyncSession) -> AnnouncementSample:
         return await service.remove(session, number, by)
 
-    row = _known(write)
+    try:
+        row = _known(write)
+    except SampleValueError as error:
+        raise typer.BadParameter(str(error), param_hint=_OPTIONS[error.member]) from None
     _say(f"sample {row.id} ({row.meaning}, {row.label}) is listened for no more")
     return 0
 

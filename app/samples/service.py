@@ -55,13 +55,15 @@ class Description:
             raise SampleValueError(
                 "meaning", f"{self.meaning!r} is none; it takes one of {', '.join(MEANINGS)}"
             )
-        for member, text, most in (
-            ("label", self.label, LABEL_LENGTH),
-            ("by", self.by, WHO_LENGTH),
-            ("trunk", self.trunk or "-", TRUNK_LENGTH),
-        ):
-            if not text.strip() or len(text) > most or not text.isprintable():
-                raise SampleValueError(member, f"it takes 1 to {most} printable characters")
+        _check_words("label", self.label, LABEL_LENGTH)
+        _check_words("by", self.by, WHO_LENGTH)
+        if self.trunk is not None:
+            _check_words("trunk", self.trunk, TRUNK_LENGTH)
+
+
+def _check_words(member: str, text: str, most: int) -> None:
+    if not text.strip() or len(text) > most or not text.isprintable():
+        raise SampleValueError(member, f"it takes 1 to {most} printable characters")
 
 
 async def add(session: AsyncSession, marked: Marked, about: Description) -> AnnouncementSample:
@@ -91,7 +93,8 @@ async def add_entries(
 
 
 async def remove(session: AsyncSession, sample_id: int, by: str = audit.LOCAL) -> AnnouncementSample:
-    """Listen for a sample no more; its row stays. Raises `UnknownSampleError`."""
+    """Listen for a sample no more; its row stays. Raises `UnknownSampleError`, and `SampleValueError` of `by`."""
+    _check_words("by", by, WHO_LENGTH)
     row = await get(session, sample_id)
     if not row.active:
         raise UnknownSampleError(f"sample {sample_id} was removed on {row.removed_at:%Y-%m-%d}")

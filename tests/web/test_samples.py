@@ -267,6 +267,7 @@ def test_marking_listing_hearing_and_removing_by_command(
         (["show", "7"], "there is no sample 7"),
         (["show", "9" * 20], "there is no sample 99999999999999999999"),
         (["remove", "7"], "there is no sample 7"),
+        (["remove", "7", "--by", "x" * 81], "'--by': it takes 1 to 80 printable characters"),
         (["import", "/none.json"], "cannot be read"),
         (["import", str(OFF)], "no UTF-8"),
         (["import", "/dev/zero"], "it takes at most 64 MB"),
