@@ -46,6 +46,8 @@ _MEANING_ZH = {
     "menu": "语音菜单",
     "other": "其他提示",
 }
+MEANING_ZH = wording.LINE_STATES | _MEANING_ZH
+"""What was announced."""
 _ROAD_ZH = {"words": "词语", "sample": "样本", "tone": "信号音", "signalling": "信令"}
 _MEASURED_ZH = {
     "level": "电平",
@@ -219,7 +221,7 @@ ZH = Words(
     unmeasured="—",
     sounds=SOUND_ZH,
     grades=GRADE_ZH,
-    meanings=wording.LINE_STATES | _MEANING_ZH,
+    meanings=MEANING_ZH,
     roads=_ROAD_ZH,
     names=_MEASURED_ZH,
     channels={"left": "左声道", "right": "右声道", "mix": "各声道相加"},
