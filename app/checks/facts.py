@@ -99,13 +99,23 @@ class Facts:
         return next((s for s in sounds if s.kind in TONES and s.start_ms >= rang_ms), None)
 
     @property
+    def announced_ms(self) -> float | None:
+        """Where an announcement took the place of the ringing; None when none followed it."""
+        rang_ms = max(
+            (sound.start_ms for sound in self.early_sounds if sound.kind in ("ringback", "music")),
+            default=self.ring_started_ms or 0.0,
+        )
+        later = (s.start_ms for s in self.early_sounds if s.kind == "announcement" and s.start_ms > rang_ms)
+        return next(later, None)
+
+    @property
     def rung_ms(self) -> float | None:
-        """How long an unanswered call rang: to our CANCEL, or to the tone that followed the ringing."""
+        """How long an unanswered call rang: to our CANCEL, or to the tone or announcement that followed the ringing."""
         if self.ring_started_ms is None or self.outcome == "answered":
             return None
         tone = self.failure_tone
-        end_ms = self.ended_ms if tone is None else min(tone.start_ms, self.ended_ms)
-        return max(end_ms - self.ring_started_ms, 0.0)
+        ends = (self.ended_ms, None if tone is None else tone.start_ms, self.announced_ms)
+        return max(min(end for end in ends if end is not None) - self.ring_started_ms, 0.0)
 
     @property
     def least_ring_ms(self) -> float | None:

@@ -357,7 +357,9 @@ def _unobtainable(facts: Facts, _: Rules) -> Finding:
 
 
 def _unreachable(facts: Facts, _: Rules) -> Finding:
-    detail = _because(_proof(facts), "线路不通，未见振铃")
+    rung_ms = facts.rung_ms
+    rung = "未见振铃" if rung_ms is None else f"此前响铃 {wording.seconds(rung_ms)} 秒"
+    detail = _because(_proof(facts), f"线路不通，{rung}")
     return Finding("line_check", (REACHABLE,), "none", _sound_ms(facts), detail)
 
 

@@ -233,13 +233,13 @@ async def test_the_form_speaks_chinese(client: httpx.AsyncClient, house: House) 
     shown = plain(re.sub(r"<code>.*?</code>", "", page))
     for words in (
         "not answered", "busy tone", "in_band", "diversion", "crbt", "music or speech", "started", "header line",
-        "recording failed", "三声标签", "接通（200）", "最少可能响铃", "announcement", "powered_off", "sample", "meaning",
-        "digits", "sending", "changed",
+        "recording failed", "三声标签", "接通（200）", "最少可能响铃", "announcement", "powered_off", "sample",
+        "meaning", "digits", "sending", "changed",
     ):  # fmt: skip
         assert words not in shown
     for words in (
-        "无人接听，放弃等待", "听到忙音", "线路声音", "录音未能保存", "最少响铃（对单位有利）", "含义 关机", "样本 7：移动关机",
-        "听到提示音：关机",
+        "无人接听，放弃等待", "听到忙音", "线路声音", "录音未能保存", "最少响铃（对单位有利）", "含义 关机",
+        "样本 7：移动关机", "听到提示音：关机",
     ):  # fmt: skip
         assert words in shown
 

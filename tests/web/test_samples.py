@@ -198,7 +198,10 @@ async def test_the_demo_marks_its_carriers_announcements_once(database: Database
     async with database.unit_of_work() as session:
         assert await mark_announcements(session) == len(ANNOUNCEMENTS)
         assert await mark_announcements(session) == 0
-        assert len(await repository.samples(session)) == len(ANNOUNCEMENTS)
+        marked = await repository.samples(session)
+    assert len(marked) == len(ANNOUNCEMENTS)
+    # A dead line says 暂时无法接通 just as a mobile out of reach does: that must not weigh as a mobile's own words.
+    assert {row.meaning for row in marked if row.mobile} == {"powered_off"}
 
 
 # -- the command line ------------------------------------------------------------------------------------------
