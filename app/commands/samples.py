@@ -23,6 +23,8 @@ from app.samples.models import AnnouncementSample
 from app.samples.schemas import LARGEST_FILE, SampleFileError, read_file, write_file
 from app.samples.service import Description, PresentSampleError, SampleValueError, UnknownSampleError
 from app.settings import get_settings
+from app.trunks import repository as trunks
+from app.trunks.merge import merged
 from sip.progress import AudioFileError
 from sip.progress.marking import Marked, MarkError, heard_in_file, mark_file
 from sip.progress.samples import SampleHeard
@@ -55,14 +57,18 @@ def add(stretch: Stretch, meaning: str, label: str, mobile: bool, trunk: str | N
     marked = _marked(path, stretch)
     cut = f"{source} {marked.start_ms / 1000:.2f}-{marked.end_ms / 1000:.2f} s"
 
-    async def write(session: AsyncSession) -> AnnouncementSample:
-        return await service.add(session, marked, Description(meaning, label, mobile, trunk, cut, by))
+    async def write(session: AsyncSession) -> tuple[AnnouncementSample, set[str]]:
+        row = await service.add(session, marked, Description(meaning, label, mobile, trunk, cut, by))
+        ours = merged(get_settings(), await trunks.records(session))
+        return row, {each.name for each in ours}
 
     try:
-        row = in_records(write)
+        row, known = in_records(write)
     except PresentSampleError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE'") from None
     _say(f"sample {row.id}: {row.meaning}, {row.length_ms / 1000:.2f} s, from {row.source}")
+    if trunk is not None and trunk not in known:
+        _say(f"note: there is no trunk {trunk!r} yet; it is listened for once there is")
     return 0
 
 
@@ -116,7 +122,7 @@ def show_all(*, removed: bool, as_json: bool) -> int:
     for row in rows:
         cells = (
             str(row.id),
-            row.meaning + (" (mobile)" if row.mobile else ""),
+            row.meaning + (" (mobile)" if row.mobile else "") + (f" on {row.trunk}" if row.trunk else ""),
             row.label,
             f"{row.length_ms / 1000:.2f}",
             f"{row.marked_at.astimezone():%Y-%m-%d %H:%M}",

@@ -175,11 +175,16 @@ async def test_an_announcement_that_was_not_understood_is_not_unheard(
     heard = EarlyMedia("announcement", (Segment("announcement", 300.0, 5_000.0, 0.9),))
     ringing = EarlyMedia("ringback", (Segment("ringback", 300.0, 5_000.0, 0.9),))
     cells = []
-    for early in (heard, ringing):
-        check_id = await house.call(unanswered("x", "unreachable", ended_ms=6_000.0, early_media=early))
+    transfer = (Announcement("transfer", "sample", 300.0, 5_000.0, 0.9, "sample 1: x"),)
+    status = (Announcement("not_reachable", "signalling", 5_000.0, 5_000.0, 0.5, "SIP status 480"),)
+    for early, said in ((heard, ()), (ringing, ()), (heard, transfer), (heard, status)):
+        record = unanswered("x", "unreachable", ended_ms=6_000.0, early_media=early, announcements=said)
+        check_id = await house.call(record)
         page = (await client.get(f"/checks/{check_id}")).text
         cells.append(re.search(r"<th>提示音含义</th><td>(.*?)</td>", page))
-    assert [plain(cell[1]) if cell else None for cell in cells] == ["未核实", "未听到提示音"]
+    assert [plain(cell[1]) if cell else None for cell in cells] == [
+        *("未核实", "未听到提示音", "转接", "未核实"),
+    ]
 
 
 async def test_a_call_without_shape_begins_with_its_evidence(client: httpx.AsyncClient, house: House) -> None:

@@ -233,7 +233,8 @@ def test_marking_listing_hearing_and_removing_by_command(
         return text
 
     described = ("--meaning", "powered_off", "--label", "移动关机", "--mobile", "--by", "王敏")
-    assert "sample 1: powered_off" in said("add", str(OFF), *described)
+    assert "note" not in (added := said("add", str(OFF), *described))
+    assert "sample 1: powered_off" in added
     assert "移动关机" in said("list")
     (told,) = json.loads(said("list", "--json"))["samples"]
     assert (told["id"], told["mobile"], told["marked_by"]) == (1, True, "王敏")
@@ -249,6 +250,16 @@ def test_marking_listing_hearing_and_removing_by_command(
     assert "marked_by" in said("show", "1")
     assert "1 samples taken in, 0 were known" in said("import", str(shared))
     assert "removed" in said("list", "--removed")
+
+
+def test_a_sample_of_one_trunk_names_it_and_says_where_there_is_none(
+    here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described = ("--meaning", "powered_off", "--label", "x", "--trunk", "carier")
+    status, text = command(capsys, "add", str(OFF), *described)
+    assert status == 0
+    assert "note: there is no trunk 'carier' yet" in text
+    assert "carier" in command(capsys, "list")[1]
 
 
 @pytest.mark.parametrize(
