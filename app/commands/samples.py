@@ -95,10 +95,11 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
 
 def _marked(path: Path, stretch: Stretch) -> Marked:
     channel = _channel(stretch.channel)
+    hint = "'FILE'" if stretch.attempt is None else "'--attempt'"
     try:
         return mark_file(path, channel=channel, start_s=stretch.start_s, end_s=stretch.end_s)
     except AudioFileError as error:
-        raise typer.BadParameter(f"{error}; it takes a sound file", param_hint="'FILE'") from None
+        raise typer.BadParameter(f"{error}; it takes a sound file", param_hint=hint) from None
     except MarkError as error:
         raise typer.BadParameter(str(error), param_hint="'--from' / '--to'") from None
 
@@ -221,14 +222,17 @@ def import_from(file: Path, by: str) -> int:
     except SampleFileError as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="'FILE'") from None
 
-    async def write(session: AsyncSession) -> tuple[list[AnnouncementSample], int]:
-        return await service.add_entries(session, entries, by, f"import {file.name}")
+    known = in_records(service.library)
+    news = service.unknown(entries, known)
+
+    async def write(session: AsyncSession) -> int:
+        return len(await service.add_entries(session, news, by, f"import {file.name}", known))
 
     try:
-        added, known = in_records(write)
+        count = in_records(write)
     except SampleValueError as error:
         raise typer.BadParameter(str(error), param_hint=_OPTIONS.get(error.member, "'FILE'")) from None
-    _say(f"{len(added)} samples taken in, {known} were known already")
+    _say(f"{count} samples taken in, {len(entries) - count} were known already")
     return 0
 
 

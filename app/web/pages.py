@@ -17,7 +17,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.checks import wording
 from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
+from app.trunks.wording import alarms_zh
 from app.web.security import HEADERS
+from sip.trunks import AlarmKind
 
 FOLDER = Path(__file__).parent
 
@@ -43,6 +45,7 @@ _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.globals["MEANING_ZH"] = MEANING_ZH
+_environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["announced"] = wording.announced

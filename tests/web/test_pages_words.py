@@ -187,6 +187,16 @@ async def test_an_announcement_that_was_not_understood_is_not_unheard(
     ]
 
 
+async def test_music_of_our_own_trunk_is_no_exemption_of_the_unit(
+    client: httpx.AsyncClient, house: House
+) -> None:
+    music = EarlyMedia("crbt", (Segment("music", 300.0, 6_000.0, 0.95),))
+    check_id = await house.call(answered("x", early_media=music, alarms=("trunk_music",)))
+    page = plain((await client.get(f"/checks/{check_id}")).text)
+    assert "不计入彩铃：呼叫接通前听到的音乐由我方中继播放" in page
+    assert "已适用豁免" not in page
+
+
 async def test_a_call_without_shape_begins_with_its_evidence(client: httpx.AsyncClient, house: House) -> None:
     refused: dict[str, Any] = {"ring_started_ms": None, "early_media": EarlyMedia(), "ended_ms": 50.0}
     check_id = await house.call(unanswered("x", "busy", sip_status=486, **refused))

@@ -101,14 +101,29 @@ async def test_offices_share_their_samples(either: Database) -> None:
         text = write_file(list(await repository.samples(session)))
         await service.remove(session, 1)
     async with either.unit_of_work() as session:
-        added, known = await service.add_entries(session, read_file(text.encode()), "王敏", "import x.json")
+        added = await service.add_entries(session, read_file(text.encode()), "王敏", "import x.json")
         assert [(row.meaning, row.source) for row in added] == [("powered_off", "import x.json")]
-        assert known == 1
         library = await service.library(session)
     assert library.same_as(mark_file(OFF).phases) is not None
     assert set(json.loads(text)["samples"][0]) == {
         *("meaning", "label", "mobile", "version", "length_ms", "prints"),
     }
+
+
+async def test_what_came_between_comparing_and_taking_in_is_known_too(database: Database) -> None:
+    await add(database)
+    await add(database, BUSY, "in_call", label="正在通话")
+    async with database.unit_of_work() as session:
+        entries = read_file(write_file(list(await repository.samples(session))).encode())
+        await service.remove(session, 1)
+        await service.remove(session, 2)
+        before = await service.library(session)
+    news = service.unknown([*entries, *entries], before)
+    assert len(news) == 2
+    await add(database, BUSY, "in_call", label="正在通话")
+    async with database.unit_of_work() as session:
+        added = await service.add_entries(session, news, "王敏", "x", before)
+        assert [row.meaning for row in added] == ["powered_off"]
 
 
 @pytest.mark.parametrize(
