@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from app.checks.wording import TONES
 from sip.record import GRADES, AnsweredBy, EarlyMediaKind, EndedBy, Grade, LineState, Outcome, SegmentKind
+from sip.trunks import AlarmKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Facts:
     interrupted: bool = False
     alarms: tuple[str, ...] = ()
     """Codes of what was wrong on our own side, of any trunk that was tried."""
+    alerting: bool = True
+    """The network said that the line rings (180), or ringback was heard; else only music told of a ring start."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Facts:
@@ -89,7 +92,13 @@ class Facts:
             our_failure=bool(record.get("our_failure")),
             interrupted=bool(record.get("interrupted")),
             alarms=tuple(record.get("alarms") or ()),
+            alerting=_alerting(record),
         )
+
+    @property
+    def ring_unseen(self) -> bool:
+        """Whether the ring start is that of our own trunk's music: it says nothing of when the line rang."""
+        return AlarmKind.TRUNK_MUSIC in self.alarms and not self.alerting
 
     @property
     def failure_tone(self) -> Sound | None:
@@ -99,13 +108,23 @@ class Facts:
         return next((s for s in sounds if s.kind in TONES and s.start_ms >= rang_ms), None)
 
     @property
+    def announced_ms(self) -> float | None:
+        """Where an announcement took the place of the ringing; None when none followed it."""
+        rang_ms = max(
+            (sound.start_ms for sound in self.early_sounds if sound.kind in ("ringback", "music")),
+            default=self.ring_started_ms or 0.0,
+        )
+        later = (s.start_ms for s in self.early_sounds if s.kind == "announcement" and s.start_ms > rang_ms)
+        return next(later, None)
+
+    @property
     def rung_ms(self) -> float | None:
-        """How long an unanswered call rang: to our CANCEL, or to the tone that followed the ringing."""
-        if self.ring_started_ms is None or self.outcome == "answered":
+        """How long an unanswered call rang: to our CANCEL, or to the tone or announcement that followed the ringing."""
+        if self.ring_started_ms is None or self.ring_unseen or self.outcome == "answered":
             return None
         tone = self.failure_tone
-        end_ms = self.ended_ms if tone is None else min(tone.start_ms, self.ended_ms)
-        return max(end_ms - self.ring_started_ms, 0.0)
+        ends = (self.ended_ms, None if tone is None else tone.start_ms, self.announced_ms)
+        return max(min(end for end in ends if end is not None) - self.ring_started_ms, 0.0)
 
     @property
     def least_ring_ms(self) -> float | None:
@@ -125,6 +144,13 @@ def _sounds(items: Any) -> tuple[Sound, ...]:
         Sound(item["kind"], item["start_ms"], item["end_ms"], item.get("confidence", 0.0))
         for item in items or ()
     )
+
+
+def _alerting(record: Mapping[str, Any]) -> bool:
+    if (record.get("rings") or {}).get("bursts"):
+        return True
+    received = (entry for entry in record.get("timeline") or () if entry.get("event") == "received")
+    return any(entry.get("status") == 180 for entry in received)
 
 
 def _sign(item: Mapping[str, Any]) -> Sign:

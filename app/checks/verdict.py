@@ -309,7 +309,7 @@ def _speed(facts: Facts, rules: Rules) -> Iterator[Finding]:
     least_ms = _ring_bound_ms(facts)
     if least_ms <= rules.limit_s * 1000:
         return
-    if facts.ring_to_answer_ms is None:
+    if facts.ring_to_answer_ms is None or facts.ring_unseen:
         yield Finding("unmeasured", clauses, "none", facts.answered_ms, "未见振铃起点，响铃时长未核实")
         return
     detail = f"响铃 {_window(least_ms, facts.ring_to_answer_ms, rules)} 秒接听，折算限 {rules.limit_s:g} 秒"
@@ -329,13 +329,13 @@ def _window(least_ms: float, most_ms: float, rules: Rules) -> str:
 def _no_answer(facts: Facts, rules: Rules) -> Finding:
     rung_ms, least_s = facts.rung_ms, rules.least_ring_s
     long_enough = rung_ms is not None and rung_ms >= least_s * 1000
-    rung = "响铃时长未核实" if rung_ms is None else f"响铃 {wording.seconds(rung_ms, least_s)} 秒"
+    rung = "响铃时长未核实，" if rung_ms is None else f"响铃 {wording.seconds(rung_ms, least_s)} 秒"
     tone = facts.failure_tone
     detail = _because(
         f"{rung}无人接听",
         f"后转{wording.TONES[tone.kind]}" if tone else "",
         "仅一次拨打",
-        "" if long_enough else f"不足 {least_s:g} 秒",
+        "" if long_enough or rung_ms is None else f"不足 {least_s:g} 秒",
     )
     grade: Grade = "strong" if long_enough else "weak"
     return Finding("no_answer", (THREE_RINGS, AT_POST), grade, facts.ring_started_ms, detail)
@@ -357,7 +357,9 @@ def _unobtainable(facts: Facts, _: Rules) -> Finding:
 
 
 def _unreachable(facts: Facts, _: Rules) -> Finding:
-    detail = _because(_proof(facts), "线路不通，未见振铃")
+    rung_ms = facts.rung_ms
+    rung = "未见振铃" if rung_ms is None else f"此前响铃 {wording.seconds(rung_ms)} 秒"
+    detail = _because(_proof(facts), f"线路不通，{rung}")
     return Finding("line_check", (REACHABLE,), "none", _sound_ms(facts), detail)
 
 

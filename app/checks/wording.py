@@ -107,6 +107,11 @@ def status(code: int) -> str:
     return f"信令应答 {code}" + (f"（{meaning}）" if meaning else "")
 
 
+def announced(text: str) -> str:
+    """Name the marked sample of an announcement's detail, `sample 3: LABEL`, in Chinese; other text stays."""
+    return re.sub(r"^sample (\d+): ", r"样本 \1：", text)
+
+
 def forwarding_sign(kind: str, target: str | None, target_class: str | None = None) -> str:
     """Name a sign of forwarding and, where it is known, the number it leads to."""
     words = _SIGNS.get(kind, "有呼叫转移迹象")

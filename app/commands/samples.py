@@ -20,9 +20,11 @@ from app.commands.analyze import CHANNELS
 from app.commands.numbers import in_records
 from app.samples import repository, service
 from app.samples.models import AnnouncementSample
-from app.samples.schemas import SampleFileError, read_file, write_file
+from app.samples.schemas import LARGEST_FILE, SampleFileError, read_file, write_file
 from app.samples.service import Description, PresentSampleError, SampleValueError, UnknownSampleError
 from app.settings import get_settings
+from app.trunks import repository as trunks
+from app.trunks.merge import merged
 from sip.progress import AudioFileError
 from sip.progress.marking import Marked, MarkError, heard_in_file, mark_file
 from sip.progress.samples import SampleHeard
@@ -55,14 +57,18 @@ def add(stretch: Stretch, meaning: str, label: str, mobile: bool, trunk: str | N
     marked = _marked(path, stretch)
     cut = f"{source} {marked.start_ms / 1000:.2f}-{marked.end_ms / 1000:.2f} s"
 
-    async def write(session: AsyncSession) -> AnnouncementSample:
-        return await service.add(session, marked, Description(meaning, label, mobile, trunk, cut, by))
+    async def write(session: AsyncSession) -> tuple[AnnouncementSample, set[str]]:
+        row = await service.add(session, marked, Description(meaning, label, mobile, trunk, cut, by))
+        ours = merged(get_settings(), await trunks.records(session))
+        return row, {each.name for each in ours}
 
     try:
-        row = in_records(write)
+        row, known = in_records(write)
     except PresentSampleError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE'") from None
     _say(f"sample {row.id}: {row.meaning}, {row.length_ms / 1000:.2f} s, from {row.source}")
+    if trunk is not None and trunk not in known:
+        _say(f"note: there is no trunk {trunk!r} yet; it is listened for once there is")
     return 0
 
 
@@ -73,7 +79,7 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
     number, hint = stretch.attempt or 0, "'--attempt'"
 
     async def read(session: AsyncSession) -> str:
-        recording = await checks.recording_of(session, number)
+        recording = await checks.recording_of(session, number) if 0 < number < 2**63 else None
         if recording is None:
             raise UnknownSampleError(f"there is no recording of an attempt {number}")
         wanted = f"{stretch.start_s or 0:g}-{'' if stretch.end_s is None else f'{stretch.end_s:g}'} s"
@@ -89,10 +95,11 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
 
 def _marked(path: Path, stretch: Stretch) -> Marked:
     channel = _channel(stretch.channel)
+    hint = "'FILE'" if stretch.attempt is None else "'--attempt'"
     try:
         return mark_file(path, channel=channel, start_s=stretch.start_s, end_s=stretch.end_s)
     except AudioFileError as error:
-        raise typer.BadParameter(f"{error}; it takes a sound file", param_hint="'FILE'") from None
+        raise typer.BadParameter(f"{error}; it takes a sound file", param_hint=hint) from None
     except MarkError as error:
         raise typer.BadParameter(str(error), param_hint="'--from' / '--to'") from None
 
@@ -116,7 +123,7 @@ def show_all(*, removed: bool, as_json: bool) -> int:
     for row in rows:
         cells = (
             str(row.id),
-            row.meaning + (" (mobile)" if row.mobile else ""),
+            row.meaning + (" (mobile)" if row.mobile else "") + (f" on {row.trunk}" if row.trunk else ""),
             row.label,
             f"{row.length_ms / 1000:.2f}",
             f"{row.marked_at.astimezone():%Y-%m-%d %H:%M}",
@@ -159,7 +166,10 @@ def remove(number: int, by: str) -> int:
     async def write(session: AsyncSession) -> AnnouncementSample:
         return await service.remove(session, number, by)
 
-    row = _known(write)
+    try:
+        row = _known(write)
+    except SampleValueError as error:
+        raise typer.BadParameter(str(error), param_hint=_OPTIONS[error.member]) from None
     _say(f"sample {row.id} ({row.meaning}, {row.label}) is listened for no more")
     return 0
 
@@ -203,21 +213,26 @@ def export_to(file: Path) -> int:
 def import_from(file: Path, by: str) -> int:
     """Take in the samples of a file; return the exit status."""
     try:
-        entries = read_file(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise typer.BadParameter(f"{file} cannot be read: {reason}", param_hint="'FILE'") from None
+        with file.open("rb") as opened:
+            # More is never read: a wrong file may have no end.
+            content = opened.read(LARGEST_FILE + 1)
+        entries = read_file(content)
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="'FILE'") from None
     except SampleFileError as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="'FILE'") from None
 
-    async def write(session: AsyncSession) -> tuple[list[AnnouncementSample], int]:
-        return await service.add_entries(session, entries, by, f"import {file.name}")
+    known = in_records(service.library)
+    news = service.unknown(entries, known)
+
+    async def write(session: AsyncSession) -> int:
+        return len(await service.add_entries(session, news, by, f"import {file.name}", known))
 
     try:
-        added, known = in_records(write)
+        count = in_records(write)
     except SampleValueError as error:
         raise typer.BadParameter(str(error), param_hint=_OPTIONS.get(error.member, "'FILE'")) from None
-    _say(f"{len(added)} samples taken in, {known} were known already")
+    _say(f"{count} samples taken in, {len(entries) - count} were known already")
     return 0
 
 

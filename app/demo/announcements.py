@@ -13,13 +13,14 @@ from sip.simulator.clips import sound
 
 ANNOUNCEMENTS: dict[str, tuple[AnnouncementMeaning, str, bool]] = {
     "powered_off": ("powered_off", "演示运营商：已关机", True),
-    "not_reachable": ("not_reachable", "演示运营商：暂时无法接通", True),
+    "not_reachable": ("not_reachable", "演示运营商：暂时无法接通", False),
     "in_call": ("in_call", "演示运营商：正在通话中", False),
     "empty_number": ("unobtainable", "演示运营商：空号", False),
     "transfer_notice": ("transfer", "演示运营商：呼叫转移", False),
     "mailbox": ("mailbox", "演示运营商：语音信箱", False),
 }
-"""Clip of the simulator: what it says, its name, whether only a mobile network says it."""
+"""Clip of the simulator: what it says, its name, whether only a mobile network says it (暂时无法接通 is heard of dead
+terminals, too)."""
 
 
 async def mark_announcements(session: AsyncSession) -> int:

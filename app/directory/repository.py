@@ -54,6 +54,15 @@ async def active_lines(session: AsyncSession) -> Sequence[DutyLine]:
     ).all()
 
 
+async def dialled_numbers(session: AsyncSession) -> frozenset[str]:
+    """What is dialled and what is printed for every line that may be called.
+
+    Asks for columns that every version of the database has: it is read before a newer version brings it up, too.
+    """
+    rows = await session.execute(select(DutyLine.target, DutyLine.number).where(DutyLine.active))
+    return frozenset(text for row in rows for text in row)
+
+
 async def exemptions_on(session: AsyncSession, line_id: int, day: date) -> Sequence[LineExemption]:
     """The exemptions of a line that hold on a day."""
     return (

@@ -10,12 +10,13 @@ The face of this room:
 
 from app.picture.geometry import Measured, Picture, draw, ring_seconds, worth_drawing
 from app.picture.svg import Sheet, svg_file, svg_fragment
-from app.picture.words import EN, GRADE_ZH, LANGUAGES, SOUND_ZH, ZH, Words
+from app.picture.words import EN, GRADE_ZH, LANGUAGES, MEANING_ZH, SOUND_ZH, ZH, Words
 
 __all__ = [
     "EN",
     "GRADE_ZH",
     "LANGUAGES",
+    "MEANING_ZH",
     "SOUND_ZH",
     "ZH",
     "Measured",

@@ -22,7 +22,7 @@ SOUND_ZH = {
     "howler": "催挂音",
     "fax_cng": "传真呼叫音",
     "fax_ced": "传真应答音",
-    "beep": "提示音",
+    "beep": "滴声",
     "music": "音乐",
     "speech": "人声",
     "announcement": "语音通知",
@@ -46,6 +46,8 @@ _MEANING_ZH = {
     "menu": "语音菜单",
     "other": "其他提示",
 }
+MEANING_ZH = wording.LINE_STATES | _MEANING_ZH
+"""What was announced."""
 _ROAD_ZH = {"words": "词语", "sample": "样本", "tone": "信号音", "signalling": "信令"}
 _MEASURED_ZH = {
     "level": "电平",
@@ -207,7 +209,7 @@ ZH = Words(
         "assumed": "推算响铃",
         "window": "接听所在区间",
         "lawful": "合规区间",
-        "said": "听懂的提示音",
+        "said": "已识别的提示音",
         "sign": "转移迹象：◆ 确证 ◈ 较强 ◇ 线索",
         "ours": "我方动作",
     },
@@ -219,7 +221,7 @@ ZH = Words(
     unmeasured="—",
     sounds=SOUND_ZH,
     grades=GRADE_ZH,
-    meanings=wording.LINE_STATES | _MEANING_ZH,
+    meanings=MEANING_ZH,
     roads=_ROAD_ZH,
     names=_MEASURED_ZH,
     channels={"left": "左声道", "right": "右声道", "mix": "各声道相加"},

@@ -20,7 +20,7 @@ async def samples(session: AsyncSession, *, active_only: bool = True) -> Sequenc
 
 async def sample(session: AsyncSession, sample_id: int) -> AnnouncementSample | None:
     """One sample, whether active or not."""
-    return await session.get(AnnouncementSample, sample_id)
+    return await session.get(AnnouncementSample, sample_id) if 0 < sample_id < 2**63 else None
 
 
 async def stamp(session: AsyncSession) -> tuple[int, int]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.samples.models import AnnouncementSample
 from sip.progress.fingerprint import VERSION
+from sip.progress.marking import check_prints
 from sip.progress.samples import LONGEST_S, MEANINGS
 from sip.progress.stretches import PhasePrint, phases_from_bytes
 
 SCHEMA = "dutyring.samples/1"
 LABEL_LENGTH, TRUNK_LENGTH = 120, 64
+LARGEST_FILE = 64 << 20
+"""Bytes of a file of samples; a second of an announcement takes some 600."""
 
 
 class SampleFileError(ValueError):
@@ -46,8 +49,8 @@ class SampleEntry(BaseModel):
     @field_validator("label")
     @classmethod
     def _one_line(cls, label: str) -> str:
-        if not label.isprintable():
-            raise ValueError("it takes printable characters")
+        if not label.isprintable() or not label.strip():
+            raise ValueError("it takes printable characters, and not blanks alone")
         return label
 
     @field_validator("version")
@@ -62,6 +65,11 @@ class SampleEntry(BaseModel):
     def _readable(cls, prints: str) -> str:
         _phases(prints)
         return prints
+
+    @model_validator(mode="after")
+    def _as_marked(self) -> Self:
+        check_prints(self.phases, self.length_ms)
+        return self
 
     @property
     def phases(self) -> tuple[PhasePrint, ...]:
@@ -94,10 +102,14 @@ def write_file(rows: list[AnnouncementSample]) -> str:
     return json.dumps({"schema": SCHEMA, "samples": entries}, ensure_ascii=False, indent=1) + "\n"
 
 
-def read_file(text: str) -> list[SampleEntry]:
+def read_file(content: bytes) -> list[SampleEntry]:
     """Read a file of samples. Raises `SampleFileError` that names what is wrong, and where."""
+    if len(content) > LARGEST_FILE:
+        raise SampleFileError(f"the file: it takes at most {LARGEST_FILE >> 20} MB")
     try:
-        return SampleFile.model_validate_json(text).samples
+        return SampleFile.model_validate_json(content.decode("utf-8")).samples
+    except UnicodeDecodeError:
+        raise SampleFileError("the file: it is no UTF-8 text") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])

@@ -16,7 +16,7 @@ from app.samples.schemas import LABEL_LENGTH, TRUNK_LENGTH, SampleEntry
 from sip.progress.fingerprint import VERSION
 from sip.progress.marking import Marked
 from sip.progress.samples import MEANINGS, Sample, SampleLibrary
-from sip.progress.stretches import PhasePrint, phases_from_bytes, phases_to_bytes
+from sip.progress.stretches import PhasePrint, alike, phases_from_bytes, phases_to_bytes
 from sip.record import AnnouncementMeaning
 
 WHO_LENGTH = 80
@@ -55,13 +55,15 @@ class Description:
             raise SampleValueError(
                 "meaning", f"{self.meaning!r} is none; it takes one of {', '.join(MEANINGS)}"
             )
-        for member, text, most in (
-            ("label", self.label, LABEL_LENGTH),
-            ("by", self.by, WHO_LENGTH),
-            ("trunk", self.trunk or "-", TRUNK_LENGTH),
-        ):
-            if not text.strip() or len(text) > most or not text.isprintable():
-                raise SampleValueError(member, f"it takes 1 to {most} printable characters")
+        _check_words("label", self.label, LABEL_LENGTH)
+        _check_words("by", self.by, WHO_LENGTH)
+        if self.trunk is not None:
+            _check_words("trunk", self.trunk, TRUNK_LENGTH)
+
+
+def _check_words(member: str, text: str, most: int) -> None:
+    if not text.strip() or len(text) > most or not text.isprintable():
+        raise SampleValueError(member, f"it takes 1 to {most} printable characters")
 
 
 async def add(session: AsyncSession, marked: Marked, about: Description) -> AnnouncementSample:
@@ -71,27 +73,49 @@ async def add(session: AsyncSession, marked: Marked, about: Description) -> Anno
     return await _keep(session, marked.phases, marked.length_ms, about)
 
 
-async def add_entries(
-    session: AsyncSession, entries: Sequence[SampleEntry], by: str, source: str
-) -> tuple[list[AnnouncementSample], int]:
-    """Keep samples of another office; return those that are new and how many were known already."""
-    known = list((await library(session)).samples)
-    added: list[AnnouncementSample] = []
+def unknown(entries: Sequence[SampleEntry], known: SampleLibrary) -> list[SampleEntry]:
+    """Return those entries that are no sample yet, each recording once. A thousand may take a minute."""
+    seen = [sample.phases for sample in known.samples]
+    news: list[SampleEntry] = []
     for entry in entries:
         phases = entry.phases
-        if SampleLibrary(tuple(known)).same_as(phases) is not None:
-            continue
+        if not any(alike(phases, other) for other in seen):
+            news.append(entry)
+            seen.append(phases)
+    return news
+
+
+async def add_entries(
+    session: AsyncSession,
+    entries: Sequence[SampleEntry],
+    by: str,
+    source: str,
+    compared: SampleLibrary | None = None,
+) -> list[AnnouncementSample]:
+    """Keep samples of another office; return those that are new.
+
+    `compared` are the samples that `unknown` held the entries against before this unit of work, which no large file
+    must hold up: running calls write as well. Only those that came since are compared here.
+    """
+    present = await library(session)
+    if compared is None:
+        news = unknown(entries, present)
+    else:
+        old = {sample.id for sample in compared.samples}
+        since = [sample.phases for sample in present.samples if sample.id not in old]
+        news = [e for e in entries if not any(alike(e.phases, other) for other in since)]
+    added: list[AnnouncementSample] = []
+    for entry in news:
         told = " / ".join(part for part in (source, entry.source) if part)
         about = Description(entry.meaning, entry.label, entry.mobile, None, told, by)
         about.check()
-        row = await _keep(session, phases, entry.length_ms, about)
-        known.append(as_sample(row))
-        added.append(row)
-    return added, len(entries) - len(added)
+        added.append(await _keep(session, entry.phases, entry.length_ms, about))
+    return added
 
 
 async def remove(session: AsyncSession, sample_id: int, by: str = audit.LOCAL) -> AnnouncementSample:
-    """Listen for a sample no more; its row stays. Raises `UnknownSampleError`."""
+    """Listen for a sample no more; its row stays. Raises `UnknownSampleError`, and `SampleValueError` of `by`."""
+    _check_words("by", by, WHO_LENGTH)
     row = await get(session, sample_id)
     if not row.active:
         raise UnknownSampleError(f"sample {sample_id} was removed on {row.removed_at:%Y-%m-%d}")

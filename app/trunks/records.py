@@ -35,9 +35,7 @@ async def read(session: AsyncSession) -> Stored:
 
 async def directory_numbers(session: AsyncSession) -> frozenset[str]:
     """What may be dialled for the directory's lines: what is dialled, and what the directory prints."""
-    lines = await directory.active_lines(session)
-    texts = {text for line in lines for text in (line.target, line.number)}
-    return frozenset(split_extension(text)[0] for text in texts)
+    return frozenset(split_extension(text)[0] for text in await directory.dialled_numbers(session))
 
 
 async def read_if_there(settings: Settings) -> Stored:

@@ -16,8 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.checks import wording
-from app.picture import GRADE_ZH, SOUND_ZH
+from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
+from app.trunks.wording import alarms_zh
 from app.web.security import HEADERS
+from sip.trunks import AlarmKind
 
 FOLDER = Path(__file__).parent
 
@@ -42,8 +44,11 @@ _environment = Environment(
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
+_environment.globals["MEANING_ZH"] = MEANING_ZH
+_environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
+_environment.filters["announced"] = wording.announced
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 

@@ -26,6 +26,8 @@ LEAST_LIVELY_S: Final = 0.7
 """How much of a stretch must be lively enough to be told from other sound; a slow voice is in half of its columns."""
 _LIVELY = 5
 _SLACK_S = 0.1
+_SLACK_COLUMNS = 3
+"""By which a print may be shorter or longer than its stretch: its last column is filled up, one cut begins later."""
 _SOUNDS: frozenset[SegmentKind] = frozenset({"speech", "music", "announcement", "noise"})
 
 
@@ -57,8 +59,12 @@ def mark_file(
     enough sound.
     """
     start = start_s or 0.0
-    if start < 0 or (end_s is not None and end_s <= start):
-        raise MarkError(f"the stretch {start:g} to {end_s:g} s is none; it takes a start before its end")
+    # Asked this way round, no stretch holds that begins or ends at NaN.
+    if not start >= 0 or not (end_s is None or end_s > start):
+        until = "the end" if end_s is None else f"{end_s:g} s"
+        raise MarkError(
+            f"the stretch {start:g} to {until} is none; it takes a start from 0 on, before its end"
+        )
     sound = read_channel(path, channel)
     length_s = len(sound) / RATE_HZ
     end = length_s if end_s is None else end_s
@@ -84,12 +90,28 @@ def mark(sound: Floats) -> Marked:
         )
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
     phases = tuple(_phase(part, number * COLUMN_SAMPLES // PHASES) for number in range(PHASES))
+    _check_lively(phases)
+    return Marked(phases, first_ms, last_ms)
+
+
+def check_prints(phases: tuple[PhasePrint, ...], length_ms: float) -> None:
+    """Raise `MarkError` for prints that `mark` never makes of a stretch of `length_ms`: those of a foreign file."""
+    if not (LEAST_S - _SLACK_S) * 1000 <= length_ms <= LONGEST_S * 1000:
+        raise MarkError(f"a stretch lasts {LEAST_S:g} to {LONGEST_S:g} s, not {length_ms / 1000:.3g} s")
+    if len(phases) != PHASES:
+        raise MarkError(f"the prints hold {len(phases)} cuts of the stretch; it takes {PHASES}")
+    columns = length_ms / COLUMN_MS
+    if any(abs(len(phase.bits) - columns) > _SLACK_COLUMNS for phase in phases):
+        raise MarkError(f"the prints are not as long as the stretch, {length_ms / 1000:.2f} s")
+    _check_lively(phases)
+
+
+def _check_lively(phases: tuple[PhasePrint, ...]) -> None:
     lively = np.bitwise_count(phases[0].strong) >= _LIVELY
     if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
         raise MarkError(
             "its sound hardly changes; it takes speech or music, which can be told from other sound"
         )
-    return Marked(phases, first_ms, last_ms)
 
 
 def heard_in_file(path: Path, library: SampleLibrary, *, channel: Channel = "right") -> list[SampleHeard]:

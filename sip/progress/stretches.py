@@ -81,8 +81,21 @@ def alike(one: tuple[PhasePrint, ...], other: tuple[PhasePrint, ...]) -> bool:
     mine = one[0]
     if min(len(mine.bits), len(other[0].bits)) < _COMMON * max(len(mine.bits), len(other[0].bits)):
         return False
-    shifts = range(-_SHIFT, _SHIFT + 1)
-    return any(agrees(mine, theirs, shift) for theirs in other for shift in shifts)
+    return any(agrees(mine, theirs, shift) for theirs in other for shift in _near_shifts(mine, theirs))
+
+
+def _near_shifts(one: PhasePrint, other: PhasePrint) -> list[int]:
+    """Return the shifts at which few enough bits differ in all, asked in one pass: nearly always there are none."""
+    after = max(len(one.bits) + _SHIFT - len(other.bits), 0)
+    wide = [
+        np.lib.stride_tricks.sliding_window_view(np.pad(words, (_SHIFT, after)), len(one.bits))
+        for words in (other.bits, other.strong)
+    ]
+    bits, strong = (rows[: 2 * _SHIFT + 1] for rows in wide)
+    weight = one.strong & strong
+    wrong = np.bitwise_count((one.bits ^ bits) & weight).sum(axis=1, dtype=np.int64)
+    compared = np.bitwise_count(weight).sum(axis=1, dtype=np.int64)
+    return [int(row) - _SHIFT for row in np.flatnonzero((compared > 0) & (wrong <= ALIKE * compared))]
 
 
 def agrees(one: PhasePrint, other: PhasePrint, shift: int) -> bool:

@@ -258,7 +258,7 @@ def test_a_stretch_of_a_file_is_marked_and_heard_in_another(tmp_path: Path) -> N
     for start_s, stop_s in ((20.0, 30.0), (1.0, 300.0)):
         with pytest.raises(MarkError, match="outside"):
             mark_file(path, start_s=start_s, end_s=stop_s)
-    with pytest.raises(MarkError, match="start before its end"):
+    with pytest.raises(MarkError, match="a start from 0 on, before its end"):
         mark_file(path, start_s=3.0, end_s=2.0)
     with pytest.raises(MarkError, match="silence or tones"):
         mark_file(path, channel="left")

@@ -175,11 +175,26 @@ async def test_an_announcement_that_was_not_understood_is_not_unheard(
     heard = EarlyMedia("announcement", (Segment("announcement", 300.0, 5_000.0, 0.9),))
     ringing = EarlyMedia("ringback", (Segment("ringback", 300.0, 5_000.0, 0.9),))
     cells = []
-    for early in (heard, ringing):
-        check_id = await house.call(unanswered("x", "unreachable", ended_ms=6_000.0, early_media=early))
+    transfer = (Announcement("transfer", "sample", 300.0, 5_000.0, 0.9, "sample 1: x"),)
+    status = (Announcement("not_reachable", "signalling", 5_000.0, 5_000.0, 0.5, "SIP status 480"),)
+    for early, said in ((heard, ()), (ringing, ()), (heard, transfer), (heard, status)):
+        record = unanswered("x", "unreachable", ended_ms=6_000.0, early_media=early, announcements=said)
+        check_id = await house.call(record)
         page = (await client.get(f"/checks/{check_id}")).text
         cells.append(re.search(r"<th>提示音含义</th><td>(.*?)</td>", page))
-    assert [plain(cell[1]) if cell else None for cell in cells] == ["未核实", "未听到提示音"]
+    assert [plain(cell[1]) if cell else None for cell in cells] == [
+        *("未核实", "未听到提示音", "转接", "未核实"),
+    ]
+
+
+async def test_music_of_our_own_trunk_is_no_exemption_of_the_unit(
+    client: httpx.AsyncClient, house: House
+) -> None:
+    music = EarlyMedia("crbt", (Segment("music", 300.0, 6_000.0, 0.95),))
+    check_id = await house.call(answered("x", early_media=music, alarms=("trunk_music",)))
+    page = plain((await client.get(f"/checks/{check_id}")).text)
+    assert "不计入彩铃：呼叫接通前听到的音乐由我方中继播放" in page
+    assert "已适用豁免" not in page
 
 
 async def test_a_call_without_shape_begins_with_its_evidence(client: httpx.AsyncClient, house: House) -> None:
@@ -217,6 +232,11 @@ async def test_the_form_speaks_chinese(client: httpx.AsyncClient, house: House) 
         TimelineEntry(100.0, "answered", {"source": "in_band"}),
         TimelineEntry(200.0, "hang_up", {"why": "not answered"}),
         TimelineEntry(300.0, "hang_up", {"why": "busy tone"}),
+        TimelineEntry(310.0, "announcement", {"meaning": "powered_off", "what": "sample 7: 移动关机"}),
+        TimelineEntry(320.0, "hang_up", {"why": "announcement: powered_off"}),
+        TimelineEntry(330.0, "digits", {"what": "sending"}),
+        TimelineEntry(340.0, "way_changed", {}),
+        TimelineEntry(350.0, "session_changed", {}),
     )
     record = answered(
         "x",
@@ -228,11 +248,25 @@ async def test_the_form_speaks_chinese(client: httpx.AsyncClient, house: House) 
     shown = plain(re.sub(r"<code>.*?</code>", "", page))
     for words in (
         "not answered", "busy tone", "in_band", "diversion", "crbt", "music or speech", "started", "header line",
-        "recording failed", "三声标签", "接通（200）", "最少可能响铃",
+        "recording failed", "三声标签", "接通（200）", "最少可能响铃", "announcement", "powered_off", "sample",
+        "meaning", "digits", "sending", "changed",
     ):  # fmt: skip
         assert words not in shown
-    for words in ("无人接听，放弃等待", "听到忙音", "线路声音", "录音未能保存", "最少响铃（对单位有利）"):
+    for words in (
+        "无人接听，放弃等待", "听到忙音", "线路声音", "录音未能保存", "最少响铃（对单位有利）", "含义 关机",
+        "样本 7：移动关机", "听到提示音：关机",
+    ):  # fmt: skip
         assert words in shown
+
+
+async def test_a_recording_is_found_by_the_number_that_marking_takes(
+    client: httpx.AsyncClient, house: House, database: Database
+) -> None:
+    check_id = await house.call(answered("x"))
+    async with database.unit_of_work() as session:
+        attempt_id = await session.scalar(text("SELECT id FROM attempts"))
+    shown = plain((await client.get(f"/checks/{check_id}")).text)
+    assert f"拨测编号 {attempt_id}。" in shown
 
 
 async def test_the_page_of_a_call_under_way_follows_it(

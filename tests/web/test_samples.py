@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -25,7 +27,7 @@ from app.settings import Settings, get_settings
 from app.trunks.records import RecordsError
 from sip.progress.fingerprint import VERSION
 from sip.progress.marking import mark_file
-from sip.progress.stretches import phases_to_bytes
+from sip.progress.stretches import PhasePrint, phases_to_bytes
 from sip.simulator.clips import SOUNDS_FOLDER
 from tests.web.seed import fill
 
@@ -99,14 +101,29 @@ async def test_offices_share_their_samples(either: Database) -> None:
         text = write_file(list(await repository.samples(session)))
         await service.remove(session, 1)
     async with either.unit_of_work() as session:
-        added, known = await service.add_entries(session, read_file(text), "王敏", "import x.json")
+        added = await service.add_entries(session, read_file(text.encode()), "王敏", "import x.json")
         assert [(row.meaning, row.source) for row in added] == [("powered_off", "import x.json")]
-        assert known == 1
         library = await service.library(session)
     assert library.same_as(mark_file(OFF).phases) is not None
     assert set(json.loads(text)["samples"][0]) == {
         *("meaning", "label", "mobile", "version", "length_ms", "prints"),
     }
+
+
+async def test_what_came_between_comparing_and_taking_in_is_known_too(database: Database) -> None:
+    await add(database)
+    await add(database, BUSY, "in_call", label="正在通话")
+    async with database.unit_of_work() as session:
+        entries = read_file(write_file(list(await repository.samples(session))).encode())
+        await service.remove(session, 1)
+        await service.remove(session, 2)
+        before = await service.library(session)
+    news = service.unknown([*entries, *entries], before)
+    assert len(news) == 2
+    await add(database, BUSY, "in_call", label="正在通话")
+    async with database.unit_of_work() as session:
+        added = await service.add_entries(session, news, "王敏", "x", before)
+        assert [row.meaning for row in added] == ["powered_off"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,9 @@ async def test_offices_share_their_samples(either: Database) -> None:
         ({"version": 9}, r"samples\[1\]\.version: prints of version 9"),
         ({"length_ms": -1}, r"samples\[1\]\.length_ms: .*greater than 0"),
         ({"label": "a\nb"}, r"samples\[1\]\.label: it takes printable"),
+        ({"label": "  "}, r"samples\[1\]\.label: it takes printable characters, and not blanks alone"),
+        ({"length_ms": 20}, r"samples\[1\]: a stretch lasts 1\.5 to 60 s, not 0\.02 s"),
+        ({"length_ms": 59_000}, r"samples\[1\]: the prints are not as long as the stretch, 59\.00 s"),
         ({"sound": "x"}, r"samples\[1\]\.sound: Extra inputs"),
     ],
 )
@@ -135,7 +155,26 @@ def test_a_file_that_is_damaged_is_named_exactly(change: dict[str, object], word
     document = json.loads(write_file([row]))
     document["samples"].append(document["samples"][0] | change)
     with pytest.raises(SampleFileError, match=words):
-        read_file(json.dumps(document))
+        read_file(json.dumps(document).encode())
+
+
+ANY = np.arange(200, dtype=np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("phases", "words"),
+    [
+        ((PhasePrint(ANY, ANY * 0),) * 2, "its sound hardly changes"),
+        ((PhasePrint(ANY, ANY),), "the prints hold 1 cuts of the stretch; it takes 2"),
+        ((PhasePrint(ANY[:4], ANY[:4]),) * 2, "not as long as the stretch, 4.00 s"),
+        ((PhasePrint(ANY, ANY),) * 9, "the prints hold 9 cuts"),
+    ],
+)
+def test_prints_that_no_mark_gives_are_not_listened_for(phases: tuple[PhasePrint, ...], words: str) -> None:
+    prints = base64.b64encode(phases_to_bytes(phases)).decode()
+    entry = {"meaning": "powered_off", "label": "x", "version": VERSION, "length_ms": 4_000, "prints": prints}
+    with pytest.raises(SampleFileError, match=words):
+        read_file(json.dumps({"schema": "dutyring.samples/1", "samples": [entry]}).encode())
 
 
 @pytest.mark.parametrize(
@@ -143,7 +182,7 @@ def test_a_file_that_is_damaged_is_named_exactly(change: dict[str, object], word
 )
 def test_what_is_no_file_of_samples_is_refused(text: str) -> None:
     with pytest.raises(SampleFileError, match=r"the file|schema"):
-        read_file(text)
+        read_file(text.encode())
 
 
 async def test_the_keeper_reads_again_what_changed(database: Database) -> None:
@@ -174,7 +213,10 @@ async def test_the_demo_marks_its_carriers_announcements_once(database: Database
     async with database.unit_of_work() as session:
         assert await mark_announcements(session) == len(ANNOUNCEMENTS)
         assert await mark_announcements(session) == 0
-        assert len(await repository.samples(session)) == len(ANNOUNCEMENTS)
+        marked = await repository.samples(session)
+    assert len(marked) == len(ANNOUNCEMENTS)
+    # A dead line says 暂时无法接通 just as a mobile out of reach does: that must not weigh as a mobile's own words.
+    assert {row.meaning for row in marked if row.mobile} == {"powered_off"}
 
 
 # -- the command line ------------------------------------------------------------------------------------------
@@ -206,7 +248,8 @@ def test_marking_listing_hearing_and_removing_by_command(
         return text
 
     described = ("--meaning", "powered_off", "--label", "移动关机", "--mobile", "--by", "王敏")
-    assert "sample 1: powered_off" in said("add", str(OFF), *described)
+    assert "note" not in (added := said("add", str(OFF), *described))
+    assert "sample 1: powered_off" in added
     assert "移动关机" in said("list")
     (told,) = json.loads(said("list", "--json"))["samples"]
     assert (told["id"], told["mobile"], told["marked_by"]) == (1, True, "王敏")
@@ -224,6 +267,16 @@ def test_marking_listing_hearing_and_removing_by_command(
     assert "removed" in said("list", "--removed")
 
 
+def test_a_sample_of_one_trunk_names_it_and_says_where_there_is_none(
+    here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described = ("--meaning", "powered_off", "--label", "x", "--trunk", "carier")
+    status, text = command(capsys, "add", str(OFF), *described)
+    assert status == 0
+    assert "note: there is no trunk 'carier' yet" in text
+    assert "carier" in command(capsys, "list")[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -233,11 +286,20 @@ def test_marking_listing_hearing_and_removing_by_command(
         (["add", "/none.wav", "--meaning", "in_call", "--label", "x"], "no such file"),
         (["add", str(OFF), "--meaning", "in_call", "--label", "x", "--from", "99"], "outside of it"),
         (["add", str(OFF), "--meaning", "in_call", "--label", "x", "--channel", "up"], "--channel"),
+        (["add", str(OFF), "--meaning", "in_call", "--label", "x", "--from", "nan"], "a start from 0 on"),
+        (["add", str(OFF), "--meaning", "in_call", "--label", "x", "--from", "-1"], "-1 to the end is none"),
+        (
+            ["add", "--attempt", "9" * 20, "--meaning", "in_call", "--label", "x"],
+            "no recording of an attempt",
+        ),
         (["add", "--attempt", "7", "--meaning", "in_call", "--label", "x"], "no recording of an attempt 7"),
         (["show", "7"], "there is no sample 7"),
+        (["show", "9" * 20], "there is no sample 99999999999999999999"),
         (["remove", "7"], "there is no sample 7"),
+        (["remove", "7", "--by", "x" * 81], "'--by': it takes 1 to 80 printable characters"),
         (["import", "/none.json"], "cannot be read"),
         (["import", str(OFF)], "no UTF-8"),
+        (["import", "/dev/zero"], "it takes at most 64 MB"),
         (["export", "/none/x.json"], "cannot be written"),
         (["test", "/none.wav"], "no such file"),
     ],

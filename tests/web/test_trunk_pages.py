@@ -120,7 +120,7 @@ async def test_a_checks_page_names_each_target(
     await dispatcher.idle()
     page = (await client.get(f"/checks/{check_id}")).text
     assert "中继 main，仅有 100 应答，转下一中继" in page
-    assert "中继 backup，接通（信令应答 200），已振铃" in page
+    assert "中继 backup，接通（信令应答 200），网络已接续" in page
 
 
 async def test_the_messages_of_a_dial_can_be_downloaded(
