@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.checks.rules import Rules
 from app.picture import EN, ZH, draw
 
 SAID = {"meaning": "powered_off", "road": "sample", "start_ms": 1_300.0, "end_ms": 4_900.0}
-CALL = {
+CALL: dict[str, Any] = {
     "ended_ms": 5_300.0,
     "announcements": [{**SAID, "detail": "sample 2: 移动关机"}],
     "timeline": [
@@ -21,7 +23,7 @@ def test_giving_up_a_call_that_rings_is_one_act() -> None:
     answered = {
         **CALL,
         "timeline": [CALL["timeline"][0], {"t_ms": 5_241.0, "event": "sent", "method": "BYE"}],
-    }  # type: ignore[index]
+    }
     assert [note.text for note in draw(answered, Rules()).ours] == ["我方挂断"]
 
 
