@@ -297,7 +297,8 @@ def _said(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
         text = f"{meaning}（{road}）" if words.language == "zh-CN" else f"{meaning} ({road})"
         title = f"{text} {_span(words, said.start_ms, said.end_ms)}"
         if words.details or said.text("road") in _SPOKEN:
-            title += f"\n{said.text('detail')}"
+            detail = said.text("detail")
+            title += f"\n{detail if words.details else wording.announced(detail)}"
         yield NoteText(bar.x, max(bar.width, 3.0), "said", text, title, bar.start_s)
 
 
@@ -313,9 +314,12 @@ def _signs(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
 
 
 def _ours(reading: Reading, scale: Scale, words: Words) -> Iterator[NoteText]:
-    for entry in reading.timeline():
+    timeline = reading.timeline()
+    cancelled = any(entry.text("method") == "CANCEL" and entry.text("event") == "sent" for entry in timeline)
+    for entry in timeline:
         event = entry.text("method") if entry.text("event") == "sent" else entry.text("event")
-        if event not in words.ours:
+        # A call that was cancelled had nothing to hang up yet: it is one act, named once.
+        if event not in words.ours or (cancelled and event == "hang_up"):
             continue
         text = f"{words.ours[event]} {entry.text('digits')}".rstrip()
         title = f"{text} {words.seconds.format(f'{entry.start_ms / 1000:.2f}')}"
