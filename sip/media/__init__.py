@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from sip.media.capture import Block, Capture, CaptureReader, read_capture
-from sip.media.client import MediaEngine, MediaSession
-from sip.media.digits import parse_digits
-from sip.media.errors import CaptureError, EngineLost, MediaError, SoundFileError
-from sip.media.g711 import decode, encode
-from sip.media.model import (
-    SAMPLE_RATE_HZ,
-    CaptureFailed,
-    Codec,
-    DigitsSent,
-    DtmfReceived,
-    EngineHealth,
-    FirstPacket,
-    HeardBlock,
-    MediaEvent,
-    MediaLost,
-    MediaReport,
-    PacketLogFailed,
-    PayloadFormat,
-    PlayFinished,
-    RemoteMedia,
-    SessionSpec,
-    SrtpPolicy,
-    SrtpSuite,
-)
-from sip.media.packet_log import LoggedPacket, PacketLogError, read_packets
-from sip.media.sounds import load_prompt
+from typing import TYPE_CHECKING
+
+from sip.lazily import face
+
+if TYPE_CHECKING:
+    from sip.media.capture import Block, Capture, CaptureReader, read_capture
+    from sip.media.client import MediaEngine, MediaSession
+    from sip.media.digits import parse_digits
+    from sip.media.errors import CaptureError, EngineLost, MediaError, SoundFileError
+    from sip.media.g711 import decode, encode
+    from sip.media.model import (
+        SAMPLE_RATE_HZ,
+        CaptureFailed,
+        Codec,
+        DigitsSent,
+        DtmfReceived,
+        EngineHealth,
+        FirstPacket,
+        HeardBlock,
+        MediaEvent,
+        MediaLost,
+        MediaReport,
+        PacketLogFailed,
+        PayloadFormat,
+        PlayFinished,
+        RemoteMedia,
+        SessionSpec,
+        SrtpPolicy,
+        SrtpSuite,
+    )
+    from sip.media.packet_log import LoggedPacket, PacketLogError, read_packets
+    from sip.media.sounds import load_prompt
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -67,3 +72,36 @@ __all__ = [
     "read_capture",
     "read_packets",
 ]
+
+__getattr__ = face(
+    __name__,
+    {
+        "capture": ("Block", "Capture", "CaptureReader", "read_capture"),
+        "client": ("MediaEngine", "MediaSession"),
+        "digits": ("parse_digits",),
+        "errors": ("CaptureError", "EngineLost", "MediaError", "SoundFileError"),
+        "g711": ("decode", "encode"),
+        "model": (
+            "CaptureFailed",
+            "Codec",
+            "DigitsSent",
+            "DtmfReceived",
+            "EngineHealth",
+            "FirstPacket",
+            "HeardBlock",
+            "MediaEvent",
+            "MediaLost",
+            "MediaReport",
+            "PacketLogFailed",
+            "PayloadFormat",
+            "PlayFinished",
+            "RemoteMedia",
+            "SAMPLE_RATE_HZ",
+            "SessionSpec",
+            "SrtpPolicy",
+            "SrtpSuite",
+        ),
+        "packet_log": ("LoggedPacket", "PacketLogError", "read_packets"),
+        "sounds": ("load_prompt",),
+    },
+)

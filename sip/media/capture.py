@@ -26,19 +26,16 @@ from typing import BinaryIO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sip.media.capture_header import CRC, HEADER, MAGIC, VERSION
 from sip.media.errors import CaptureError
 from sip.media.g711 import CODECS, decode
 from sip.media.model import SAMPLE_RATE_HZ, Codec
 
 BlockKind = Literal["heard", "sent", "alive", "ended"]
 _KINDS: Final[tuple[BlockKind, ...]] = ("heard", "sent", "alive", "ended")
-_VERSION: Final = 1
-_MAGIC: Final = b"DUTYRING"
 _SYNC: Final = b"blk:"
-_HEADER: Final = struct.Struct("<8sHHd")
 _BLOCK: Final = struct.Struct("<BBHqI")
-_CRC: Final = struct.Struct("<I")
-_OVERHEAD: Final = len(_SYNC) + _BLOCK.size + _CRC.size
+_OVERHEAD: Final = len(_SYNC) + _BLOCK.size + CRC.size
 _LONGEST: Final = 1 << 20
 """No block holds more codes than this; a larger length is damage."""
 _LONGEST_CALL: Final = 24 * 3600 * SAMPLE_RATE_HZ
@@ -64,13 +61,7 @@ class Block:
         head = _BLOCK.pack(
             _KINDS.index(self.kind) + 1, CODECS.index(self.codec), 0, self.position, len(self.codes)
         )
-        return b"".join((_SYNC, head, _CRC.pack(zlib.crc32(self.codes, zlib.crc32(head))), self.codes))
-
-
-def pack_header(wall_time_s: float = 0.0) -> bytes:
-    """Return the header of a new capture."""
-    head = _HEADER.pack(_MAGIC, _VERSION, 0, wall_time_s)
-    return head + _CRC.pack(zlib.crc32(head))
+        return b"".join((_SYNC, head, CRC.pack(zlib.crc32(self.codes, zlib.crc32(head))), self.codes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,16 +95,16 @@ class CaptureReader:
         self.wall_time_s = self._read_header()
 
     def _read_header(self) -> float | None:
-        data = self._file.read(_HEADER.size + _CRC.size)
-        if data[: len(_MAGIC)] != _MAGIC[: len(data)]:
+        data = self._file.read(HEADER.size + CRC.size)
+        if data[: len(MAGIC)] != MAGIC[: len(data)]:
             raise CaptureError(self._path, "is not a DutyRing capture")
-        if len(data) < _HEADER.size + _CRC.size:
+        if len(data) < HEADER.size + CRC.size:
             self.notes.append("cut off within its header")
             return None
-        _, version, _, wall_time_s = _HEADER.unpack_from(data)
-        if version != _VERSION:
-            raise CaptureError(self._path, f"is of version {version}, this program reads version {_VERSION}")
-        if zlib.crc32(data[: _HEADER.size]) != _CRC.unpack_from(data, _HEADER.size)[0]:
+        _, version, _, wall_time_s = HEADER.unpack_from(data)
+        if version != VERSION:
+            raise CaptureError(self._path, f"is of version {version}, this program reads version {VERSION}")
+        if zlib.crc32(data[: HEADER.size]) != CRC.unpack_from(data, HEADER.size)[0]:
             self.notes.append("damaged header")
             return None
         return wall_time_s or None
@@ -134,12 +125,12 @@ class CaptureReader:
     def _block(self, lead: bytes) -> Block | None:
         if len(lead) < _OVERHEAD or not lead.startswith(_SYNC):
             return None
-        head = lead[len(_SYNC) : -_CRC.size]
+        head = lead[len(_SYNC) : -CRC.size]
         kind, codec, _, position, length = _BLOCK.unpack(head)
         if length > _LONGEST:
             return None
         codes = self._file.read(length)
-        if len(codes) < length or zlib.crc32(codes, zlib.crc32(head)) != _CRC.unpack(lead[-_CRC.size :])[0]:
+        if len(codes) < length or zlib.crc32(codes, zlib.crc32(head)) != CRC.unpack(lead[-CRC.size :])[0]:
             return None
         if not (1 <= kind <= len(_KINDS) and codec < len(CODECS) and 0 <= position < _LONGEST_CALL):
             return None

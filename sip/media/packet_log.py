@@ -22,10 +22,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from sip.media.errors import MediaError
-from sip.media.model import Address
+
+if TYPE_CHECKING:
+    from sip.media.model import Address
 
 _MAGIC: Final = b"DUTYRPKT"
 _VERSION: Final = 1

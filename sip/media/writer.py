@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import Final, TypeAlias
 
-from sip.media.capture import pack_header
+from sip.media.capture_header import pack_header
 from sip.media.channel import Message, Unframer, frame
 from sip.media.packet_log import pack_log_header
 

@@ -12,16 +12,21 @@ The face of this room:
     analyse_file(path, channel="right", alaw=False) -> dict                  schema dutyring.audio/1
 """
 
-from sip.progress.answer import answer_state, failure_tone
-from sip.progress.answerer import answered_by
-from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
-from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
-from sip.progress.files import AudioFileError, analyse_file
-from sip.progress.heard import Heard, RecognisedTone
-from sip.progress.listener import LineListener
-from sip.progress.plan import TonePlan, TonePlanError, default_plan, find_plan, load_plan, shipped_plans
-from sip.progress.rings import ring_facts, three_ring
-from sip.progress.spectrogram import Spectrogram
+from typing import TYPE_CHECKING
+
+from sip.lazily import face
+
+if TYPE_CHECKING:
+    from sip.progress.answer import answer_state, failure_tone
+    from sip.progress.answerer import answered_by
+    from sip.progress.facts import AnswerState, Limits, RingFacts, Signals
+    from sip.progress.features import COLUMN_MS, FEATURES, FeatureBank, power_dbm0
+    from sip.progress.files import AudioFileError, analyse_file
+    from sip.progress.heard import Heard, RecognisedTone
+    from sip.progress.listener import LineListener
+    from sip.progress.plan import TonePlan, TonePlanError, default_plan, find_plan, load_plan, shipped_plans
+    from sip.progress.rings import ring_facts, three_ring
+    from sip.progress.spectrogram import Spectrogram
 
 __all__ = [
     "COLUMN_MS",
@@ -50,3 +55,19 @@ __all__ = [
     "shipped_plans",
     "three_ring",
 ]
+
+__getattr__ = face(
+    __name__,
+    {
+        "answer": ("answer_state", "failure_tone"),
+        "answerer": ("answered_by",),
+        "facts": ("AnswerState", "Limits", "RingFacts", "Signals"),
+        "features": ("COLUMN_MS", "FEATURES", "FeatureBank", "power_dbm0"),
+        "files": ("AudioFileError", "analyse_file"),
+        "heard": ("Heard", "RecognisedTone"),
+        "listener": ("LineListener",),
+        "plan": ("TonePlan", "TonePlanError", "default_plan", "find_plan", "load_plan", "shipped_plans"),
+        "rings": ("ring_facts", "three_ring"),
+        "spectrogram": ("Spectrogram",),
+    },
+)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sip.media import Block, CaptureReader, read_capture
-from sip.media.capture import pack_header
+from sip.media.capture_header import pack_header
 
 blocks = st.lists(
     st.builds(

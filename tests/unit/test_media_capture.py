@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sip.media import Block, CaptureError, CaptureReader, decode, read_capture
-from sip.media.capture import pack_header
+from sip.media.capture_header import pack_header
 
 
 def written(path: Path, *blocks: Block, wall_time_s: float = 0.0) -> Path:

@@ -21,7 +21,7 @@ from recordings import (
 )
 from sip.media import Block
 from sip.media import encode as g711
-from sip.media.capture import pack_header
+from sip.media.capture_header import pack_header
 from tests.unit.media_peer import tone
 
 NAME = "2026/11/22/check-7-attempt-9"
