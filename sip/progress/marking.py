@@ -118,6 +118,10 @@ _BLOCK = 500
 _ACTIVE = 1e-3
 _FAINT = 0.006
 """Twice what a band holds of noise at 15 dB SNR, as a share of the active power."""
+_TRIAL_NOISE = 10.0 ** (-15.0 / 10.0)
+"""Share of the active power: 15 dB SNR, the noisiest line on which a sample must be known again."""
+_TRIALS = (0, COLUMN_SAMPLES // PHASES // 2, -COLUMN_SAMPLES // PHASES // 2, 0)
+"""Samples by which the columns of each trial are cut off the print's: a line's are so far off at most."""
 
 
 def _bounds(sound: Floats) -> tuple[float, float]:
@@ -135,13 +139,28 @@ def _bounds(sound: Floats) -> tuple[float, float]:
 
 
 def _phase(sound: Floats, skip: int) -> PhasePrint:
-    columns = columns_of(sound[skip:])
+    """Return the prints of a sound from sample `skip` on."""
+    part = sound[skip:]
+    columns = columns_of(part)
     prints = fp.prints_of(columns)
     power = columns[:, f.BAND].sum(axis=1)
     active = float(power[power > power.max() * _ACTIVE].mean())
     # Where the stretch itself is faint, noise of the line turns its bits first: those carry no weight.
     strong = prints.strong & fp.prints_of(columns, empty_power=active * _FAINT).strong
+    # Nor do those that a trial turns: what is left holds on a line, whatever the sound is like.
+    for seed, shift in enumerate(_TRIALS):
+        strong &= ~(prints.bits ^ fp.prints_of(columns_of(_tried(part, shift, active, seed))).bits)
     # What stands around the stretch in a call is not what stood around it here.
     strong[: fp.EDGE] = 0
     strong[-fp.EDGE :] = 0
     return PhasePrint(prints.bits, strong)
+
+
+def _tried(sound: Floats, shift: int, active: float, seed: int) -> Floats:
+    """Return a sound begun `shift` samples later, in noise 15 dB below its active power; equal for equal seeds."""
+    noise = np.random.default_rng(seed).standard_normal(len(sound), np.float32)
+    moved = np.zeros_like(sound)
+    first, after = max(-shift, 0), len(sound) - max(shift, 0)
+    moved[first:after] = sound[max(shift, 0) : len(sound) - first]
+    moved += noise * np.float32(np.sqrt(active * _TRIAL_NOISE))
+    return moved
