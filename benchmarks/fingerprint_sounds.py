@@ -170,22 +170,30 @@ class OtherLine:
 SAME = 0.7
 """Correlation of two waveforms from which on they are one recording.
 
-Measured without any of what the matcher does. Another coder or level leaves 0.8 and more; two recordings of one
-sentence have less than 0.3.
+This asks nothing of the prints. The recordings that the packages hold twice have 0.9 and more, also where they were
+coded anew; 1,500 pairs of different ones at most 0.3.
 """
 _NEAR = RATE_HZ // 20
-_LEAST_COMMON = RATE_HZ
 
 
 def correlation(one: Floats, other: Floats, begin: int) -> float:
-    """Return how far `one` is the waveform of `other` from about sample `begin` on: 1.0 for a copy at any level."""
-    first = max(begin - _NEAR, 0)
-    theirs = other[first : begin + len(one) + _NEAR].astype(np.float64)
-    skipped = max(_NEAR - begin, 0)
-    mine = one[skipped : skipped + max(len(theirs) - 2 * _NEAR, 0)].astype(np.float64)
-    if len(mine) < _LEAST_COMMON:
+    """Return how far `one` is the waveform of `other` from about sample `begin` on: 1.0 for a copy at any level.
+
+    The median over seconds, each within 50 ms of where it belongs: clocks of two recorders differ.
+    """
+    found = []
+    for at in range(0, len(one) - RATE_HZ + 1, RATE_HZ):
+        first = begin + at - _NEAR
+        theirs = other[max(first, 0) : first + RATE_HZ + 2 * _NEAR].astype(np.float64)
+        found.append(_correlation(one[at : at + RATE_HZ].astype(np.float64), theirs))
+    return float(np.median(found)) if found else 0.0
+
+
+def _correlation(mine: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> float:
+    """Return the highest correlation of `mine` with any part of `theirs`, which is longer; 0 where it is not."""
+    if len(theirs) < len(mine):
         return 0.0
-    length = 1 << int(len(theirs) - 1).bit_length()
+    length = 1 << len(theirs).bit_length()
     spectrum = np.fft.rfft(theirs, length) * np.conj(np.fft.rfft(mine, length))
     products = np.fft.irfft(spectrum, length)[: len(theirs) - len(mine) + 1]
     sums = np.concatenate((np.zeros(1), np.cumsum(theirs**2)))

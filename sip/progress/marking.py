@@ -24,6 +24,9 @@ PHASES: Final = 2
 LEAST_S: Final = 1.5
 LEAST_LIVELY_S: Final = 0.7
 """How much of a stretch must be lively enough to be told from other sound; a slow voice is in half of its columns."""
+LEAST_BITS: Final = 200
+"""Weighted bits that a stretch must hold, about a sixth of them independent of each other: with fewer, chance would
+come near `sample_matcher.MOST_WRONG`."""
 _LIVELY = 5
 _SLACK_S = 0.1
 _SOUNDS: frozenset[SegmentKind] = frozenset({"speech", "music", "announcement", "noise"})
@@ -83,12 +86,8 @@ def mark(sound: Floats) -> Marked:
             f"it holds {length_s:.0f} s of sound; it takes at most {LONGEST_S:g} s: name the stretch"
         )
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
-    phases = tuple(_phase(part, number * COLUMN_SAMPLES // PHASES) for number in range(PHASES))
-    lively = np.bitwise_count(phases[0].strong) >= _LIVELY
-    if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
-        raise MarkError(
-            "its sound hardly changes; it takes speech or music, which can be told from other sound"
-        )
+    shifts = [number * COLUMN_SAMPLES // PHASES for number in range(PHASES)]
+    phases = tuple(_held(part[shift:], _phase(part[shift:])) for shift in shifts)
     return Marked(phases, first_ms, last_ms)
 
 
@@ -138,29 +137,50 @@ def _bounds(sound: Floats) -> tuple[float, float]:
     return sounds[0].start_ms, min(sounds[-1].end_ms, end_ms)
 
 
-def _phase(sound: Floats, skip: int) -> PhasePrint:
-    """Return the prints of a sound from sample `skip` on."""
-    part = sound[skip:]
-    columns = columns_of(part)
+def _phase(sound: Floats) -> PhasePrint:
+    """Return the prints of a sound. Raises `MarkError` where it hardly changes."""
+    columns = columns_of(sound)
     prints = fp.prints_of(columns)
-    power = columns[:, f.BAND].sum(axis=1)
-    active = float(power[power > power.max() * _ACTIVE].mean())
     # Where the stretch itself is faint, noise of the line turns its bits first: those carry no weight.
-    strong = prints.strong & fp.prints_of(columns, empty_power=active * _FAINT).strong
-    # Nor do those that a trial turns: what is left holds on a line, whatever the sound is like.
-    for seed, shift in enumerate(_TRIALS):
-        strong &= ~(prints.bits ^ fp.prints_of(columns_of(_tried(part, shift, active, seed))).bits)
+    faint = fp.prints_of(columns, empty_power=_active(sound) * _FAINT)
+    strong = prints.strong & faint.strong
     # What stands around the stretch in a call is not what stood around it here.
     strong[: fp.EDGE] = 0
     strong[-fp.EDGE :] = 0
+    lively = np.bitwise_count(strong) >= _LIVELY
+    if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
+        raise MarkError(
+            "its sound hardly changes; it takes speech or music, which can be told from other sound"
+        )
     return PhasePrint(prints.bits, strong)
 
 
-def _tried(sound: Floats, shift: int, active: float, seed: int) -> Floats:
-    """Return a sound begun `shift` samples later, in noise 15 dB below its active power; equal for equal seeds."""
-    noise = np.random.default_rng(seed).standard_normal(len(sound), np.float32)
-    moved = np.zeros_like(sound)
+def _held(sound: Floats, phase: PhasePrint) -> PhasePrint:
+    """Take the weight from bits that a trial turns: the rest hold on a line, whatever the sound is like.
+
+    Raises `MarkError` if too few are left.
+    """
+    strong = phase.strong.copy()
+    noise = np.float32(np.sqrt(_active(sound) * _TRIAL_NOISE))
+    for seed, shift in enumerate(_TRIALS):
+        strong &= ~(phase.bits ^ fp.prints_of(columns_of(_tried(sound, shift, noise, seed))).bits)
+    if int(np.bitwise_count(strong).sum()) < LEAST_BITS:
+        raise MarkError(
+            "too little of it can be told from other sound through the noise of a line; "
+            "it takes a longer stretch, or one with more speech or music"
+        )
+    return PhasePrint(phase.bits, strong)
+
+
+def _tried(sound: Floats, shift: int, noise: np.float32, seed: int) -> Floats:
+    """Return a sound from sample `shift` on in noise of this amplitude; the same for the same seed."""
+    tried = np.random.default_rng(seed).standard_normal(len(sound), np.float32) * noise
     first, after = max(-shift, 0), len(sound) - max(shift, 0)
-    moved[first:after] = sound[max(shift, 0) : len(sound) - first]
-    moved += noise * np.float32(np.sqrt(active * _TRIAL_NOISE))
-    return moved
+    tried[first:after] += sound[max(shift, 0) : len(sound) - first]
+    return tried
+
+
+def _active(sound: Floats) -> float:
+    """Return the mean power of the columns that are not silent."""
+    power = columns_of(sound)[:, f.BAND].sum(axis=1)
+    return float(power[power > power.max() * _ACTIVE].mean())
