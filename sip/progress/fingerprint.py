@@ -46,8 +46,8 @@ STRONG: Final = 0.3
 _EMPTY_SHARE = 0.02
 EMPTY_POWER: Final = 1e-7
 """Power of a band, in full scale, that counts as nothing: about -55 dBm0 over all bands."""
-_LEAST_KNOWN = 0.5
-"""Share of a smoothing window that must have come."""
+_LEAST_KNOWN = 0.7
+"""Share of a smoothing window that must have come: without two columns in its midst, its bits are another sound's."""
 _DOUBTS = 3
 _PLACES = (1 << np.arange(BITS)).astype(np.uint16)
 _WINDOW = np.hanning(SPAN + 2)[1:-1].astype(np.float32)
