@@ -87,7 +87,18 @@ def mark(sound: Floats) -> Marked:
         )
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
     shifts = [number * COLUMN_SAMPLES // PHASES for number in range(PHASES)]
-    phases = tuple(_held(part[shift:], _phase(part[shift:])) for shift in shifts)
+    whole = tuple(_phase(part[shift:]) for shift in shifts)
+    lively = np.bitwise_count(whole[0].strong) >= _LIVELY
+    if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
+        raise MarkError(
+            "its sound hardly changes; it takes speech or music, which can be told from other sound"
+        )
+    phases = tuple(_held(part[shift:], phase) for shift, phase in zip(shifts, whole, strict=True))
+    if int(np.bitwise_count(phases[0].strong).sum()) < LEAST_BITS:
+        raise MarkError(
+            "too little of it can be told from other sound through the noise of a line; "
+            "it takes a longer stretch, or one with more speech or music"
+        )
     return Marked(phases, first_ms, last_ms)
 
 
@@ -138,7 +149,7 @@ def _bounds(sound: Floats) -> tuple[float, float]:
 
 
 def _phase(sound: Floats) -> PhasePrint:
-    """Return the prints of a sound. Raises `MarkError` where it hardly changes."""
+    """Return the prints of a sound before any trial."""
     columns = columns_of(sound)
     prints = fp.prints_of(columns)
     # Where the stretch itself is faint, noise of the line turns its bits first: those carry no weight.
@@ -147,28 +158,15 @@ def _phase(sound: Floats) -> PhasePrint:
     # What stands around the stretch in a call is not what stood around it here.
     strong[: fp.EDGE] = 0
     strong[-fp.EDGE :] = 0
-    lively = np.bitwise_count(strong) >= _LIVELY
-    if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
-        raise MarkError(
-            "its sound hardly changes; it takes speech or music, which can be told from other sound"
-        )
     return PhasePrint(prints.bits, strong)
 
 
 def _held(sound: Floats, phase: PhasePrint) -> PhasePrint:
-    """Take the weight from bits that a trial turns: the rest hold on a line, whatever the sound is like.
-
-    Raises `MarkError` if too few are left.
-    """
+    """Take the weight from bits that a trial turns: the rest hold on a line, whatever the sound is like."""
     strong = phase.strong.copy()
     noise = np.float32(np.sqrt(_active(sound) * _TRIAL_NOISE))
     for seed, shift in enumerate(_TRIALS):
         strong &= ~(phase.bits ^ fp.prints_of(columns_of(_tried(sound, shift, noise, seed))).bits)
-    if int(np.bitwise_count(strong).sum()) < LEAST_BITS:
-        raise MarkError(
-            "too little of it can be told from other sound through the noise of a line; "
-            "it takes a longer stretch, or one with more speech or music"
-        )
     return PhasePrint(phase.bits, strong)
 
 
