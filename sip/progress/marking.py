@@ -88,18 +88,27 @@ def mark(sound: Floats) -> Marked:
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
     shifts = [number * COLUMN_SAMPLES // PHASES for number in range(PHASES)]
     whole = tuple(_phase(part[shift:]) for shift in shifts)
-    lively = np.bitwise_count(whole[0].strong) >= _LIVELY
+    _check_lively(whole)
+    phases = tuple(_held(part[shift:], phase) for shift, phase in zip(shifts, whole, strict=True))
+    _check_bits(phases)
+    return Marked(phases, first_ms, last_ms)
+
+
+def _check_lively(phases: tuple[PhasePrint, ...]) -> None:
+    """Before any trial: afterwards fewer columns are lively."""
+    lively = np.bitwise_count(phases[0].strong) >= _LIVELY
     if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
         raise MarkError(
             "its sound hardly changes; it takes speech or music, which can be told from other sound"
         )
-    phases = tuple(_held(part[shift:], phase) for shift, phase in zip(shifts, whole, strict=True))
+
+
+def _check_bits(phases: tuple[PhasePrint, ...]) -> None:
     if int(np.bitwise_count(phases[0].strong).sum()) < LEAST_BITS:
         raise MarkError(
             "too little of it can be told from other sound through the noise of a line; "
             "it takes a longer stretch, or one with more speech or music"
         )
-    return Marked(phases, first_ms, last_ms)
 
 
 def heard_in_file(path: Path, library: SampleLibrary, *, channel: Channel = "right") -> list[SampleHeard]:
