@@ -170,7 +170,7 @@ class OtherLine:
 SAME = 0.7
 """Correlation of two waveforms from which on they are one recording.
 
-This asks nothing of the prints. The recordings that the packages hold twice have 0.87 and more, also where they
+This asks nothing of the prints. The recordings that the packages hold twice have 0.86 and more, also where they
 were coded anew; 1,500 pairs of different ones 0.24 at most.
 """
 _NEAR = RATE_HZ // 20
