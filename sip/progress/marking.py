@@ -24,6 +24,9 @@ PHASES: Final = 2
 LEAST_S: Final = 1.5
 LEAST_LIVELY_S: Final = 0.7
 """How much of a stretch must be lively enough to be told from other sound; a slow voice is in half of its columns."""
+LEAST_BITS: Final = 200
+"""Weighted bits that a stretch must hold, about a sixth of them independent of each other: with fewer, chance would
+come near `sample_matcher.MOST_WRONG`."""
 _LIVELY = 5
 _SLACK_S = 0.1
 _SLACK_COLUMNS = 3
@@ -89,8 +92,11 @@ def mark(sound: Floats) -> Marked:
             f"it holds {length_s:.0f} s of sound; it takes at most {LONGEST_S:g} s: name the stretch"
         )
     part = sound[round(first_ms * RATE_HZ / 1000) : round(last_ms * RATE_HZ / 1000)]
-    phases = tuple(_phase(part, number * COLUMN_SAMPLES // PHASES) for number in range(PHASES))
-    _check_lively(phases)
+    shifts = [number * COLUMN_SAMPLES // PHASES for number in range(PHASES)]
+    whole = tuple(_phase(part[shift:]) for shift in shifts)
+    _check_lively(whole)
+    phases = tuple(_held(part[shift:], phase) for shift, phase in zip(shifts, whole, strict=True))
+    _check_bits(phases)
     return Marked(phases, first_ms, last_ms)
 
 
@@ -103,14 +109,23 @@ def check_prints(phases: tuple[PhasePrint, ...], length_ms: float) -> None:
     columns = length_ms / COLUMN_MS
     if any(abs(len(phase.bits) - columns) > _SLACK_COLUMNS for phase in phases):
         raise MarkError(f"the prints are not as long as the stretch, {length_ms / 1000:.2f} s")
-    _check_lively(phases)
+    _check_bits(phases)
 
 
 def _check_lively(phases: tuple[PhasePrint, ...]) -> None:
+    """Before any trial: afterwards fewer columns are lively."""
     lively = np.bitwise_count(phases[0].strong) >= _LIVELY
     if lively.sum() * COLUMN_MS / 1000 < LEAST_LIVELY_S:
         raise MarkError(
             "its sound hardly changes; it takes speech or music, which can be told from other sound"
+        )
+
+
+def _check_bits(phases: tuple[PhasePrint, ...]) -> None:
+    if int(np.bitwise_count(phases[0].strong).sum()) < LEAST_BITS:
+        raise MarkError(
+            "too little of it can be told from other sound through the noise of a line; "
+            "it takes a longer stretch, or one with more speech or music"
         )
 
 
@@ -140,6 +155,10 @@ _BLOCK = 500
 _ACTIVE = 1e-3
 _FAINT = 0.006
 """Twice what a band holds of noise at 15 dB SNR, as a share of the active power."""
+_TRIAL_NOISE = 10.0 ** (-15.0 / 10.0)
+"""Share of the active power: 15 dB SNR, the noisiest line on which a sample must be known again."""
+_TRIALS = (0, COLUMN_SAMPLES // PHASES // 2, -COLUMN_SAMPLES // PHASES // 2, 0)
+"""Samples by which the columns of each trial are cut off the print's: a line's are so far off at most."""
 
 
 def _bounds(sound: Floats) -> tuple[float, float]:
@@ -156,14 +175,37 @@ def _bounds(sound: Floats) -> tuple[float, float]:
     return sounds[0].start_ms, min(sounds[-1].end_ms, end_ms)
 
 
-def _phase(sound: Floats, skip: int) -> PhasePrint:
-    columns = columns_of(sound[skip:])
+def _phase(sound: Floats) -> PhasePrint:
+    """Return the prints of a sound before any trial."""
+    columns = columns_of(sound)
     prints = fp.prints_of(columns)
-    power = columns[:, f.BAND].sum(axis=1)
-    active = float(power[power > power.max() * _ACTIVE].mean())
     # Where the stretch itself is faint, noise of the line turns its bits first: those carry no weight.
-    strong = prints.strong & fp.prints_of(columns, empty_power=active * _FAINT).strong
+    faint = fp.prints_of(columns, empty_power=_active(sound) * _FAINT)
+    strong = prints.strong & faint.strong
     # What stands around the stretch in a call is not what stood around it here.
     strong[: fp.EDGE] = 0
     strong[-fp.EDGE :] = 0
     return PhasePrint(prints.bits, strong)
+
+
+def _held(sound: Floats, phase: PhasePrint) -> PhasePrint:
+    """Take the weight from bits that a trial turns: the rest hold on a line, whatever the sound is like."""
+    strong = phase.strong.copy()
+    noise = np.float32(np.sqrt(_active(sound) * _TRIAL_NOISE))
+    for seed, shift in enumerate(_TRIALS):
+        strong &= ~(phase.bits ^ fp.prints_of(columns_of(_tried(sound, shift, noise, seed))).bits)
+    return PhasePrint(phase.bits, strong)
+
+
+def _tried(sound: Floats, shift: int, noise: np.float32, seed: int) -> Floats:
+    """Return a sound from sample `shift` on in noise of this amplitude; the same for the same seed."""
+    tried = np.random.default_rng(seed).standard_normal(len(sound), np.float32) * noise
+    first, after = max(-shift, 0), len(sound) - max(shift, 0)
+    tried[first:after] += sound[max(shift, 0) : len(sound) - first]
+    return tried
+
+
+def _active(sound: Floats) -> float:
+    """Return the mean power of the columns that are not silent."""
+    power = columns_of(sound)[:, f.BAND].sum(axis=1)
+    return float(power[power > power.max() * _ACTIVE].mean())
