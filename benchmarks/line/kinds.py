@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.line.generator import Call, listened
-from sip.progress.announced import with_announcements
+from sip.progress.announced import named_by_failure_tone
 
 
 class Stretch(Protocol):
@@ -72,7 +72,7 @@ def _f1(table: Counter[tuple[str, str]]) -> dict[str, float]:
 
 def heard_by_us(call: Call) -> Sequence[Stretch]:
     """Return the segments as `dutyring analyze` gives them for a file."""
-    return with_announcements(listened(call).segments)
+    return named_by_failure_tone(listened(call).segments)
 
 
 def measure(calls: Iterable[Call]) -> Figures:
@@ -82,7 +82,7 @@ def measure(calls: Iterable[Call]) -> Figures:
         heard = listened(call)
         figures.calls += 1
         figures.miscounted += len(heard.bursts) != call.ring_count
-        compare(figures, call, with_announcements(heard.segments))
+        compare(figures, call, named_by_failure_tone(heard.segments))
     return figures
 
 

@@ -208,7 +208,11 @@ def test_the_reason_of_a_hang_up_is_kept(place: Place) -> None:
 
 @pytest.mark.interop("sipp", "far-hang-up")
 def test_far_end_hangs_up_in_the_same_breath(place: Place) -> None:
-    call = place("bye-before-ack")
+    for _ in range(3):
+        call = place("bye-before-ack")
+        if any(message.sent and message.start == "BYE" for message in call.trace):
+            break
+        # On a crowded machine our ACK may come between sipp's 200 and its BYE: then it was no same breath.
     check_honest(call)
     assert (call.record["outcome"], call.record["ended_by"]) == ("answered", "them")
     assert call.record["ended_ms"] - call.record["answered_ms"] < 500

@@ -78,11 +78,14 @@ def with_evidence(grade, *kinds):
 
 
 def test_evidence_must_be_found_may_be_found_or_must_not_be():
-    plain, hinting, proving = (BEHAVIOURS[extension].expect for extension in ("62", "996", "1812"))
-    weak = with_evidence("weak", "ringback_restart")
-    assert differences(plain, weak) == ("forwarding.evidence has ringback_restart, must not",)
-    alike = replace(hinting, three_ring="within", rings=2, ring_to_answer_ms=None, early_media=())
-    assert differences(alike, weak) == differences(alike, RIGHT) == ()
+    plain, restarting, proving = (BEHAVIOURS[extension].expect for extension in ("62", "996", "1812"))
+    medium = with_evidence("medium", "ringback_restart")
+    assert differences(plain, medium) == ("forwarding.evidence has ringback_restart, must not",)
+    alike = replace(restarting, three_ring="within", rings=2, ring_to_answer_ms=None, early_media=())
+    assert differences(alike, medium) == ()
+    assert "forwarding.evidence lacks ringback_restart" in differences(alike, RIGHT)
+    hinting = replace(alike, evidence=(), evidence_if_understood=("ringback_restart",), forwarding_grade=())
+    assert differences(hinting, medium) == differences(hinting, RIGHT) == ()
     found = differences(replace(proving, three_ring="within", rings=2, ring_to_answer_ms=9000.0), RIGHT)
     assert "forwarding.evidence lacks diversion" in found
 
