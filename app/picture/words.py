@@ -69,14 +69,14 @@ _MEASURED_ZH = {
     "swing": "电平起伏",
     "roughness": "粗糙度",
     "steady_peak": "稳定分音",
-    "steady_pitch": "稳定基频",
-    "gliding_pitch": "滑动基频",
     "quiet_share": "停顿占比",
     "sounding_share": "有声占比",
-    "speech": "人声概率",
-    "music": "音乐概率",
-    "noise": "噪声概率",
-    "announcement": "语音通知概率",
+    "steady_pitch_share": "稳定基频占比",
+    "gliding_pitch_share": "滑动基频占比",
+    "p_speech": "人声概率",
+    "p_music": "音乐概率",
+    "p_noise": "噪声概率",
+    "repeat_likeness": "与前一次播放的相似度",
 }
 _UNITS = {"dbm0": "dBm0", "hz": "Hz", "ms": "ms", "s": "s", "db": "dB", "pct": "%", "ppm": "ppm"}
 
