@@ -327,6 +327,9 @@ async def test_a_phone_that_does_not_hang_up_is_cut_off(
     phone.hold = asyncio.Event()
     dispatcher = Dispatcher(database, phone, settings)
     await dispatcher.place_due()
+    async with asyncio.timeout(20.0):
+        while phone.at_once < 2:
+            await asyncio.sleep(0.01)
     await dispatcher.stop()
     cut = await attempts(database)
     assert {(row.state, row.verdict_code) for row in cut} == {("interrupted", "interrupted")}
