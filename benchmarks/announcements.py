@@ -8,7 +8,6 @@ SNR with 3 % of the packets lost. `whole` leaves the errors of recognition out: 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from collections import defaultdict
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.table import show_parts
 from sip.progress.line_state import CLEAR
 from sip.progress.words import LINE_STATES, announced_in
 
@@ -135,16 +135,9 @@ def main() -> None:
     parser.add_argument("--misses", action="store_true", help="also print what was missed or mistaken")
     arguments = parser.parse_args()
     figures = measure()
+    show_parts(figures, as_json=arguments.json)
     if arguments.json:
-        print(json.dumps(figures))
         return
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            print(name)
-            for member, figure in value.items():
-                print(f"  {member}: {figure}")
-        else:
-            print(f"{name}: {value}")
     for row in recognised_texts() if arguments.misses else ():
         if (got := meanings(row.recognised)) != row.expected:
             print(f"{row.condition} {row.source}: {row.spoken} | {row.recognised} | {sorted(got)}")

@@ -7,7 +7,6 @@ announcements and music needs the shared sounds: set DUTYRING_TEST_AUDIO to thei
 from __future__ import annotations
 
 import argparse
-import json
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,6 +20,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from benchmarks.table import show_parts
 from sip.progress import FeatureBank, LineListener
 from tests.line_sounds import (
     BUSY,
@@ -160,16 +160,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     arguments = parser.parse_args()
     figures = measure()
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            print(name)
-            for member, figure in value.items():
-                print(f"  {member}: {figure}")
-        else:
-            print(f"{name}: {value}")
+    show_parts(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

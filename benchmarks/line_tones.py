@@ -10,7 +10,6 @@ hours are heard: none of it rings.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 
@@ -26,6 +25,7 @@ import soundfile
 import soxr
 
 from benchmarks.rough_lines import Sound, answered_line, any_roughness, arrive, gated, ringing_line, tone_of
+from benchmarks.table import show_parts
 from sip.progress import Signals, ring_facts
 from tests.line_sounds import RATE_HZ, amplitude, listen, through
 
@@ -283,13 +283,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     figures = measure(arguments.sounds, arguments.quick)
-    if arguments.json:
-        print(json.dumps(figures))
-    else:
-        for name, part in figures.items():
-            print(name if isinstance(part, dict) else f"{name}: {part}")
-            for member, value in part.items() if isinstance(part, dict) else ():
-                print(f"  {member}: {value}")
+    show_parts(figures, as_json=arguments.json)
     wrong = missed(figures)
     for line in wrong:
         print(f"missed: {line}", file=sys.stderr)

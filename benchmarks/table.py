@@ -21,3 +21,17 @@ def show(figures: Mapping[str, Any]) -> None:
             value = "  ".join(f"{key} {part}" for key, part in value.items())
         print(f"{name:<18} {value}")
     print(json.dumps(figures))
+
+
+def show_parts(figures: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print figures that come in parts, a part's members below its name; or all of them as one JSON object."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            print(name)
+            for member, figure in value.items():
+                print(f"  {member}: {figure}")
+        else:
+            print(f"{name}: {value}")
