@@ -6,9 +6,9 @@ ring with those before it since the last restart, never with the nominal figures
 line whose pauses are 20 % short is no restart at each of its rings.
 
 A burst lost in transit leaves the phase as it was, so a pause that holds a whole number of periods more is none; nor
-is a pause that loss made longer by a piece of a burst. What only the signalling can tell is left to the reader:
-`since_ms` and `t_ms` bound the moment of the change, so that one at which another early dialog was taken over, or one
-after the answer, is left out there.
+is a pause that loss made longer by a piece of a burst, and no such pause counts as one that the line has shown. What
+only the signalling can tell is left to the reader: `since_ms` and `t_ms` bound the moment of the change, so that one
+at which another early dialog was taken over, or one after the answer, is left out there.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class HeardRing:
     """Nominal length of a ring, inner pauses of a double ring included."""
     off_ms: float
     """Nominal pause between two rings."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is as long as a ring of its plan may be at the least."""
+        return self.end_ms - self.start_ms >= (1.0 - _TOLERANCE) * self.on_ms
 
     @property
     def measurable(self) -> bool:
@@ -159,9 +164,16 @@ def _other_cadence(
 
 
 def _own_pause(series: Sequence[HeardRing], ring: HeardRing, later: Sequence[HeardRing]) -> float | None:
-    """Return the pause that this line has shown: before the ring, else after it; None where it showed none."""
+    """Return the pause that this line has shown: before the ring, else after it; None where it showed none.
+
+    Only between whole rings: where loss took a piece of one, the pause beside it holds that piece.
+    """
     for rings in (series, [ring, *later]):
-        pauses = [after.start_ms - before.end_ms for before, after in itertools.pairwise(rings)]
+        pauses = [
+            after.start_ms - before.end_ms
+            for before, after in itertools.pairwise(rings)
+            if before.whole and after.whole
+        ]
         usual = [p for p in pauses if abs(p - ring.off_ms) <= (_TOLERANCE + 0.01) * ring.off_ms]
         if usual:
             return statistics.median(usual)

@@ -53,6 +53,11 @@ def test_a_cut_burst_and_a_late_start_break_no_phase() -> None:
     assert ring_restarts([ring(0.0, 0.4), ring(4.4), ring(9.8, 0.6), ring(14.4)]) == ()
 
 
+def test_the_pause_beside_a_torn_burst_is_not_the_lines_own() -> None:
+    """Half a burst is lost: the pause before it seems half a second longer than any pause of this line."""
+    assert ring_restarts([ring(0.0), ring(5.5, 0.5), ring(9.99), ring(14.99)]) == ()
+
+
 @pytest.mark.parametrize(
     ("other", "what", "words"),
     [
