@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -80,6 +81,11 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own name and type
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """Return the SQL of a check constraint: the column holds one of these words."""
+    return f"{column} IN (" + ", ".join(f"'{value}'" for value in values) + ")"
 
 
 class Database:
@@ -163,14 +169,32 @@ def _migrate(settings: Settings, step: Callable[[Config], object]) -> str | None
         prepare_sqlite(engine)
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    if engine.dialect.name == "sqlite":
+        # A table is changed by writing it anew; with the keys enforced, dropping the old one would delete through them.
+        event.listen(engine, "connect", _let_keys_be)
     try:
         with file_lock(settings.data_dir / "migrate.lock"), engine.connect() as connection:
             config.attributes["connection"] = connection
             with connection.begin():
                 step(config)
+                if engine.dialect.name == "sqlite":
+                    _check_keys(connection)
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
+
+
+def _let_keys_be(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def _check_keys(connection: Connection) -> None:
+    """Raise IntegrityError for a row that points nowhere; then nothing of the migration is kept."""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        tables = sorted({str(row[0]) for row in broken})
+        reason = ValueError(f"{len(broken)} rows of {', '.join(tables)} point to rows that are not there")
+        raise IntegrityError("PRAGMA foreign_key_check", None, reason)
 
 
 def _blocking_url(url: str) -> str:

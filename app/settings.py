@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         description="Text file of the answer keys (numbers of superior duty offices), one a line, `#` before a "
         "remark: never dialled, never shown.",
     )
+    seal_key_file: Path | None = Field(
+        default=None,
+        description="File with the key (32 bytes in hex) under which coming draws and whereabouts are sealed. Unset: "
+        "`seal.key` in the data folder, made on first use.",
+    )
     concurrency: int = Field(default=50, ge=1, le=2000, description="Most calls at one time.")
     max_ring_s: float = Field(
         default=60.0,

@@ -5,8 +5,13 @@ from __future__ import annotations
 from alembic import context
 
 import app.accounts.models
+import app.api.models
 import app.checks.models
 import app.directory.models
+import app.planning.models
+import app.reviews.models
+import app.rosters.models
+import app.rules.models
 import app.samples.models
 import app.trunks.models  # noqa: F401 - the imports fill the metadata
 from app.database import Base

@@ -13,43 +13,49 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base, BigId
+from app.database import Base, BigId, one_of
 from app.directory.models import DutyLine, Unit
+from app.planning.models import Plan
 
 LIVE_STATES = ("claimed", "dialling", "ringing", "connected")
 ATTEMPT_STATES = (*LIVE_STATES, "finished", "interrupted", "failed")
-CHECK_STATES = ("planned", "due", "claimed", "done", "missed", "withdrawn")
+CHECK_STATES = ("planned", "due", "claimed", "retry", "done", "missed", "withdrawn")
+"""`retry`: its last call asks for another, which comes at `due_at`; then it is `due` once more."""
+CHECK_KINDS = ("random", "designated", "verification", "demo")
+"""计划抽查, 指定抽查, 核号 (never scored), 演示."""
+MITIGATIONS = ("called_back", "hung_up_to_verify", "refused_numbers", "other")
 _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 
 
-def _one_of(values: tuple[str, ...]) -> str:
-    return "state IN (" + ", ".join(f"'{value}'" for value in values) + ")"
-
-
-class Plan(Base):
-    """A drawn plan (抽查计划): its checks lie in `spot_checks` with their moments."""
-
-    __tablename__ = "plans"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    name: Mapped[str] = mapped_column(String(120))
-    running: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime]
-
-
 class SpotCheck(Base):
-    """An order to call a line once, at or after `due_at`."""
+    """An order to call a line at or after `due_at`, with its repeats. Those of a plan appear here once they are due."""
 
     __tablename__ = "spot_checks"
     __table_args__ = (
-        CheckConstraint(_one_of(CHECK_STATES), name="state"),
+        CheckConstraint(one_of("state", CHECK_STATES), name="state"),
+        CheckConstraint(one_of("kind", CHECK_KINDS), name="kind"),
         Index("ix_spot_checks_state_due_at", "state", "due_at"),
+        Index("ix_spot_checks_line_id_due_at", "line_id", "due_at"),
+        UniqueConstraint("run_id", "epoch", "slot"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"), index=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"))
     plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="SET NULL"), index=True)
+    kind: Mapped[str] = mapped_column(String(20), default="designated", server_default="designated")
+    """`random`: drawn by a plan, the only kind that random statistics count."""
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("plan_runs.id", ondelete="RESTRICT"))
+    epoch: Mapped[int | None]
+    """Number of the draw, within its run, that gave the moment."""
+    slot: Mapped[int | None]
+    """Number of the order within its draw."""
+    ordered_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     due_at: Mapped[datetime]
+    """When it is to be called; of a repeat: when that is."""
+    first_due_at: Mapped[datetime | None]
+    """The moment of the first call, as drawn or ordered."""
+    closed_at: Mapped[datetime | None]
+    """When nothing more was to be called for it."""
     state: Mapped[str] = mapped_column(String(20), default="planned")
     reason: Mapped[str] = mapped_column(String(200), default="")
     """Why this line, why now, e.g. 计划抽查 or 指定抽查."""
@@ -67,7 +73,7 @@ class Attempt(Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        CheckConstraint(_one_of(ATTEMPT_STATES), name="state"),
+        CheckConstraint(one_of("state", ATTEMPT_STATES), name="state"),
         UniqueConstraint("check_id", "number"),
         Index(
             "uq_attempts_live_line",
@@ -94,6 +100,12 @@ class Attempt(Base):
     owner: Mapped[str] = mapped_column(String(80))
     """The phone process that holds it."""
     claimed_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    """Until when its owner is taken to be alive; it is put off as long as the call lasts."""
+    clock_offset_ms: Mapped[float | None]
+    """How far this machine's clock was from the reference at the call, positive: ahead; None: not known."""
+    opening_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the opening that was to be played after the answer; None: none was."""
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     call_id: Mapped[str | None] = mapped_column(String(255))
@@ -229,3 +241,86 @@ class StoredVerdict(Base):
     needs_review: Mapped[bool]
     content: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
     judged_at: Mapped[datetime]
+
+
+class StoredProposal(Base):
+    """What one rule set makes of an order, all its attempts together. Another rule set adds a row, it replaces none."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (UniqueConstraint("check_id", "rule_set"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    check_id: Mapped[int] = mapped_column(ForeignKey("spot_checks.id", ondelete="RESTRICT"))
+    rule_set: Mapped[str] = mapped_column(String(120))
+    """Name and version of the rules that were applied."""
+    in_force: Mapped[bool]
+    """Whether these were the rules in force at the call; others only compare."""
+    code: Mapped[str] = mapped_column(String(40))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
+    judged_at: Mapped[datetime]
+
+
+class Mitigation(Base):
+    """What speaks for the unit beside an order: a call back, hanging up to verify us, not telling strangers numbers."""
+
+    __tablename__ = "mitigations"
+    __table_args__ = (CheckConstraint(one_of("kind", MITIGATIONS), name="kind"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    check_id: Mapped[int] = mapped_column(ForeignKey("spot_checks.id", ondelete="RESTRICT"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    number: Mapped[str] = mapped_column(String(40), default="")
+    """Of the caller, for a call back."""
+    note: Mapped[str] = mapped_column(Text, default="")
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(80))
+
+
+class EmergencyStop(Base):
+    """紧急停拨: no call to these units leaves until it is lifted by hand."""
+
+    __tablename__ = "emergency_stops"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
+    """Head of the subtree; None: all units."""
+    reason: Mapped[str] = mapped_column(Text)
+    placed_at: Mapped[datetime]
+    placed_by: Mapped[str] = mapped_column(String(80))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(80))
+    lift_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Lease(Base):
+    """Who holds a part that only one process may play, e.g. the clock, and until when."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(80))
+    until: Mapped[datetime]
+
+
+class OfficeAlarm(Base):
+    """Something on our side that a person must see to: the clock, the calendar's end, coverage that cannot be met."""
+
+    __tablename__ = "office_alarms"
+    __table_args__ = (
+        Index(
+            "uq_office_alarms_standing",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("cleared_at IS NULL"),
+            postgresql_where=text("cleared_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(80), default="")
+    detail: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]

@@ -12,7 +12,8 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Plan, Recording, SpotCheck
+from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
+from app.planning.models import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from app.checks.models import (
     Attempt,
     AttemptEvent,
     CallFacts,
-    Plan,
     Recording,
     SpotCheck,
     StoredVerdict,
@@ -27,6 +26,7 @@ from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory.models import DutyLine
+from app.planning.models import Plan
 from app.settings import Settings
 from app.trunks.merge import DEMO_TRUNK
 from sip.record import CallRecord, RecordingInfo

@@ -9,11 +9,11 @@ import pytest
 
 from app.checks import service
 from app.checks.dispatcher import Dispatcher
-from app.checks.models import Plan
 from app.commands.demo import demo_settings
 from app.database import Database
 from app.demo import fill, place_all
 from app.directory.models import DutyLine
+from app.planning.models import Plan
 from app.settings import Settings
 from tests.web.fake import FakePhone
 from tests.web.test_ledger import add_lines, attempts, check_states, order

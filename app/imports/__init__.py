@@ -1,0 +1,1 @@
+"""Directory, rosters and calendar from spreadsheets, previewed before anything is kept, and out again."""

@@ -1,0 +1,1 @@
+"""Who is called when: the calendar, plans, the sealed draw, coverage."""

@@ -1,0 +1,1 @@
+"""From a proposal to a finding: review, notice, dispute, decision, publication, scores."""
