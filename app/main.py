@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.checks import routes as checks
 from app.database import Database
+from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(HTTPException, pages.on_http_error)
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
+    app.add_exception_handler(OfficeError, pages.on_office_error)
     app.add_exception_handler(Exception, pages.on_failure)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)

@@ -9,13 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
+from app.api.problems import of_office, problem
 from app.checks import wording
+from app.errors import Fault, OfficeError
 from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
 from app.trunks.wording import alarms_zh
 from app.web.security import HEADERS
@@ -67,8 +68,19 @@ async def on_bad_request(request: Request, error: Exception) -> Response:
     """Answer wrong parameters."""
     assert isinstance(error, RequestValidationError)
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": jsonable_encoder(error.errors())}, status_code=422)
+        faults = [Fault(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()]
+        return problem(422, "a parameter or member is wrong", "what was given cannot be right", faults)
     return _error(request, 422, "")
+
+
+async def on_office_error(request: Request, error: Exception) -> Response:
+    """Answer what the caller can put right."""
+    assert isinstance(error, OfficeError)
+    return (
+        of_office(error)
+        if request.url.path.startswith("/api/")
+        else _error(request, error.status, error.detail)
+    )
 
 
 async def on_failure(request: Request, _: Exception) -> Response:
@@ -80,5 +92,5 @@ async def on_failure(request: Request, _: Exception) -> Response:
 
 def _error(request: Request, status: int, detail: str) -> Response:
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": detail or HTTPStatus(status).phrase}, status_code=status)
+        return problem(status, detail or HTTPStatus(status).phrase)
     return render("error.html", status, status=status, path=request.url.path)

@@ -362,7 +362,16 @@ async def test_errors_are_chinese_pages_with_a_way_on(
 
 
 async def test_errors_of_the_api_are_json(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/api/v1/checks/7")).json() == {"detail": "no such check"}
+    missing = await client.get("/api/v1/checks/7")
+    assert missing.headers["content-type"] == "application/problem+json"
+    assert missing.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "no such check",
+    }
+    wrong = await client.get("/api/v1/checks?limit=0")
+    assert wrong.json()["errors"][0]["where"] == "query.limit"
     assert (await client.get("/api/v1/nothing")).status_code == 404
     assert (await client.get("/api/v1/checks?limit=0")).status_code == 422
     assert (await client.get("/api/v1/checks?after=zzz")).status_code == 400
