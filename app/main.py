@@ -15,6 +15,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.api.describe import describe
+from app.api.guard import RequestGuard, TooLargeError
 from app.checks import order_routes as orders
 from app.checks import routes as checks
 from app.database import Database
@@ -42,6 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    describe(app)
+    app.add_middleware(RequestGuard)
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=[_as_in_address(host) for host in settings.allowed_hosts]
     )
@@ -49,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, pages.on_http_error)
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
     app.add_exception_handler(OfficeError, pages.on_office_error)
+    app.add_exception_handler(TooLargeError, pages.on_too_large)
     app.add_exception_handler(Exception, pages.on_failure)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
