@@ -43,8 +43,12 @@ def line(extension: str, *steps: object) -> Behaviour:
 LINES = (
     line("1", Provisional(180), Wait(0.2), Answer(), Wait(30), HangUp()),
     line("2", Provisional(180), Never()),
-    line("3", Wait(0.2), Answer(), Play("ringback", loop=True), Wait(6), Quiet(), Wait(0.3), Say("officer_02"), Wait(9), HangUp()),
-)  # fmt: skip
+    line(
+        "3",
+        *(Wait(0.2), Answer(), Play("ringback", loop=True), Wait(6), Quiet(), Wait(0.3)),
+        *(Say("officer_02"), Wait(9), HangUp()),
+    ),
+)
 
 
 @pytest.fixture
