@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.checks.guard import check_target
-from app.directory.models import MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
+from app.directory.models import CALLED_KINDS, MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
 from sip.numbers import parse_number
 
 
@@ -34,10 +34,11 @@ async def add_line(
     pilot_numbers: Iterable[str] = (),
     *,
     verified: bool = False,
+    kind: str = "duty",
 ) -> DutyLine:
     """Enter a duty line of a unit; `target` is what is dialled, the number itself unless given.
 
-    A 核号 call is still to come unless the number is `verified` already.
+    A 核号 call is still to come unless the number is `verified` already, or of a `kind` that checks do not call.
 
     Raises `NeverDialledError` or `TargetError` for what must not or cannot be dialled, `sip.numbers.NumberError` for
     a pilot number that is none.
@@ -49,7 +50,8 @@ async def add_line(
         target=check_target(target or number),
         pilot_numbers=_numbers(pilot_numbers),
         target_since=now,
-        verification="verified" if verified else "pending",
+        kind=kind,
+        verification="verified" if verified or kind not in CALLED_KINDS else "pending",
         verified_at=now if verified else None,
     )
     session.add(line)
@@ -64,7 +66,13 @@ async def retarget(session: AsyncSession, line: DutyLine, target: str) -> None:
         return
     line.target = plain
     line.target_since = clock.now()
-    line.verification, line.verified_at, line.failed_calls = "pending", None, 0
+    await await_verification(session, line)
+
+
+async def await_verification(session: AsyncSession, line: DutyLine) -> None:
+    """Have the number of a line called (核号) before any check of it counts. A line that checks do not call needs none."""
+    line.verification = "pending" if line.kind in CALLED_KINDS else "verified"
+    line.verified_at, line.failed_calls = None, 0
     await session.flush()
 
 
