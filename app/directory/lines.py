@@ -9,7 +9,6 @@ from datetime import date
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import clock
 from app.directory import repository, service, tree_queries
 from app.directory.models import CALLED_KINDS, LINE_KINDS, DutyLine, LineUnit, Unit
 from app.directory.numbers import (
@@ -17,7 +16,6 @@ from app.directory.numbers import (
     checked_target,
     is_mobile_target,
     is_odd_target,
-    key_of,
     main_number,
     read_number,
 )
@@ -187,10 +185,11 @@ async def share(session: AsyncSession, line: DutyLine, unit_ids: Sequence[int]) 
 
 async def warnings_of(session: AsyncSession, lines: Iterable[DutyLine]) -> dict[int, tuple[LineWarning, ...]]:
     """What a person should look at, by line."""
+    rows = tuple(lines)
     by_key: dict[str, set[str]] = {}
-    for _, _, kind, target in await tree_queries.targets(session):
-        by_key.setdefault(key_of(target), set()).add("fax" if kind == "fax" else "called")
-    return {line.id: tuple(_warnings(line, by_key.get(key_of(line.target), set()))) for line in lines}
+    for line in await tree_queries.lines_with(session, (row.number_key for row in rows)):
+        by_key.setdefault(line.number_key, set()).add("fax" if line.kind == "fax" else "called")
+    return {line.id: tuple(_warnings(line, by_key.get(line.number_key, set()))) for line in rows}
 
 
 def _warnings(line: DutyLine, kinds: set[str]) -> Iterable[LineWarning]:
@@ -214,13 +213,13 @@ async def _refuse_second(session: AsyncSession, read: ReadNumber, kind: str, lin
     """Raise `ConflictError` where a called line has this number already, however it is written."""
     if kind == "fax":
         return
-    for other_id, unit_id, other_kind, target in await tree_queries.targets(session):
-        if other_id != line_id and other_kind != "fax" and key_of(target) == read.key:
-            unit = await repository.unit(session, unit_id)
+    for other in await tree_queries.lines_with(session, [read.key]):
+        if other.id != line_id and other.kind != "fax":
+            unit = await repository.unit(session, other.unit_id)
             name = "" if unit is None else unit.name
             raise ConflictError(
-                f"该号码已登记为“{name}”的线路 {other_id}；综合值班室请把本单位加到那条线路的共用单位里",
-                [Fault("number", f"line {other_id}")],
+                f"该号码已登记为“{name}”的线路 {other.id}；综合值班室请把本单位加到那条线路的共用单位里",
+                [Fault("number", f"line {other.id}")],
             )
 
 
@@ -253,8 +252,3 @@ def _write(line: DutyLine, entry: LineEntry) -> None:
 
 def _entered_already() -> ConflictError:
     return ConflictError("该号码已登记在另一条线路上", [Fault("number", "已登记")])
-
-
-def today(settings: Settings) -> date:
-    """The local day."""
-    return clock.now().astimezone(settings.zone).date()

@@ -15,6 +15,7 @@ from app.directory.models import (
     LineExemption,
     LineUnit,
     NumberChange,
+    Person,
     Unit,
     UnitExemption,
     UnitRegime,
@@ -127,7 +128,9 @@ async def regime_on(session: AsyncSession, unit_id: int, day: date) -> UnitRegim
     return await session.scalar(query)
 
 
-def holds_on(table: type[UnitRegime | DutyLine | Unit | LineExemption], day: date) -> ColumnElement[bool]:
+def holds_on(
+    table: type[UnitRegime | DutyLine | Unit | LineExemption | Person], day: date
+) -> ColumnElement[bool]:
     """The condition that a row's days, both inclusive and either open, hold this day."""
     return and_(
         or_(table.first_day.is_(None), table.first_day <= day),

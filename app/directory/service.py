@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import clock
 from app.checks.guard import check_target
 from app.directory.models import CALLED_KINDS, MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
+from app.directory.numbers import key_of
 from sip.numbers import parse_number
 
 
@@ -44,10 +45,12 @@ async def add_line(
     a pilot number that is none.
     """
     now = clock.now()
+    dialled = check_target(target or number)
     line = DutyLine(
         unit_id=unit.id,
         number=number,
-        target=check_target(target or number),
+        target=dialled,
+        number_key=key_of(dialled),
         pilot_numbers=_numbers(pilot_numbers),
         target_since=now,
         kind=kind,
@@ -64,13 +67,13 @@ async def retarget(session: AsyncSession, line: DutyLine, target: str) -> None:
     plain = check_target(target)
     if plain == line.target:
         return
-    line.target = plain
+    line.target, line.number_key = plain, key_of(plain)
     line.target_since = clock.now()
     await await_verification(session, line)
 
 
 async def await_verification(session: AsyncSession, line: DutyLine) -> None:
-    """Have the number of a line called (核号) before any check of it counts. A line that checks do not call needs none."""
+    """Have the number of a line called (核号) before any check of it counts; a fax and the like need no such call."""
     line.verification = "pending" if line.kind in CALLED_KINDS else "verified"
     line.verified_at, line.failed_calls = None, 0
     await session.flush()

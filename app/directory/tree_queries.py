@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from sqlalchemy import func, or_, select, update
@@ -60,7 +60,8 @@ async def regimes_of(session: AsyncSession, unit_ids: Sequence[int]) -> Sequence
     return (await session.scalars(query)).all()
 
 
-async def targets(session: AsyncSession) -> Sequence[tuple[int, int, str, str]]:
-    """Key, unit, kind and target of every line that is in use."""
-    query = select(DutyLine.id, DutyLine.unit_id, DutyLine.kind, DutyLine.target).where(DutyLine.active)
-    return [(row.id, row.unit_id, row.kind, row.target) for row in await session.execute(query)]
+async def lines_with(session: AsyncSession, number_keys: Iterable[str]) -> Sequence[DutyLine]:
+    """The lines in use that have one of these numbers, faxes among them."""
+    keys = sorted(set(number_keys) - {""})
+    query = select(DutyLine).where(DutyLine.number_key.in_(keys), DutyLine.active).order_by(DutyLine.id)
+    return (await session.scalars(query)).all()
