@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from app import clock
 from app.accounts import service as audit
@@ -46,13 +46,12 @@ async def enter_whereabouts(
 
 
 @router.get("/whereabouts/{row_id}")
-async def read_whereabouts(state: State, who: Actor, row_id: PathKey, response: Response) -> WhereaboutsRead:
+async def read_whereabouts(state: State, who: Actor, row_id: PathKey) -> WhereaboutsRead:
     """Read one place. Who read whose is put on record before the answer leaves."""
     database, settings = state
     async with database.unit_of_work() as session:
         row, place = await whereabouts.read(session, row_id, sealer(settings), who)
         shown = WhereaboutsOut.model_validate(row)
-    response.headers["Cache-Control"] = "no-store"
     return WhereaboutsRead(**shown.model_dump(), place=place)
 
 
