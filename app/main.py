@@ -20,8 +20,10 @@ from app.api.guard import RequestGuard, TooLargeError
 from app.checks import order_routes as orders
 from app.checks import routes as checks
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.rosters import routes as rosters
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -60,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(checks.router)
     app.include_router(orders.router)
     app.include_router(trunks.router)
+    app.include_router(directory.router)
+    app.include_router(rosters.router)
     app.include_router(web.router)
     return app
 
