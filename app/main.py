@@ -24,6 +24,7 @@ from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
 from app.rosters import routes as rosters
+from app.planning import calendar_routes as calendar
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(trunks.router)
     app.include_router(directory.router)
     app.include_router(rosters.router)
+    app.include_router(calendar.router)
     app.include_router(web.router)
     return app
 
