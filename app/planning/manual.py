@@ -13,17 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.checks.rules import CODES
 from app.directory import repository as directory
 from app.errors import BadInputError, Fault, NotFoundError
 from app.planning import repository
 from app.planning.models import ManualCheck
 from app.reviews import service as reviews
+from app.reviews.codes import FINDINGS, PRESENCE_SOURCES
 from app.settings import Settings
 
-OFF_POST = "off_post"
-OFF_POST_SOURCES = ("on_site", "video", "superior", "admission")
-OFF_POST_ZH, OFF_POST_EN = "脱岗", "away from the post"
 SOURCES_ZH = {
     "hand_dialled": "人工拨打",
     "on_site": "实地检查",
@@ -31,9 +28,6 @@ SOURCES_ZH = {
     "superior": "上级抽查发现",
     "admission": "本人承认",
 }
-NO_FINDING = frozenset({"within", "borderline", "our_side", "cancelled", "interrupted"})
-"""Codes that say nothing against a unit: such a check has no code."""
-FINDING_CODES: tuple[str, ...] = (OFF_POST, *(code for code in CODES if code not in NO_FINDING))
 _AHEAD = timedelta(minutes=5)
 """How far a clock of the person who enters may be ahead of ours."""
 
@@ -56,7 +50,12 @@ async def enter(
     if entry.code is None:
         return entry, None
     case = await reviews.open_case(
-        session, unit_id=entry.unit_id, code=entry.code, proposal=proposal_of(entry, settings), manual_id=entry.id
+        session,
+        unit_id=entry.unit_id,
+        code=entry.code,
+        proposal=proposal_of(entry, settings),
+        manual_id=entry.id,
+        who=who,
     )
     return entry, case.id
 
@@ -64,12 +63,15 @@ async def enter(
 def _check(entry: ManualCheck, now: datetime) -> None:
     if entry.at > now + _AHEAD:
         raise BadInputError("the check is still to come", [Fault("at", "takes a moment that has passed")])
-    if entry.code is not None and entry.code not in FINDING_CODES:
-        fault = Fault("code", f"takes one of {', '.join(FINDING_CODES)}, or nothing")
+    if entry.code is None:
+        return
+    finding = FINDINGS.get(entry.code)
+    if finding is None:
+        fault = Fault("code", f"takes one of {', '.join(FINDINGS)}, or nothing")
         raise BadInputError(f"{entry.code} is no finding", [fault])
-    if entry.code == OFF_POST and entry.source not in OFF_POST_SOURCES:
-        fault = Fault("code", f"off_post takes a source among {', '.join(OFF_POST_SOURCES)}")
-        raise BadInputError("a telephone check never shows 脱岗", [fault])
+    if finding.needs_presence and entry.source not in PRESENCE_SOURCES:
+        fault = Fault("code", f"{entry.code} takes a source among {', '.join(PRESENCE_SOURCES)}")
+        raise BadInputError(f"a telephone check never shows {finding.zh}", [fault])
 
 
 async def _check_subject(session: AsyncSession, entry: ManualCheck) -> None:
@@ -85,26 +87,18 @@ async def _check_subject(session: AsyncSession, entry: ManualCheck) -> None:
         raise BadInputError("the line belongs to another unit", [fault])
 
 
-def titles_of(code: str) -> tuple[str, str]:
-    """Chinese and English title of a finding code."""
-    if code == OFF_POST:
-        return OFF_POST_ZH, OFF_POST_EN
-    info = next(info for known, info in CODES.items() if known == code)
-    return info.zh, info.en
-
-
 def proposal_of(entry: ManualCheck, settings: Settings) -> dict[str, Any]:
     """Return the case's proposal of a check that was made by hand: a person's word, without calls or clauses."""
     code = entry.code or ""
-    title_zh, title_en = titles_of(code)
+    finding = FINDINGS[code]
     at = entry.at.astimezone(settings.zone)
     reason = f"人工补录（{SOURCES_ZH[entry.source]}，{entry.made_by}，{at:%Y-%m-%d %H:%M}）：{entry.found}"
     return {
         "schema": "dutyring.proposal/1",
         "origin": "manual",
         "code": code,
-        "title_zh": title_zh,
-        "title_en": title_en,
+        "title_zh": finding.zh,
+        "title_en": finding.en,
         "adverse": True,
         "needs_review": True,
         "grade": "none",
