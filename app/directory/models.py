@@ -30,6 +30,12 @@ PERSON_ROLES = ("duty_officer", "leader", "principal", "contact")
 """值班员, 带班领导, 主要负责人, 联系人."""
 STAFFINGS = ("established", "contract", "rehired", "intern", "worker", "unknown")
 """在编, 临聘, 退休返聘, 实习 (三支一扶, 西部计划 too), 工勤, 未核实."""
+CALLED_KINDS = ("duty", "leader")
+"""Kinds of line that checks call; a fax never, another only by somebody's order."""
+MOST_FAILED_CALLS = 3
+"""核号 calls without an answer after which a person must look at the number."""
+CHANGE_OUTCOMES = ("pending", "entered", "dismissed")
+"""Of a reported change: still to be entered, entered, or found to be none."""
 LINE_EXEMPTIONS = ("forwarding", "crbt", "fax")
 UNIT_EXEMPTIONS = ("maintenance", "emergency")
 """线路或设备维护, 应急处置中."""
@@ -105,6 +111,8 @@ class DutyLine(Base):
     active: Mapped[bool] = mapped_column(default=True)
     verification: Mapped[str] = mapped_column(String(20), default="verified", server_default="verified")
     verified_at: Mapped[datetime | None]
+    failed_calls: Mapped[int] = mapped_column(default=0, server_default="0")
+    """核号 calls of the present target that nobody answered, since the last that was."""
     target_since: Mapped[datetime | None]
     """When the present target was entered."""
     first_day: Mapped[date | None]
@@ -205,6 +213,7 @@ class NumberChange(Base):
     """A change of number that a unit reported. Received but not entered before a call: our fault, not the unit's."""
 
     __tablename__ = "number_changes"
+    __table_args__ = (CheckConstraint(one_of("outcome", CHANGE_OUTCOMES), name="outcome"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="CASCADE"), index=True)
@@ -215,5 +224,7 @@ class NumberChange(Base):
     received_at: Mapped[datetime]
     received_by: Mapped[str] = mapped_column(String(80))
     entered_at: Mapped[datetime | None]
+    """When the directory followed it, or it was dismissed."""
     entered_by: Mapped[str] = mapped_column(String(80), default="")
+    outcome: Mapped[str] = mapped_column(String(20), default="pending")
     note: Mapped[str] = mapped_column(Text, default="")

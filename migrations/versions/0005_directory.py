@@ -78,6 +78,7 @@ def _change_duty_lines() -> None:
             sa.Column("verification", sa.String(length=20), server_default="verified", nullable=False)
         )
         batch_op.add_column(sa.Column("verified_at", TIME, nullable=True))
+        batch_op.add_column(sa.Column("failed_calls", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("target_since", TIME, nullable=True))
         batch_op.add_column(sa.Column("first_day", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("last_day", sa.Date(), nullable=True))
@@ -200,7 +201,11 @@ def _create_number_changes() -> None:
         sa.Column("received_by", sa.String(length=80), nullable=False),
         sa.Column("entered_at", TIME, nullable=True),
         sa.Column("entered_by", sa.String(length=80), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "outcome IN ('pending', 'entered', 'dismissed')", name="ck_number_changes_outcome"
+        ),
         sa.ForeignKeyConstraint(
             ["line_id"], ["duty_lines.id"], name="fk_number_changes_line_id", ondelete="SET NULL"
         ),
@@ -285,6 +290,7 @@ def _restore_duty_lines() -> None:
             "last_day",
             "first_day",
             "target_since",
+            "failed_calls",
             "verified_at",
             "verification",
             "trunk",
