@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
@@ -117,3 +118,56 @@ async def counted_moments(
     for unit_id, at in await session.execute(query):
         found.setdefault(unit_id, []).append(at)
     return found
+
+
+async def uses(
+    session: AsyncSession, line_ids: Sequence[int], since: datetime
+) -> Mapping[int, Sequence[datetime]]:
+    """When lines were called since a moment, by line and in the order of time: the first call of each order.
+
+    Random and designated checks and 核号 calls alike are calls that a duty room bears; the demonstration's are not.
+    """
+    query = (
+        select(SpotCheck.line_id, SpotCheck.first_due_at)
+        .where(
+            SpotCheck.line_id.in_(line_ids),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.kind != "demo",
+            SpotCheck.state.in_(CALLED_STATES),
+        )
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for line_id, at in await session.execute(query):
+        found.setdefault(line_id, []).append(at)
+    return found
+
+
+async def open_order(session: AsyncSession, line_id: int) -> int | None:
+    """Key of an order of this line that is not over yet."""
+    query = select(SpotCheck.id).where(SpotCheck.line_id == line_id, SpotCheck.state.in_(OPEN_STATES))
+    return await session.scalar(query.order_by(SpotCheck.id).limit(1))
+
+
+async def lock_line(session: AsyncSession, line_id: int) -> DutyLine | None:
+    """A line with its unit; whoever else wants to order a call of it waits until this unit of work is over."""
+    query = (
+        select(DutyLine)
+        .where(DutyLine.id == line_id)
+        .options(joinedload(DutyLine.unit))
+        .with_for_update(of=DutyLine)
+        .execution_options(populate_existing=True)
+    )
+    return await session.scalar(query)
+
+
+async def count_since(session: AsyncSession, line_id: int, kind: str, since: datetime) -> int:
+    """How many orders of a kind a line had since a moment."""
+    query = select(func.count()).where(
+        SpotCheck.line_id == line_id,
+        SpotCheck.kind == kind,
+        SpotCheck.due_at >= since,
+        SpotCheck.state.in_(CALLED_STATES),
+    )
+    return await session.scalar(query) or 0

@@ -46,7 +46,9 @@ async def enter(
     entry.entered_at, entry.entered_by = now, who
     session.add(entry)
     await session.flush()
-    await audit.record(session, "manual_check", f"manual:{entry.id}", f"{entry.source} {entry.code or ''}", who)
+    await audit.record(
+        session, "manual_check", f"manual:{entry.id}", f"{entry.source} {entry.code or ''}", who
+    )
     if entry.code is None:
         return entry, None
     case = await reviews.open_case(

@@ -76,7 +76,7 @@ SHIPPED = (
 def read_sound(content: bytes, kind: str) -> Sound:
     """Return an uploaded WAV or FLAC file as it is kept.
 
-    Raises `BadInputError` for what is no such file, is longer than 20 s, silent, or, of an opening, begins with silence.
+    Raises `BadInputError` for what is no such file, lasts more than 20 s, is silent or, an opening, begins so.
     """
     samples = _decoded(content)
     if not len(samples):
@@ -86,7 +86,9 @@ def read_sound(content: bytes, kind: str) -> Sound:
         raise _bad("the file is silent throughout")
     onset_s = float(heard.argmax()) / RATE_HZ
     if kind == "opening" and onset_s > LATEST_ONSET_S:
-        raise _bad(f"the voice begins only after {onset_s:.1f} s; an opening begins within {LATEST_ONSET_S:g} s")
+        raise _bad(
+            f"the voice begins only after {onset_s:.1f} s; an opening begins within {LATEST_ONSET_S:g} s"
+        )
     flac = _as_flac(samples)
     return Sound(flac, hashlib.sha256(flac).hexdigest(), len(samples) * 1000 / RATE_HZ)
 
@@ -137,7 +139,9 @@ async def add(
 ) -> Prompt:
     """Keep a prompt, not yet approved. Raises `BadInputError` for a sound that cannot be used."""
     if kind not in PROMPT_KINDS:
-        raise BadInputError("a prompt is an opening or a closing", [Fault("kind", "takes opening or closing")])
+        raise BadInputError(
+            "a prompt is an opening or a closing", [Fault("kind", "takes opening or closing")]
+        )
     sound = read_sound(content, kind)
     path = _keep(data_dir, sound)
     prompt = Prompt(

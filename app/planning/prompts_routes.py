@@ -64,7 +64,9 @@ async def list_prompts(
 
 
 @router.post("", status_code=201, openapi_extra=_RAW)
-async def add_prompt(request: Request, state: State, who: Actor, kind: Kind, name: Name, words: Spoken) -> PromptOut:
+async def add_prompt(
+    request: Request, state: State, who: Actor, kind: Kind, name: Name, words: Spoken
+) -> PromptOut:
     """Enter a prompt: the body is a WAV or FLAC file of at most 20 s. Somebody else must approve it."""
     database, settings = state
     content = await _body(request)

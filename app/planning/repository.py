@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, tuple_
@@ -112,6 +112,32 @@ async def skips(session: AsyncSession, run_id: int, epoch_number: int | None = N
 async def unit(session: AsyncSession, unit_id: int) -> Unit | None:
     """One unit."""
     return await session.get(Unit, unit_id)
+
+
+async def paths(session: AsyncSession, unit_ids: Sequence[int]) -> Mapping[int, str]:
+    """Paths of some units, by key."""
+    rows = await session.execute(select(Unit.id, Unit.path).where(Unit.id.in_(unit_ids)))
+    return dict(rows.tuples().all())
+
+
+async def lines_reaching(session: AsyncSession, unit_id: int) -> Sequence[int]:
+    """Keys of the duty lines that are a unit's own, or, where it has none, that are shared with it."""
+    own = select(DutyLine.id).where(DutyLine.unit_id == unit_id, DutyLine.active, DutyLine.kind == "duty")
+    found = (await session.scalars(own.order_by(DutyLine.id))).all()
+    if found:
+        return found
+    shared = (
+        select(DutyLine.id)
+        .join(LineUnit, LineUnit.line_id == DutyLine.id)
+        .where(LineUnit.unit_id == unit_id, DutyLine.active, DutyLine.kind == "duty")
+    )
+    return (await session.scalars(shared.order_by(DutyLine.id))).all()
+
+
+async def running_plans(session: AsyncSession) -> Sequence[Plan]:
+    """The plans that run or are paused."""
+    query = select(Plan).where(Plan.state.in_(("running", "paused")), Plan.content.is_not(None))
+    return (await session.scalars(query.order_by(Plan.id))).all()
 
 
 async def reaches(session: AsyncSession, line_id: int, unit_id: int) -> bool:
