@@ -19,6 +19,7 @@ from app.checks import routes as checks
 from app.database import Database
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.planning import coverage_routes, designated_routes, manual_routes, prompts_routes
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -53,6 +54,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
     app.include_router(trunks.router)
+    app.include_router(prompts_routes.router)
+    app.include_router(designated_routes.router)
+    app.include_router(manual_routes.router)
+    app.include_router(coverage_routes.router)
     app.include_router(web.router)
     return app
 
