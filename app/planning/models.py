@@ -157,7 +157,7 @@ class DrawSkip(Base):
     at: Mapped[datetime]
     """The moment as drawn: it has passed."""
     why: Mapped[str] = mapped_column(String(20))
-    """`missed`, `paused`, `stopped`, `clock`, `cap`, `night`, `handover`, `exempted`, `line` or `number`."""
+    """`missed`, `paused`, `clock`, `calendar`, `stopped`, `cap`, `night`, `handover`, `exempted`, `line`, `number`."""
     noted_at: Mapped[datetime]
 
 
