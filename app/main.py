@@ -17,9 +17,10 @@ from starlette.staticfiles import StaticFiles
 
 from app.checks import routes as checks
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
-from app.planning import coverage_routes, designated_routes, manual_routes, prompts_routes
+from app.planning import routes as planning
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -54,10 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
     app.include_router(trunks.router)
-    app.include_router(prompts_routes.router)
-    app.include_router(designated_routes.router)
-    app.include_router(manual_routes.router)
-    app.include_router(coverage_routes.router)
+    app.include_router(directory.router)
+    app.include_router(planning.router)
     app.include_router(web.router)
     return app
 

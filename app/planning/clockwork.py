@@ -23,7 +23,7 @@ from app.database import Database
 from app.directory.models import DutyLine
 from app.planning import choosing, ledger, permits, redrawing, repository
 from app.planning.live_run import BrokenDrawError, LiveRun, Slot, recall
-from app.planning.models import DrawSkip, Plan
+from app.planning.models import Plan
 from app.planning.permits import Asked
 from app.planning.spec import PlanSpec
 from app.sealing import Sealer, sealer
@@ -197,7 +197,11 @@ class Planner:
             if slot.slot in handled:
                 continue
             why, line = await judge.hindrance(session, plan, spec, slot)
-            row = _skip(slot, why, judge.now) if line is None else _order(plan, line, slot, judge.now)
+            row = (
+                redrawing.skip_of(slot, why, judge.now)
+                if line is None
+                else _order(plan, line, slot, judge.now)
+            )
             try:
                 async with session.begin_nested():
                     session.add(row)
@@ -236,18 +240,6 @@ class _Judge:
         asked = Asked(slot.at, spec.caps, night_approved=plan.night_approved_at is not None)
         refused = await permits.refusal(session, line, asked, self.settings.zone)
         return ("", line) if refused is None else (refused.why, None)
-
-
-def _skip(slot: Slot, why: str, now: datetime) -> DrawSkip:
-    return DrawSkip(
-        run_id=slot.run_id,
-        epoch=slot.epoch,
-        slot=slot.slot,
-        line_id=slot.line_id,
-        at=slot.at,
-        why=why,
-        noted_at=now,
-    )
 
 
 def _order(plan: Plan, line: DutyLine, slot: Slot, now: datetime) -> SpotCheck:

@@ -73,7 +73,10 @@ async def gather(
     by_unit: dict[int, list[DutyLine]] = {}
     for line in good:
         by_unit.setdefault(line.unit_id, []).append(line)
-    units = [facts.unit(unit_lines, choosing.factor(spec.weights, heads, unit_lines[0].unit)) for unit_lines in by_unit.values()]
+    units = [
+        facts.unit(unit_lines, choosing.factor(spec.weights, heads, unit_lines[0].unit))
+        for unit_lines in by_unit.values()
+    ]
     bad = {line.unit_id: line.unit.code for line in lines if line.unit_id not in by_unit}
     return Gathered(
         spec,

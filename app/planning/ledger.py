@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -220,6 +220,22 @@ async def orders_of(session: AsyncSession, run_id: int) -> Sequence[SpotCheck]:
     """The orders of a run, by draw and slot."""
     query = select(SpotCheck).where(SpotCheck.run_id == run_id)
     return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot))).all()
+
+
+async def slots_after(
+    session: AsyncSession, run_id: int, place: tuple[int, int], limit: int
+) -> Sequence[SpotCheck]:
+    """The orders of a run behind a draw and slot."""
+    query = select(SpotCheck).where(
+        SpotCheck.run_id == run_id, tuple_(SpotCheck.epoch, SpotCheck.slot) > tuple_(*place)
+    )
+    return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot).limit(limit))).all()
+
+
+async def count_by_epoch(session: AsyncSession, run_id: int) -> Mapping[int, int]:
+    """How many orders of a run there are, by draw."""
+    query = select(SpotCheck.epoch, func.count()).where(SpotCheck.run_id == run_id).group_by(SpotCheck.epoch)
+    return {epoch: count for epoch, count in await session.execute(query) if epoch is not None}
 
 
 async def handled_slots(session: AsyncSession, run_id: int, epoch: int) -> frozenset[int]:

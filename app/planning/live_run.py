@@ -94,7 +94,9 @@ def recall(
     last = epochs[-1]
     coming = [(s.at, s.slot, s.line_id) for s in draw(seed, inputs[1]) if s.slot not in handled]
     coming.sort(reverse=True)
-    return LiveRun(run.id, run.plan_id, run.number, last.number, last.chain, last.drawn_at, inputs[1], "", coming)
+    return LiveRun(
+        run.id, run.plan_id, run.number, last.number, last.chain, last.drawn_at, inputs[1], "", coming
+    )
 
 
 def chain_fault(run: PlanRun, epochs: Sequence[DrawEpoch], skips: Sequence[DrawSkip]) -> str | None:

@@ -1,4 +1,4 @@
-"""When the remainder of a run is drawn anew, and how a run ends. Nothing here commits: the caller's unit of work does."""
+"""When the remainder of a run is drawn anew, and how a run ends. Never commits: the caller's unit of work does."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.planning.differences import differences
 from app.planning.draw import contradictions
 from app.planning.draw_inputs import DrawInputs
 from app.planning.gathering import stamp
-from app.planning.live_run import LiveRun
-from app.planning.models import DrawEpoch, Plan
+from app.planning.live_run import LiveRun, Slot
+from app.planning.models import DrawEpoch, DrawSkip, Plan
 from app.planning.windows import DrawMoment
 from app.sealing import Sealer
 
-__all__ = ["Change", "change", "finish", "is_over", "owed", "redraw", "stamp", "watch_coverage"]
+__all__ = ["Change", "change", "finish", "is_over", "owed", "redraw", "skip_of", "stamp", "watch_coverage"]
 
 OWED_AFTER = timedelta(minutes=15)
 """What is owed is drawn anew at most this often: many moments that passed together are one draw."""
@@ -116,6 +116,19 @@ async def watch_coverage(database: Database, plan_id: int, epoch: DrawEpoch) -> 
             await clear_alarm(session, "coverage_short", subject)
 
 
+def skip_of(slot: Slot, why: str, now: datetime) -> DrawSkip:
+    """Write down that a moment passed without a call."""
+    return DrawSkip(
+        run_id=slot.run_id,
+        epoch=slot.epoch,
+        slot=slot.slot,
+        line_id=slot.line_id,
+        at=slot.at,
+        why=why,
+        noted_at=now,
+    )
+
+
 async def is_over(session: AsyncSession, run: LiveRun, zone: ZoneInfo, now: datetime) -> bool:
     """Whether nothing more comes of a run: its period and the last repeat are over, or it was cancelled."""
     row = await repository.run(session, run.run_id)
@@ -141,6 +154,11 @@ async def finish(session: AsyncSession, sealer: Sealer, run: LiveRun, now: datet
     if row.ended_at is None:
         row.ended_at, row.ended_why = now, "period over"
         plan.state, plan.running = "finished", False
+    why = "cancelled" if plan.state == "cancelled" or row.ended_at < now else "missed"
+    session.add_all(skip_of(slot, why, now) for slot in run.due(row.ended_at))
+    await session.flush()
+    passed = sealed.passed_over(await repository.skips(session, run.run_id, run.epoch))
+    row.last_link = sealed.last_link(run.chain, run.epoch, row.ended_at, row.ended_why, passed)
     row.seed, row.revealed_at = sealed.open_seed(sealer, row).hex(), now
     await session.flush()
     detail = f"run {row.number}, commitment {row.commitment}, seed {row.seed}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import contains_eager, defer
 
 from app.directory.models import CALLED_KINDS, DutyLine, LineUnit, Unit, UnitExemption
 from app.planning.models import (
@@ -21,7 +21,6 @@ from app.planning.models import (
     PlanRun,
     Prompt,
 )
-
 
 GOING_ON = ("running", "paused")
 """States of a plan whose run is not over."""
@@ -268,6 +267,28 @@ async def exemptions_after(session: AsyncSession, at: datetime) -> Sequence[Unit
     """The exemptions that hold at a moment or later."""
     query = select(UnitExemption).where(or_(UnitExemption.last_at.is_(None), UnitExemption.last_at > at))
     return (await session.scalars(query.order_by(UnitExemption.id))).all()
+
+
+async def skips_after(
+    session: AsyncSession, run_id: int, place: tuple[int, int], limit: int
+) -> Sequence[DrawSkip]:
+    """The moments of a run that passed without a call, behind a draw and slot."""
+    query = select(DrawSkip).where(
+        DrawSkip.run_id == run_id, tuple_(DrawSkip.epoch, DrawSkip.slot) > tuple_(*place)
+    )
+    return (await session.scalars(query.order_by(DrawSkip.epoch, DrawSkip.slot).limit(limit))).all()
+
+
+async def count_skips(session: AsyncSession, run_id: int) -> Mapping[int, int]:
+    """How many moments of a run passed without a call, by draw."""
+    query = select(DrawSkip.epoch, func.count()).where(DrawSkip.run_id == run_id).group_by(DrawSkip.epoch)
+    return dict((await session.execute(query)).tuples().all())
+
+
+async def epoch_heads(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:
+    """The draws of a run, in their order, without their inputs."""
+    query = select(DrawEpoch).where(DrawEpoch.run_id == run_id).options(defer(DrawEpoch.inputs, raiseload=True))
+    return (await session.scalars(query.order_by(DrawEpoch.number))).all()
 
 
 async def manual_check(session: AsyncSession, manual_id: int) -> ManualCheck | None:

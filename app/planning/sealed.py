@@ -18,7 +18,7 @@ from typing import Any
 from app.planning.draw_inputs import DrawInputs
 from app.planning.draw_random import SEED_BYTES
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
-from app.sealing import SealError, Sealer
+from app.sealing import Sealer, SealError
 
 Passed = tuple[int, int, int, int, str]
 """A moment that passed without a call: epoch, slot, line, second since 1970, why."""
@@ -71,6 +71,13 @@ def link(
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def last_link(
+    previous: str, number: int, ended_at: datetime, ended_why: str, passed: Sequence[Passed]
+) -> str:
+    """Return the link that ends the chain of a run, over its end and what passed without a call in its last draw."""
+    return link(previous, number + 1, ended_at, ended_why, "", passed)
 
 
 def new_epoch(

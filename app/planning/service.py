@@ -91,7 +91,9 @@ def _editable(plan: Plan) -> None:
     if plan.content is None:
         raise ConflictError(f"plan {plan.id} was entered moment by moment; it cannot be changed or started")
     if plan.state not in EDITABLE:
-        raise ConflictError(f"plan {plan.id} is {plan.state}; only a draft or a cancelled plan can be changed")
+        raise ConflictError(
+            f"plan {plan.id} is {plan.state}; only a draft or a cancelled plan can be changed"
+        )
 
 
 async def approve_night(session: AsyncSession, plan_id: int, who: str) -> Plan:
@@ -174,7 +176,9 @@ async def start(session: AsyncSession, settings: Settings, seen: Preview, who: s
     _editable(plan)
     changed = plan.content != seen.plan.content or (plan.night_approved_at is not None) != seen.night_approved
     if changed or await gathering.stamp(session) != seen.stamp:
-        raise ConflictError(f"plan {plan.id}, the directory or the calendar was changed just now; start it again")
+        raise ConflictError(
+            f"plan {plan.id}, the directory or the calendar was changed just now; start it again"
+        )
     now = clock.now()
     hindrances = [*seen.hindrances, *await _hindrances(session, settings, plan, _spec(plan), now)]
     if hindrances:

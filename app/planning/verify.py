@@ -22,6 +22,7 @@ from app.planning.draw_inputs import DrawInputs, DrawInputsError
 from app.planning.draw_random import SEED_BYTES
 from app.planning.live_run import chain_fault, digest_of
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
+from app.planning.sealed import last_link, passed_over
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -110,6 +111,8 @@ def _open_faults(found: RunEvidence) -> Iterator[str]:
     broken = chain_fault(run, found.epochs, found.skips)
     if broken is not None:
         yield broken
+    if run.started_at != found.epochs[0].drawn_at:
+        yield "it was started at another moment than its first draw was made"
     for before, after in zip(found.epochs, found.epochs[1:], strict=False):
         if after.drawn_at < before.drawn_at:
             yield f"draw {after.number} is dated before draw {before.number}"
@@ -133,6 +136,8 @@ def _revealed_faults(found: RunEvidence) -> Iterator[str]:
         return
     if not found.epochs:
         return
+    if _last_link(found) != found.run.last_link:
+        yield "the last link of its chain does not hold: its end or what passed without a call was changed"
     inputs = _inputs(found.epochs)
     if inputs[0] is None or commitment(seed, inputs[0]) != found.run.commitment:
         yield "seed and first inputs are not what was committed to"
@@ -144,6 +149,14 @@ def _revealed_faults(found: RunEvidence) -> Iterator[str]:
         following = inputs[index + 1] if index + 1 < len(inputs) else None
         until = None if following is None else following.from_at
         yield from _epoch_faults(found, seed, epoch, here, until)
+
+
+def _last_link(found: RunEvidence) -> str | None:
+    run, last = found.run, found.epochs[-1]
+    if run.ended_at is None:
+        return None
+    passed = passed_over([skip for skip in found.skips if skip.epoch == last.number])
+    return last_link(last.chain, last.number, run.ended_at, run.ended_why, passed)
 
 
 def _seed(run: PlanRun) -> bytes | None:

@@ -49,7 +49,9 @@ def tone(seconds: float = 2.0, rate: int = 8000, form: str = "WAV", silent_s: fl
     return buffer.getvalue()
 
 
-async def enter_lines(database: Database, count: int, *, verified: bool = True) -> list[tuple[Unit, DutyLine]]:
+async def enter_lines(
+    database: Database, count: int, *, verified: bool = True
+) -> list[tuple[Unit, DutyLine]]:
     """Enter units with one line each."""
     found = []
     async with database.unit_of_work() as session:

@@ -48,7 +48,9 @@ async def test_only_another_person_approves(either: Database, settings: Settings
         assert (own.status_code, own.headers["content-type"]) == (403, "application/problem+json")
         approved = (await client.post(f"/api/v1/prompts/{key}/approve", headers=BOSS)).json()
         assert approved["approved_by"] == "boss"
-        assert [row["id"] for row in (await client.get("/api/v1/prompts?usable=true")).json()["items"]] == [key]
+        assert [row["id"] for row in (await client.get("/api/v1/prompts?usable=true")).json()["items"]] == [
+            key
+        ]
         assert (await client.post(f"/api/v1/prompts/{key}/retire", headers=WHO)).json()["retired_at"]
         assert (await client.get("/api/v1/prompts?usable=true")).json()["items"] == []
         other = (await upload(client, tone())).json()["id"]
@@ -86,7 +88,9 @@ async def test_a_closing_may_begin_late(database: Database, settings: Settings) 
         assert (await upload(client, tone(silent_s=1.0), kind="closing")).status_code == 201
 
 
-@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(st.binary(max_size=200), st.integers(0, 60), st.integers(0, 255))
 def test_no_bytes_are_more_than_refused(noise: bytes, place: int, value: int) -> None:
     """Whatever is sent is a sound of at most 20 s or a `BadInputError`."""
@@ -101,7 +105,9 @@ def test_no_bytes_are_more_than_refused(noise: bytes, place: int, value: int) ->
             assert 0 < sound.duration_ms <= 20_000
 
 
-async def test_the_shipped_prompts_are_entered_once_and_unapproved(either: Database, settings: Settings) -> None:
+async def test_the_shipped_prompts_are_entered_once_and_unapproved(
+    either: Database, settings: Settings
+) -> None:
     async with api(settings, either) as client:
         added = (await client.post("/api/v1/prompts/shipped")).json()
         assert [row["kind"] for row in added] == ["opening", "closing"]
