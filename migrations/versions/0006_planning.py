@@ -27,6 +27,7 @@ def upgrade() -> None:
     _change_plans()
     _create_plan_runs()
     _create_draw_epochs()
+    _create_draw_skips()
     _create_manual_checks()
     _change_spot_checks()
     # What is there already: plans that were held back, checks of plans, checks of the demonstration.
@@ -51,6 +52,7 @@ def downgrade() -> None:
             batch_op.drop_column(column)
     for table in (
         "manual_checks",
+        "draw_skips",
         "draw_epochs",
         "plan_runs",
         "prompts",
@@ -174,6 +176,25 @@ def _create_draw_epochs() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_draw_epochs"),
         sa.UniqueConstraint("run_id", "number", name="uq_draw_epochs_run_id_number"),
+    )
+
+
+def _create_draw_skips() -> None:
+    op.create_table(
+        "draw_skips",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("run_id", KEY, nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("line_id", KEY, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("why", sa.String(length=20), nullable=False),
+        sa.Column("noted_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["plan_runs.id"], name="fk_draw_skips_run_id", ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_draw_skips"),
+        sa.UniqueConstraint("run_id", "epoch", "slot", name="uq_draw_skips_run_id_epoch_slot"),
     )
 
 
