@@ -48,7 +48,16 @@ def downgrade() -> None:
         batch_op.drop_constraint(op.f("uq_spot_checks_run_id_epoch_slot"), type_="unique")
         batch_op.drop_index("ix_spot_checks_line_id_due_at")
         batch_op.create_index("ix_spot_checks_line_id", ["line_id"])
-        for column in ("closed_at", "first_due_at", "ordered_by", "slot", "epoch", "run_id", "kind"):
+        for column in (
+            "closed_why",
+            "closed_at",
+            "first_due_at",
+            "ordered_by",
+            "slot",
+            "epoch",
+            "run_id",
+            "kind",
+        ):
             batch_op.drop_column(column)
     for table in (
         "manual_checks",
@@ -240,6 +249,7 @@ def _change_spot_checks() -> None:
         batch_op.add_column(sa.Column("ordered_by", sa.String(length=80), server_default="", nullable=False))
         batch_op.add_column(sa.Column("first_due_at", TIME, nullable=True))
         batch_op.add_column(sa.Column("closed_at", TIME, nullable=True))
+        batch_op.add_column(sa.Column("closed_why", sa.String(length=40), server_default="", nullable=False))
         batch_op.drop_index("ix_spot_checks_line_id")
         # Not marked as a whole name: the first migration gave it the table's prefix twice.
         batch_op.drop_constraint("ck_spot_checks_state", type_="check")
