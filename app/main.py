@@ -21,6 +21,8 @@ from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
 from app.planning import routes as planning
+from app.reviews import attachment_routes, publication_routes, score_routes
+from app.reviews import routes as reviews
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -57,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(trunks.router)
     app.include_router(directory.router)
     app.include_router(planning.router)
+    for part in (reviews, attachment_routes, publication_routes, score_routes):
+        app.include_router(part.router)
     app.include_router(web.router)
     return app
 

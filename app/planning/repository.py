@@ -287,7 +287,9 @@ async def count_skips(session: AsyncSession, run_id: int) -> Mapping[int, int]:
 
 async def epoch_heads(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:
     """The draws of a run, in their order, without their inputs."""
-    query = select(DrawEpoch).where(DrawEpoch.run_id == run_id).options(defer(DrawEpoch.inputs, raiseload=True))
+    query = (
+        select(DrawEpoch).where(DrawEpoch.run_id == run_id).options(defer(DrawEpoch.inputs, raiseload=True))
+    )
     return (await session.scalars(query.order_by(DrawEpoch.number))).all()
 
 
