@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy import Executable, Row, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, defer
 
@@ -165,7 +165,7 @@ async def unit(session: AsyncSession, unit_id: int) -> Unit | None:
 async def paths(session: AsyncSession, unit_ids: Sequence[int]) -> Mapping[int, str]:
     """Paths of some units, by key."""
     rows = await session.execute(select(Unit.id, Unit.path).where(Unit.id.in_(unit_ids)))
-    return dict(rows.tuples().all())
+    return {unit_id: path for unit_id, path in rows}
 
 
 async def lines_reaching(session: AsyncSession, unit_id: int) -> Sequence[int]:
@@ -197,7 +197,7 @@ async def reaches(session: AsyncSession, line_id: int, unit_id: int) -> bool:
 
 async def directory_rows(session: AsyncSession) -> Sequence[Row[Any]]:
     """Every value of directory, calendar and approvals that a draw may depend on, in a fixed order."""
-    queries: list[Select[Any]] = [
+    queries: list[Executable] = [
         select(
             DutyLine.id,
             DutyLine.unit_id,
@@ -282,7 +282,7 @@ async def skips_after(
 async def count_skips(session: AsyncSession, run_id: int) -> Mapping[int, int]:
     """How many moments of a run passed without a call, by draw."""
     query = select(DrawSkip.epoch, func.count()).where(DrawSkip.run_id == run_id).group_by(DrawSkip.epoch)
-    return dict((await session.execute(query)).tuples().all())
+    return {epoch: count for epoch, count in await session.execute(query)}
 
 
 async def epoch_heads(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:

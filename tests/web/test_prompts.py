@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import httpx
@@ -97,12 +98,8 @@ def test_no_bytes_are_more_than_refused(noise: bytes, place: int, value: int) ->
     spoiled = bytearray(tone(0.5))
     spoiled[place] = value
     for content in (noise, bytes(spoiled), bytes(spoiled)[: 40 + place]):
-        try:
-            sound = prompts.read_sound(content, "closing")
-        except BadInputError as error:
-            assert error.faults
-        else:
-            assert 0 < sound.duration_ms <= 20_000
+        with contextlib.suppress(BadInputError):
+            assert 0 < prompts.read_sound(content, "closing").duration_ms <= 20_000
 
 
 async def test_the_shipped_prompts_are_entered_once_and_unapproved(
