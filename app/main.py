@@ -25,6 +25,9 @@ from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
 from app.rosters import routes as rosters
 from app.planning import calendar_routes as calendar
+from app.planning import routes as planning
+from app.reviews import attachment_routes, publication_routes, score_routes
+from app.reviews import routes as reviews
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -66,6 +69,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(directory.router)
     app.include_router(rosters.router)
     app.include_router(calendar.router)
+    app.include_router(planning.router)
+    for part in (reviews, attachment_routes, publication_routes, score_routes):
+        app.include_router(part.router)
     app.include_router(web.router)
     return app
 
