@@ -15,7 +15,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.checks import alarm_routes as alarms
 from app.checks import routes as checks
+from app.checks import stop_routes as stops
 from app.database import Database
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
@@ -52,6 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(stops.router)
+    app.include_router(alarms.router)
     app.include_router(trunks.router)
     app.include_router(web.router)
     return app
