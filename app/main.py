@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from app.checks import alarm_routes as alarms
+from app.checks import order_routes as orders
 from app.checks import routes as checks
 from app.checks import stop_routes as stops
 from app.database import Database
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(checks.router)
     app.include_router(stops.router)
     app.include_router(alarms.router)
+    app.include_router(orders.router)
     app.include_router(trunks.router)
     app.include_router(web.router)
     return app
