@@ -17,8 +17,10 @@ from starlette.staticfiles import StaticFiles
 
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
+from app.checks import alarm_routes as alarms
 from app.checks import order_routes as orders
 from app.checks import routes as checks
+from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
@@ -64,6 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(stops.router)
+    app.include_router(alarms.router)
     app.include_router(orders.router)
     app.include_router(trunks.router)
     app.include_router(directory.router)
