@@ -276,7 +276,7 @@ LAYOUTS: tuple[Layout, ...] = (
                 "first_day", ("开始日期", "起始日期", "启用日期", "开始"), values.day, needed=True, form="day"
             ),
             Column("last_day", ("结束日期", "截止日期", "停用日期", "结束"), values.day, form="day"),
-            Column("note", ("说明", "备注"), values.text(2000, long=True), width=30),
+            Column("note", ("说明", "备注"), values.text(4000, long=True), width=30),
         ),
         _EITHER,
     ),
@@ -334,7 +334,7 @@ LAYOUTS: tuple[Layout, ...] = (
             Column(
                 "reason",
                 ("理由", "原因", "事由", "说明"),
-                values.text(2000, long=True),
+                values.text(4000, long=True),
                 needed=True,
                 width=30,
             ),
@@ -346,11 +346,13 @@ LAYOUTS: tuple[Layout, ...] = (
         ("日历", "日历表", "工作日历", "节假日"),
         (
             Column("day", ("日期",), values.day, needed=True, form="day"),
-            Column("kind", ("类型", "日期类型", "类别", "日类型"), values.choice(DAYS), needed=True),
-            Column("sensitive", ("敏感期", "特殊敏感期", "重要时段"), values.yes_or_no),
+            Column("kind", ("类型", "日期类型", "类别", "日类型"), values.choice(DAYS)),
             Column("name", ("名称", "节日", "节日名称"), values.text(80)),
-            Column("note", ("备注", "说明"), values.text(2000, long=True), width=30),
+            Column("sensitive", ("敏感期", "特殊敏感期", "重要时段"), values.yes_or_no),
+            Column("sensitive_name", ("敏感期名称", "重要时段名称"), values.text(80)),
+            Column("note", ("备注", "说明"), values.text(4000, long=True), width=30),
         ),
+        (("kind", "sensitive"),),
     ),
     Layout(
         "book",

@@ -172,9 +172,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "date_range": Entry(
         "error",
-        "日期不在 1970 年至 2199 年之间",
+        "日期不在 1970 年至 2200 年之间",
         "核对年份",
-        "the date is not within 1970 to 2199",
+        "the date is not within 1970 to 2200",
         "see to its year",
     ),
     "day_order": Entry(
@@ -220,7 +220,7 @@ CATALOGUE: dict[str, Entry] = {
         "error",
         "没有这个单位{near}",
         "填写已有的单位，或先在“单位”表中加上",
-        "there is no such unit{near}",
+        "there is no such unit{near_en}",
         "a unit that is known, or add it to the sheet 单位",
     ),
     "unit_ambiguous": Entry(
@@ -237,12 +237,19 @@ CATALOGUE: dict[str, Entry] = {
         "the code {code} is of {name}, not of the name beside it",
         "see which of the two is right",
     ),
-    "unit_name_taken": Entry(
+    "same_name": Entry(
+        "doubt",
+        "另有同名单位，编码为 {code}",
+        "确为同一单位时请填编码 {code}",
+        "there is another unit of this name with the code {code}",
+        "give the code {code} where both are one unit",
+    ),
+    "bad_code": Entry(
         "error",
-        "这个名称的单位已登记，编码为 {code}",
-        "写上编码 {code}；确为另一单位时请区别名称",
-        "a unit of this name is entered with the code {code}",
-        "give its code {code}; another unit takes another name",
+        "不是单位编码",
+        "以字母或数字开头，只用字母、数字、“_”“.”“-”，不超过 40 个字",
+        "it is no code of a unit",
+        "Latin letters and digits, `_`, `.` and `-` between them, at most 40 signs",
     ),
     "parent_cycle": Entry(
         "error",
@@ -266,6 +273,51 @@ CATALOGUE: dict[str, Entry] = {
         "it repeats {place} ({what})",
         "take one of the two out",
     ),
+    "number_twice": Entry(
+        "error",
+        "{what} 已在 {place} 写给另一单位",
+        "核对号码；合用的值班室只登记一次，另一单位写入“共用单位”列",
+        "{place} gives {what} to another unit",
+        "see to the number; a shared duty room is entered once, with the other unit in the column 共用单位",
+    ),
+    "never_dialled": Entry(
+        "error",
+        "在禁拨之列（紧急号码、禁拨名单或上级值班室号码），不得登记",
+        "核对号码",
+        "it is on the list of numbers that are never dialled",
+        "see to the number",
+    ),
+    "trunk_unknown": Entry(
+        "error",
+        "没有这个中继",
+        "填写已设置的中继名称，或留空",
+        "there is no such trunk",
+        "the name of a trunk of ours, or nothing",
+    ),
+    "too_many": Entry(
+        "error", "超过 {most} 个", "不超过 {most} 个", "there are more than {most}", "at most {most}"
+    ),
+    "same_person": Entry(
+        "doubt",
+        "与 {place} 是同一单位、同一角色的同名人员",
+        "确为两人则保留，否则删去一行",
+        "{place} has a person of the same unit, role and name",
+        "take one of the two out unless they are two people",
+    ),
+    "person_ambiguous": Entry(
+        "error",
+        "该单位有 {count} 位同名人员",
+        "写上角色和电话以区别",
+        "{count} people of the unit have this name",
+        "tell them apart by role and telephone",
+    ),
+    "by_day": Entry(
+        "error",
+        "这类豁免按天登记，不能写时刻",
+        "只写日期，如 2026-01-05",
+        "this exemption goes by days",
+        "a day such as 2026-01-05",
+    ),
     "number_taken": Entry(
         "error",
         "号码已登记在“{unit}”名下",
@@ -275,9 +327,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "line_unknown": Entry(
         "error",
-        "该单位没有这个号码{near}",
+        "该单位没有这个号码",
         "填写该单位已登记的值班电话，或留空表示全部线路",
-        "the unit has no such line{near}",
+        "the unit has no such line",
         "a number of that unit, or nothing for all of its lines",
     ),
     "line_needed": Entry(

@@ -15,7 +15,7 @@ MOST_COLUMNS = 100
 MOST_CELLS = 1_000_000
 """Most cells with content of one file."""
 MOST_SHEETS = 60
-MOST_SIGNS = 4_000
+MOST_SIGNS = 4_001
 """Longest text of one cell that is kept; more cannot be right in any column."""
 
 

@@ -10,10 +10,10 @@ from app.imports.findings import WrongValueError
 from app.imports.formats import moment_of
 from app.imports.grid import Value
 
-FIRST_YEAR, LAST_YEAR = 1970, 2199
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 DAY = timedelta(days=1)
-_LEAST_SERIAL, _MOST_SERIAL = 25_569, 109_574
-"""1 January 1970 and 31 December 2199 as spreadsheets count days."""
+_LEAST_SERIAL, _MOST_SERIAL = 25_569, 109_939
+"""1 January 1970 and 31 December 2200 as spreadsheets count days."""
 _DAY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?", re.ASCII)
 _PLAIN_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _NO_YEAR = re.compile(
@@ -65,7 +65,7 @@ def read_day(value: Value) -> date:
 
 
 def _day_of_number(number: float) -> date:
-    if number == int(number) and 1970_01_01 <= number <= 2199_12_31:
+    if number == int(number) and 1970_01_01 <= number <= 2200_12_31:
         return read_day(str(int(number)))
     moment = (
         moment_of(number, "date", from_1904=False) if _LEAST_SERIAL <= number <= _MOST_SERIAL + 1 else None

@@ -56,7 +56,7 @@ class Findings:
             return
         self.all.append(finding)
 
-    def about(self, row: Row, key: str, code: str, value: object = None, **words: str | int) -> None:
+    def about(self, row: Row, key: str, code: str, value: object = None, /, **words: str | int) -> None:
         """Say something of one cell of a row; an error marks the row."""
         finding = Finding(code, row.sheet, row.cell(key), shown(_told(row, key, value)), words)
         row.faulty = row.faulty or finding.severity == "error"
