@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.checks import routes as checks
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings, get_settings
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
     app.include_router(trunks.router)
+    app.include_router(directory.router)
     app.include_router(web.router)
     return app
 
