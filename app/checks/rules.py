@@ -33,7 +33,6 @@ JINHU = "《金湖县政府系统值班工作实施细则》（金政办〔2015�
 THREE_RINGS = Clause(BAOJI, "第十条", "时刻保持畅通，响铃3声之内接听")
 THREE_RINGS_JINHU = Clause(JINHU, "第八条", "值班人员应认真及时接听每一个来电（原则上响铃三声内须接听）")
 REACHABLE = Clause(BAOJI, "第十条", "值班带班电话应为专用固定座机电话，时刻保持畅通")
-AT_POST = Clause(BAOJI, "第八条", "严禁擅离职守")
 NO_FORWARDING = Clause(BAOJI, "第十条", "严禁呼叫转移、设置彩铃或处理与值班无关的事务")
 FAX_APART = Clause(BAOJI, "第十条", "值班传真与值班电话应分号设立，避免因接发传真导致值班电话长时间占线")
 DIRECTORY = Clause(BAOJI, "第九条", "建立健全覆盖本辖区本部门本系统的值班通信网络，并加强日常数据更新维护")
@@ -119,6 +118,8 @@ HEADLINE: tuple[Code, ...] = (
     "unmeasured",
 )
 """Which of several findings names the verdict: the first that is there."""
+LINE_TROUBLES: frozenset[Code] = frozenset({"number_check", "line_check"})
+"""They name the verdict only where no strong sign of forwarding says more."""
 
 
 @dataclass(frozen=True, slots=True)

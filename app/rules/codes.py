@@ -1,4 +1,4 @@
-"""Finding codes: what may stand against a unit in the end, each with its titles. Clauses say which of them they support.
+"""Finding codes: what may stand against a unit in the end. Clauses say which of them they support.
 
 A telephone check proposes only those of `BY_TELEPHONE`. The others are a person's word: 登记号码有误 once it is proven,
 脱岗 after an on-site or video check, a superior's finding or an admission.
