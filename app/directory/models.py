@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, BigId, one_of
@@ -66,6 +66,8 @@ class Unit(Base):
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
     created_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
     lines: Mapped[list[DutyLine]] = relationship(back_populates="unit", lazy="raise")
 
@@ -95,6 +97,14 @@ class DutyLine(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", LINE_KINDS), name="kind"),
         CheckConstraint(one_of("verification", VERIFICATIONS), name="verification"),
+        # A fax at the number of a duty line is a fault of the unit that must be told, not one that cannot be entered.
+        Index(
+            "ix_duty_lines_called_target",
+            "target",
+            unique=True,
+            sqlite_where=text("kind <> 'fax'"),
+            postgresql_where=text("kind <> 'fax'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -103,8 +113,9 @@ class DutyLine(Base):
     name: Mapped[str] = mapped_column(String(80), default="值班电话")
     number: Mapped[str] = mapped_column(String(40))
     """The number as the directory prints it, its extension included."""
-    target: Mapped[str] = mapped_column(String(255), unique=True)
-    """What is dialled: a number for the trunk with the extension behind it, or a SIP URI."""
+    target: Mapped[str] = mapped_column(String(255))
+    """What is dialled: a number for the trunk with the extension behind it, or a SIP URI. One line for each, faxes
+    apart."""
     kind: Mapped[str] = mapped_column(String(20), default="duty", server_default="duty")
     trunk: Mapped[str | None] = mapped_column(String(64))
     """Name of the trunk that is tried first for this line."""
@@ -119,6 +130,8 @@ class DutyLine(Base):
     last_day: Mapped[date | None]
     pilot_numbers: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     """Numbers under which the line may show itself: of the switchboard or group that it belongs to (引示号)."""
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
     unit: Mapped[Unit] = relationship(back_populates="lines", lazy="raise")
     exemptions: Mapped[list[LineExemption]] = relationship(back_populates="line", lazy="raise")
@@ -157,6 +170,8 @@ class Person(Base):
     phone: Mapped[str] = mapped_column(String(40), default="")
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
 
 class LineExemption(Base):
@@ -222,7 +237,10 @@ class NumberChange(Base):
     number: Mapped[str] = mapped_column(String(40))
     """The new number as reported; empty: the line was given up."""
     received_at: Mapped[datetime]
+    """When the unit told it: what counts, and said by whoever records it."""
     received_by: Mapped[str] = mapped_column(String(80))
+    recorded_at: Mapped[datetime]
+    """When it was written down here: a moment received long before is seen by it."""
     entered_at: Mapped[datetime | None]
     """When the directory followed it, or it was dismissed."""
     entered_by: Mapped[str] = mapped_column(String(80), default="")
