@@ -15,10 +15,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.checks import mitigation_routes as mitigations
 from app.checks import routes as checks
 from app.database import Database
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.rules import routes as rules
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -53,6 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
     app.include_router(trunks.router)
+    app.include_router(rules.router)
+    app.include_router(mitigations.router)
     app.include_router(web.router)
     return app
 

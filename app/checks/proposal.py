@@ -18,9 +18,12 @@ from app.checks.rules import Rules
 from app.checks.verdict import timely
 from app.rules.binding import Bound, Circumstances, binding_clauses, supporting
 from app.rules.force import CONVERSION, RulesInForce
+from app.trunks.wording import alarms_zh
 from sip.record import GRADES, Grade
+from sip.trunks import AlarmKind
 
 SCHEMA = "dutyring.proposal/1"
+_TRUNK_MUSIC = alarms_zh((AlarmKind.TRUNK_MUSIC,))
 _ORDER = {code: number for number, code in enumerate(CODES)}
 
 
@@ -41,6 +44,10 @@ class Mitigating:
     note: str
     counts: bool
     """False: recorded, but it does not mitigate, e.g. a call back after more than 10 minutes."""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what a proposal keeps of it."""
+        return {"kind": self.kind, "at": self.at.isoformat(), "note": self.note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ class OrderFinding:
             "title_zh": info.zh if self.bound else f"{info.zh}（无适用条款）",
             "title_en": info.en,
             "adverse": self.adverse,
-            "needs_review": self.needs_review,
+            # What is proposed needs a person just as well: to confirm or to revoke it.
+            "needs_review": self.adverse or self.needs_review,
             "bound": self.bound,
             "grade": self.grade,
             "points": points if self.adverse else None,
@@ -153,10 +161,8 @@ class Proposal:
             "day": self.order.calls[0].day.to_dict() if self.order.calls else None,
             "exempted": _exempted(self.order),
             "mitigated": self.mitigated,
-            "mitigations": [
-                {"kind": m.kind, "at": m.at.isoformat(), "note": m.note, "counts": m.counts}
-                for m in self.order.mitigations
-            ],
+            "mitigations": [item.to_dict() for item in self.order.mitigations if item.counts],
+            "beside": [item.to_dict() for item in self.order.mitigations if not item.counts],
             **more,
         }
 
@@ -317,5 +323,5 @@ def _exempted(order: Order) -> list[dict[str, str]]:
     lines = dict.fromkeys(reason for call in order.calls for reason in call.verdict.exempted)
     return [
         *({"kind": item.kind, "reason": item.reason} for item in dict.fromkeys(order.spared)),
-        *({"kind": "line", "reason": reason} for reason in lines),
+        *({"kind": "our_trunk" if reason == _TRUNK_MUSIC else "line", "reason": reason} for reason in lines),
     ]

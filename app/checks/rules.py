@@ -8,7 +8,10 @@ the same 15 s of government hotlines.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 RULE_SET = "three-ring/1"
 
@@ -163,3 +166,13 @@ class Exemptions:
     forwarding: str | None = None
     crbt: str | None = None
     fax: str | None = None
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The limits of the settings; an office's own go before them, see `app.rules.force`."""
+    return Rules(
+        within_s=settings.three_ring_within_s,
+        limit_s=settings.three_ring_limit_s,
+        finding_s=settings.overtime_finding_s,
+        least_ring_s=settings.no_answer_least_ring_s,
+    )

@@ -168,7 +168,9 @@ def _clauses(case: Case, code: str) -> list[dict[str, Any]]:
 
 def _limits(check: SpotCheck | None) -> dict[str, Any] | None:
     """The limits by which the calls were read, named as the conversion that they are."""
-    verdicts = [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+    verdicts = (
+        [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+    )
     limits = next((dict(found["limits"]) for found in verdicts if found.get("limits")), None)
     if limits is None:
         return None

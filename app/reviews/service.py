@@ -85,7 +85,9 @@ async def _check_single(session: AsyncSession, case: Case, code: str) -> None:
         return
     for other in await repository.cases_of_check(session, case.check_id):
         if other.id != case.id and other.confirmed_code == code and other.state in _STILL_IN:
-            raise ConflictError(f"同一抽查已由事项 {other.id} 认定“{code}” (this order has that finding already)")
+            raise ConflictError(
+                f"同一抽查已由事项 {other.id} 认定“{code}” (this order has that finding already)"
+            )
 
 
 async def _proof(session: AsyncSession, case: Case, code: str, basis: Basis) -> dict[str, object] | None:
@@ -137,9 +139,7 @@ async def notify(
 ) -> Case:
     """告知: freeze the 核实通知单 and give the unit its working days for an answer."""
     if not 1 <= working_days <= MOST_DAYS:
-        raise BadInputError(
-            f"答复期限为 1 至 {MOST_DAYS} 个工作日", [Fault("working_days", "out of bounds")]
-        )
+        raise BadInputError(f"答复期限为 1 至 {MOST_DAYS} 个工作日", [Fault("working_days", "out of bounds")])
     case = await steps.begin(session, case_id, Step.NOTIFY, who, seen)
     now = clock.now()
     until, unknown = await deadline(session, now, working_days, zone)

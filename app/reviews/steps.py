@@ -33,7 +33,9 @@ def folded(name: str) -> str:
 def check_named(who: str) -> None:
     """Raise `ForbiddenError` unless a person stands behind it."""
     if folded(who) in ("", folded(LOCAL), folded(MACHINE)):
-        raise ForbiddenError("复核的每一步都要由具名人员办理 (each step of a review names the person who takes it)")
+        raise ForbiddenError(
+            "复核的每一步都要由具名人员办理 (each step of a review names the person who takes it)"
+        )
 
 
 async def begin(session: AsyncSession, case_id: int, step: Step, who: str, seen: State | None) -> Case:

@@ -178,10 +178,16 @@ def faults(error: ValidationError) -> list[Fault]:
     """Return what a validation found, each with its member."""
     return [
         Fault(
-            ".".join(str(part) for part in item["loc"]) or "body", item["msg"].removeprefix("Value error, ")
+            _clean(".".join(str(part) for part in item["loc"])) or "body",
+            _clean(item["msg"].removeprefix("Value error, ")),
         )
         for item in error.errors(include_input=False, include_url=False, include_context=False)[:20]
     ]
+
+
+def _clean(text: str) -> str:
+    """A member may be named by half a character; an answer is UTF-8."""
+    return text.encode("utf-8", "replace").decode()[:300]
 
 
 def _sentence(error: ValidationError) -> str:

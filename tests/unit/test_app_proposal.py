@@ -225,6 +225,7 @@ def test_row(sentence: str, proposal: Proposal, code: str, adverse: bool, review
     assert content["code"] == code
     assert content["title_zh"].startswith(CODES[code].zh)
     assert content["reasons"]
+    assert (content["adverse"], content["needs_review"]) == (adverse, review)
     if adverse:
         assert content["clauses"]
         assert content["clauses"][0]["binding"] in ("applies", "reference")
