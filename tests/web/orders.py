@@ -1,4 +1,4 @@
-"""Closed orders for the tests of proposals: units, lines and calls as the ledger has them, judged by the real closing."""
+"""Closed orders for the tests of proposals: units, lines and calls as the ledger has them, judged when closed."""
 
 from __future__ import annotations
 

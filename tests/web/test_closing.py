@@ -65,13 +65,15 @@ async def test_twice_unanswered_is_proposed_with_its_clauses_and_opens_a_case(
     assert await cases(either) == [("no_answer", "to_review", False)]
 
 
-async def test_nothing_is_found_where_nothing_was_put_in_force(either: Database, settings: Settings) -> None:
-    async with either.unit_of_work() as session:
+async def test_nothing_is_found_where_nothing_was_put_in_force(
+    database: Database, settings: Settings
+) -> None:
+    async with database.unit_of_work() as session:
         _, line = await add_line(session, 1)
         _, row = await closed(session, line, [missed(), missed()], settings)
     assert (row.code, row.content["adverse"], row.content["bound"]) == ("no_answer", False, False)
     assert row.content["document"] is None
-    assert await cases(either) == []
+    assert await cases(database) == []
 
 
 async def test_rules_calendar_and_regime_are_those_of_the_call(
@@ -118,7 +120,7 @@ async def test_an_exemption_and_a_change_that_we_had_not_entered_spare_the_unit(
         session.add(
             NumberChange(
                 unit_id=changed.id, line_id=other.id, number="0000-5550777", received_at=HOLIDAY - hour,
-                received_by=WHO, entered_at=HOLIDAY + hour,
+                received_by=WHO, recorded_at=HOLIDAY, entered_at=HOLIDAY + hour,
             )
         )  # fmt: skip
         await session.flush()
@@ -175,9 +177,9 @@ async def test_the_roster_stands_as_it_was_with_later_changes_beside_it(
 
 
 async def test_our_own_faults_open_no_case_and_a_verification_is_never_judged(
-    either: Database, settings: Settings
+    database: Database, settings: Settings
 ) -> None:
-    async with either.unit_of_work() as session:
+    async with database.unit_of_work() as session:
         await activate(session, "baoji-2022")
         _, line = await add_line(session, 1, "county")
         _, row = await closed(session, line, ["no socket", "phone process ended during the call"], settings)
@@ -186,15 +188,15 @@ async def test_our_own_faults_open_no_case_and_a_verification_is_never_judged(
         assert none.code == "our_side"
         with pytest.raises(ValueError, match="only verifies"):
             await closed(session, line, [missed()], settings, kind="verification")
-    assert await cases(either) == []
+    assert await cases(database) == []
 
 
-async def test_each_finding_of_an_order_has_its_case(either: Database, settings: Settings) -> None:
-    async with either.unit_of_work() as session:
+async def test_each_finding_of_an_order_has_its_case(database: Database, settings: Settings) -> None:
+    async with database.unit_of_work() as session:
         await activate(session, "baoji-2022", points={"crbt": 1, "overtime": 0.5})
         _, line = await add_line(session, 1, "county")
         await closed(session, line, [behind_music(24_000.0)], settings)
-    async with either.reading() as session:
+    async with database.reading() as session:
         found = (await session.scalars(select(Case).order_by(Case.id))).all()
     assert [(case.code, case.proposal["code"], case.proposal["points"]) for case in found] == [
         ("crbt", "crbt", 1.0),
