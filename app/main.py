@@ -19,6 +19,7 @@ from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
 from app.checks import order_routes as orders
+from app.checks import mitigation_routes as mitigations
 from app.checks import routes as checks
 from app.checks import stop_routes as stops
 from app.database import Database
@@ -30,6 +31,7 @@ from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
+from app.rules import routes as rules
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -76,6 +78,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(planning.router)
     for part in (reviews, attachment_routes, publication_routes, score_routes):
         app.include_router(part.router)
+    app.include_router(rules.router)
+    app.include_router(mitigations.router)
     app.include_router(web.router)
     return app
 
