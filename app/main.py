@@ -18,19 +18,19 @@ from starlette.staticfiles import StaticFiles
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
-from app.checks import order_routes as orders
 from app.checks import mitigation_routes as mitigations
+from app.checks import order_routes as orders
 from app.checks import routes as checks
 from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
-from app.rosters import routes as rosters
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
+from app.rosters import routes as rosters
 from app.rules import routes as rules
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
