@@ -49,6 +49,7 @@ from sip.media import (
     PacketLogFailed,
 )
 from sip.media_terms import MediaTerms, TermsError
+from sip.parting import Parting
 from sip.progress import AnswerState, Heard, LineListener, Signals, answer_state, failure_tone
 from sip.progress.heard import after_answer
 from sip.progress.line_state import CallMoments
@@ -77,6 +78,7 @@ class CallPlan:
     max_ring_s: float
     max_talk_s: float
     say: npt.NDArray[np.int16] | None = None
+    closing: npt.NDArray[np.int16] | None = None
     digits: str = ""
     listener: LineListener = field(default_factory=LineListener)
     samples: SampleListener = field(default_factory=SampleListener)
@@ -95,6 +97,7 @@ class CallDriver:
         terms: MediaTerms,
         journal: Journal | None,
         stop: asyncio.Event | None,
+        farewell: asyncio.Event | None = None,
     ) -> None:
         self._agent = agent
         self._session = session
@@ -103,6 +106,7 @@ class CallDriver:
         self._terms = terms
         self._journal = journal
         self._stop = stop
+        self._parting = Parting(plan.closing, farewell)
         self._wake = asyncio.Event()
         self._call: OutgoingCall
         self._early: set[str] = set()
@@ -123,10 +127,13 @@ class CallDriver:
     async def run(self, call: OutgoingCall) -> None:
         """Send the INVITE and see the call through; returns when nothing is left on the wire."""
         self._call = call
-        watcher = asyncio.ensure_future(self._watch_stop()) if self._stop is not None else None
+        watchers = [
+            asyncio.ensure_future(watch)
+            for watch in (self._watch_stop(), self._parting.watch(self._wake.set))
+        ]
         try:
             await self._write_journal()
-            if self._facts.our_failure or self._stopped:
+            if self._facts.our_failure or self._stopped or self._parting.wanted:
                 # What could not be written down is not dialled, nor what is no longer wanted.
                 self._facts.interrupted, self._facts.ended_by = not self._facts.our_failure, "us"
                 call.cancel(time.monotonic())
@@ -142,7 +149,7 @@ class CallDriver:
                 self._end("interrupted")
             raise
         finally:
-            if watcher is not None:
+            for watcher in watchers:
                 watcher.cancel()
             self._agent.forget(call.call_id)
 
@@ -341,6 +348,9 @@ class CallDriver:
         signals = Signals(facts.first_180_ms, facts.connected_ms, now_ms, facts.digits_sent_ms)
         state = answer_state(signals, heard)
         self._tell(state)
+        if self._parting.wanted and (state.state != "answered" or self._digits_due):
+            self._stop_ringing()
+            return None
         self._plan.samples.note_answer(facts.connected_ms, facts.digits_sent_ms, state)
         facts.announced = self._ending_announcement(state, heard, now_ms)
         if facts.announced is not None:
@@ -354,9 +364,34 @@ class CallDriver:
             facts.gave_up = state.state != "answered"
             self._end("not answered" if facts.gave_up else "talk time over")
             return None
+        next_ms = self._take_leave(limit_ms, now_ms) if state.state == "answered" else limit_ms
+        if self._ending:
+            return None
         self._say(state)
         self._dial_on(state)
-        return None if limit_ms is None else facts.t0 + limit_ms / 1000
+        return None if next_ms is None else facts.t0 + next_ms / 1000
+
+    def _stop_ringing(self) -> None:
+        """Somebody stopped a call that nobody has answered."""
+        self._facts.interrupted = True
+        self._end("stopped")
+        self._call.hush()
+
+    def _take_leave(self, limit_ms: float | None, now_ms: float) -> float | None:
+        """Say the closing when it is due, and hang up on whom it was said for a stop; return when to look again."""
+        parting = self._parting
+        due_ms = None if limit_ms is None else parting.due_ms(limit_ms)
+        if not (parting.begun or parting.wanted or (due_ms is not None and now_ms >= due_ms)):
+            return due_ms
+        if not parting.begun:
+            self._played = True
+            if parting.length_ms:
+                self._facts.note(now_ms, "prompt", what="closing")
+        over_ms = parting.say(now_ms, self._session.play)
+        if parting.wanted and now_ms >= over_ms:
+            self._facts.interrupted = True
+            self._end("stopped")
+        return over_ms if parting.wanted else limit_ms
 
     def _limit_ms(self, state: AnswerState) -> float | None:
         if state.state == "answered" and state.answered_ms is not None:
@@ -472,6 +507,6 @@ class CallDriver:
         return self._stop is not None and self._stop.is_set()
 
     async def _watch_stop(self) -> None:
-        assert self._stop is not None
-        await self._stop.wait()
-        self._wake.set()
+        if self._stop is not None:
+            await self._stop.wait()
+            self._wake.set()

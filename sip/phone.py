@@ -147,6 +147,7 @@ class Phone:
         journal: Journal | None = None,
         on_update: OnUpdate | None = None,
         stop: asyncio.Event | None = None,
+        farewell: asyncio.Event | None = None,
         trace: CallTrace | None = None,
     ) -> CallRecord:
         """Place one call and return its record, whatever came of it.
@@ -158,8 +159,9 @@ class Phone:
         `journal` is awaited with a JSON-able snapshot of the dialog before each INVITE leaves, at each early
         dialog and at the 200 before its ACK; `Phone.recover` ends what such a snapshot left behind. `trunk` and
         `position` in it say which destination of the attempt it belongs to. `on_update` is told each entry of the
-        time line as it happens. Setting `stop` ends the call (outcome `cancelled`). `trace` is given the call's
-        SIP messages. Raises `TargetError`, `TrunkError` and `NeverDialledError` before anything is sent.
+        time line as it happens. Setting `stop` ends the call (outcome `cancelled`); setting `farewell` does too, but
+        says the script's closing to whoever has answered. `trace` is given the call's SIP messages. Raises
+        `TargetError`, `TrunkError` and `NeverDialledError` before anything is sent.
         """
         refuse_emergency(target)
         number, script = _with_extension(target, script)
@@ -168,7 +170,7 @@ class Phone:
         try:
             self._check(number, script, lines)
             attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
-            attempt.samples, attempt.tunes = self._samples, self._tunes
+            attempt.samples, attempt.tunes, attempt.farewell = self._samples, self._tunes, farewell
             with self._waiting():
                 return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:

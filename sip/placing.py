@@ -39,6 +39,8 @@ class Script:
     max_talk_s: float = 20.0
     say: npt.NDArray[np.int16] | None = None
     """Prompt after the answer, mono samples at 8 kHz (`sip.media.load_prompt`)."""
+    closing: npt.NDArray[np.int16] | None = None
+    """Said once before we hang up on somebody who has answered: it ends with the talk time."""
     digits: str = ""
     """Sent after the answer, `w` waits half a second: the extension behind a switchboard."""
     capture: Path | None = None
@@ -71,10 +73,21 @@ class Attempt:
     samples: Callable[[], SampleLibrary] = SampleLibrary
     """Gives the recordings that are listened for."""
     tunes: TuneWatch = field(default_factory=TuneWatch)
+    farewell: asyncio.Event | None = None
+    """Ends the call as `stop` does, after its closing where somebody has answered."""
     tried: list[TargetTry] = field(default_factory=list)
 
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
         """Try the trunks in order; a next one only where nothing but 100 came back. Returns the last one's record."""
+        over = asyncio.Event()
+        watchers = [asyncio.ensure_future(_pass_on(event, over)) for event in self._stops]
+        try:
+            return await self._run(lines, over)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def _run(self, lines: Sequence[TrunkLine], over: asyncio.Event) -> CallRecord:
         record: CallRecord | None = None
         files = [path for path in (self.script.capture, self.script.packets) if path and _is_empty(path)]
         troubles: list[str] = []
@@ -84,9 +97,9 @@ class Attempt:
                 break
             try:
                 # What cannot leave takes no slot and counts towards no quota.
-                await line.ready(self.stop)
+                await line.ready(over)
                 destinations = await line.destinations(self.target)
-                async with line.admitted(self.target, self.stop):
+                async with line.admitted(self.target, over):
                     for destination in destinations:
                         record, settled = await self._place(line, destination)
                         if settled or self._stopped:
@@ -111,7 +124,11 @@ class Attempt:
 
     @property
     def _stopped(self) -> bool:
-        return self.stop is not None and self.stop.is_set()
+        return any(event.is_set() for event in self._stops)
+
+    @property
+    def _stops(self) -> list[asyncio.Event]:
+        return [event for event in (self.stop, self.farewell) if event is not None]
 
     def _closed(self, record: CallRecord) -> CallRecord:
         return dataclasses.replace(record, targets=tuple(self.tried))
@@ -135,8 +152,11 @@ class Attempt:
         session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
         samples = SampleListener(self.samples().of_trunk(line.name))
-        plan = CallPlan(script.max_ring_s, script.max_talk_s, script.say, script.digits, listener, samples)
-        driver = CallDriver(agent, session, plan, facts, terms, self._journal_of(line), self.stop)
+        plan = CallPlan(
+            script.max_ring_s, script.max_talk_s, script.say, script.closing, script.digits, listener, samples
+        )
+        journal = self._journal_of(line)
+        driver = CallDriver(agent, session, plan, facts, terms, journal, self.stop, self.farewell)
         holder.append(driver)
         report, call_id = MediaReport(), ""
         try:
@@ -192,6 +212,11 @@ class Attempt:
             error=facts.errors[0] if facts.errors else None,
         )
         self.tried.append(noted)
+
+
+async def _pass_on(event: asyncio.Event, over: asyncio.Event) -> None:
+    await event.wait()
+    over.set()
 
 
 def _is_empty(path: Path) -> bool:

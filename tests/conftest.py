@@ -14,6 +14,29 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+COSTLY = (
+    "test_media_changes",
+    "test_media_digits",
+    "test_media_engine",
+    "test_media_gate",
+    "test_media_packet_log",
+    "test_media_rtcp",
+    "test_media_srtp",
+    "test_phone_samples",
+    "test_progress_samples",
+)
+"""Modules whose fixture costs seconds: their tests share a worker, so that it is made once and not six times."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a costly module together."""
+    for item in items:
+        module = item.path.stem
+        if module in COSTLY:
+            item.add_marker(pytest.mark.xdist_group(module))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose foreign program is missing; on the build machine that is a failure."""
     for marker in item.iter_markers("peer"):

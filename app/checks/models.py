@@ -10,9 +10,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.checks import shelves
 from app.database import Base, BigId, one_of
 from app.directory.models import DutyLine, Unit
 from app.planning.models import Plan
@@ -36,12 +47,20 @@ class SpotCheck(Base):
         CheckConstraint(one_of("kind", CHECK_KINDS), name="kind"),
         Index("ix_spot_checks_state_due_at", "state", "due_at"),
         Index("ix_spot_checks_line_id_due_at", "line_id", "due_at"),
+        # Of the lists, newest first; what stands behind the key lets them filter without reading the row.
+        Index("ix_spot_checks_newest", "first_due_at", "id"),
+        Index("ix_spot_checks_shelf", "shelf", "first_due_at", "id", "unit_id"),
+        Index("ix_spot_checks_of_unit", "unit_id", "first_due_at", "id", "shelf"),
+        Index("ix_spot_checks_of_line", "line_id", "first_due_at", "id", "shelf"),
+        Index("ix_spot_checks_of_plan", "plan_id", "first_due_at", "id", "shelf", "unit_id"),
         UniqueConstraint("run_id", "epoch", "slot"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("duty_lines.id", ondelete="RESTRICT"))
-    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="SET NULL"), index=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
+    """The unit that answered for the line when the check was ordered; taken from the line unless given."""
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="SET NULL"))
     kind: Mapped[str] = mapped_column(String(20), default="designated", server_default="designated")
     """`random`: drawn by a plan, the only kind that random statistics count."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("plan_runs.id", ondelete="RESTRICT"))
@@ -52,16 +71,26 @@ class SpotCheck(Base):
     ordered_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     due_at: Mapped[datetime]
     """When it is to be called; of a repeat: when that is."""
-    first_due_at: Mapped[datetime | None]
-    """The moment of the first call, as drawn or ordered."""
+    first_due_at: Mapped[datetime]
+    """The moment of the first call, as drawn or ordered; `due_at` unless given."""
     closed_at: Mapped[datetime | None]
     """When nothing more was to be called for it."""
     state: Mapped[str] = mapped_column(String(20), default="planned")
     reason: Mapped[str] = mapped_column(String(200), default="")
     """Why this line, why now, e.g. 计划抽查 or 指定抽查."""
     created_at: Mapped[datetime]
+    code: Mapped[str | None] = mapped_column(String(40))
+    """With the two below: of the proposal under the rules in force, copied here for the lists."""
+    adverse: Mapped[bool | None]
+    needs_review: Mapped[bool | None]
+    shelf: Mapped[str] = mapped_column(
+        String(shelves.SHELF_LENGTH),
+        Computed(shelves.sql(shelves.ORDER_LABELS), persisted=True),
+        deferred=True,
+    )
 
     line: Mapped[DutyLine] = relationship(lazy="raise")
+    unit: Mapped[Unit] = relationship(lazy="raise")
     plan: Mapped[Plan | None] = relationship(lazy="raise")
     attempts: Mapped[list[Attempt]] = relationship(
         back_populates="check", lazy="raise", order_by="Attempt.number"
@@ -84,8 +113,9 @@ class Attempt(Base):
         ),
         Index("ix_attempts_line_id_id", "line_id", "id"),
         Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
-        Index("ix_attempts_unit_id_claimed_at_id", "unit_id", "claimed_at", "id"),
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
+        Index("ix_attempts_shelf", "shelf", "claimed_at", "id", "unit_id"),
+        Index("ix_attempts_of_unit", "unit_id", "claimed_at", "id", "shelf"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -127,6 +157,15 @@ class Attempt(Base):
     three_ring: Mapped[str | None] = mapped_column(String(20))
     verdict_code: Mapped[str | None] = mapped_column(String(40))
     needs_review: Mapped[bool | None]
+    kind: Mapped[str] = mapped_column(String(20), server_default="designated")
+    """Of its check, copied here for the lists."""
+    proposal_code: Mapped[str | None] = mapped_column(String(40))
+    """Of its check's proposal under the rules in force, copied here for the lists."""
+    shelf: Mapped[str] = mapped_column(
+        String(shelves.SHELF_LENGTH),
+        Computed(shelves.sql(shelves.ATTEMPT_LABELS), persisted=True),
+        deferred=True,
+    )
 
     check: Mapped[SpotCheck] = relationship(back_populates="attempts", lazy="raise")
     line: Mapped[DutyLine] = relationship(lazy="raise")
@@ -324,3 +363,6 @@ class OfficeAlarm(Base):
     detail: Mapped[str] = mapped_column(Text)
     raised_at: Mapped[datetime]
     cleared_at: Mapped[datetime | None]
+
+
+shelves.fill_copies(SpotCheck, Attempt, StoredProposal)

@@ -55,6 +55,7 @@ class PhonePlacer:
         self._samples = LibraryKeeper()
         self._tunes = TuneKeeper(database)
         self._stopping = asyncio.Event()
+        self._farewells: dict[str, asyncio.Event] = {}
         self._trunks: list[Trunk] = []
         self._phone: Phone
         self._watcher: TrunkWatcher
@@ -131,6 +132,12 @@ class PhonePlacer:
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
+
+    def stop_call(self, recording_name: str) -> None:
+        """Hang up one call under way."""
+        farewell = self._farewells.get(recording_name)
+        if farewell is not None:
+            farewell.set()
 
     def stop(self) -> None:
         """Hang up every call under way; their records say `cancelled`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from sip.record import CallRecord, RecordingInfo
@@ -25,6 +26,18 @@ class CallOrder:
     """Post-dial delays of the line's earlier calls, by the name of the trunk."""
     same_unit: tuple[str, ...] = ()
     """Numbers of the line's unit, its pilot numbers among them."""
+    opening: Path | None = None
+    """Sound file that is played as soon as the call is answered; None: the one of the settings, if any."""
+    closing: Path | None = None
+    """Sound file that is played before we hang up on somebody who has answered; None: none."""
+    prefer_trunk: str | None = None
+    """Name of the trunk that is tried first."""
+    avoid_trunk: str | None = None
+    """Name of the trunk that is tried last: another one may carry the call."""
+    max_ring_s: float | None = None
+    """Seconds of ringing; None: those of the settings."""
+    max_talk_s: float | None = None
+    """Seconds after the answer until we hang up; None: those of the settings."""
 
 
 class CallPlacer(Protocol):
@@ -37,6 +50,13 @@ class CallPlacer(Protocol):
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         """Dial once. Its record's `recording.path` is inside the recordings folder."""
+        ...
+
+    def stop_call(self, recording_name: str) -> None:
+        """End the call of this recording at once: CANCEL while it rings, after the answer one closing sentence and BYE.
+
+        Its record is of outcome `cancelled`. Does nothing for a call that is not under way.
+        """
         ...
 
     def stop(self) -> None:

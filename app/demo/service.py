@@ -63,7 +63,7 @@ async def fill(session: AsyncSession) -> int:
     missing = [unit for unit in UNITS if unit.code not in present]
     for unit in missing:
         row = await entries.add_unit(session, unit.code, unit.name, unit.kind)
-        await entries.add_line(session, row, unit.number, unit.extension)
+        await entries.add_line(session, row, unit.number, unit.extension, verified=True)
     return len(missing)
 
 

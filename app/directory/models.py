@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, BigId, one_of
@@ -30,6 +30,12 @@ PERSON_ROLES = ("duty_officer", "leader", "principal", "contact")
 """值班员, 带班领导, 主要负责人, 联系人."""
 STAFFINGS = ("established", "contract", "rehired", "intern", "worker", "unknown")
 """在编, 临聘, 退休返聘, 实习 (三支一扶, 西部计划 too), 工勤, 未核实."""
+CALLED_KINDS = ("duty", "leader")
+"""Kinds of line that checks call; a fax never, another only by somebody's order."""
+MOST_FAILED_CALLS = 3
+"""核号 calls without an answer after which a person must look at the number."""
+CHANGE_OUTCOMES = ("pending", "entered", "dismissed")
+"""Of a reported change: still to be entered, entered, or found to be none."""
 LINE_EXEMPTIONS = ("forwarding", "crbt", "fax")
 UNIT_EXEMPTIONS = ("maintenance", "emergency")
 """线路或设备维护, 应急处置中."""
@@ -60,6 +66,8 @@ class Unit(Base):
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
     created_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
     lines: Mapped[list[DutyLine]] = relationship(back_populates="unit", lazy="raise")
 
@@ -89,6 +97,14 @@ class DutyLine(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", LINE_KINDS), name="kind"),
         CheckConstraint(one_of("verification", VERIFICATIONS), name="verification"),
+        # A fax at the number of a duty line is a fault of the unit that must be told, not one that cannot be entered.
+        Index(
+            "ix_duty_lines_called_target",
+            "target",
+            unique=True,
+            sqlite_where=text("kind <> 'fax'"),
+            postgresql_where=text("kind <> 'fax'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -97,20 +113,25 @@ class DutyLine(Base):
     name: Mapped[str] = mapped_column(String(80), default="值班电话")
     number: Mapped[str] = mapped_column(String(40))
     """The number as the directory prints it, its extension included."""
-    target: Mapped[str] = mapped_column(String(255), unique=True)
-    """What is dialled: a number for the trunk with the extension behind it, or a SIP URI."""
+    target: Mapped[str] = mapped_column(String(255))
+    """What is dialled: a number for the trunk with the extension behind it, or a SIP URI. One line for each, faxes
+    apart."""
     kind: Mapped[str] = mapped_column(String(20), default="duty", server_default="duty")
     trunk: Mapped[str | None] = mapped_column(String(64))
     """Name of the trunk that is tried first for this line."""
     active: Mapped[bool] = mapped_column(default=True)
     verification: Mapped[str] = mapped_column(String(20), default="verified", server_default="verified")
     verified_at: Mapped[datetime | None]
+    failed_calls: Mapped[int] = mapped_column(default=0, server_default="0")
+    """核号 calls of the present target that nobody answered, since the last that was."""
     target_since: Mapped[datetime | None]
     """When the present target was entered."""
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
     pilot_numbers: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     """Numbers under which the line may show itself: of the switchboard or group that it belongs to (引示号)."""
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
     unit: Mapped[Unit] = relationship(back_populates="lines", lazy="raise")
     exemptions: Mapped[list[LineExemption]] = relationship(back_populates="line", lazy="raise")
@@ -149,6 +170,8 @@ class Person(Base):
     phone: Mapped[str] = mapped_column(String(40), default="")
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Counts the changes by hand: who changes an entry says which state of it was seen."""
 
 
 class LineExemption(Base):
@@ -205,6 +228,7 @@ class NumberChange(Base):
     """A change of number that a unit reported. Received but not entered before a call: our fault, not the unit's."""
 
     __tablename__ = "number_changes"
+    __table_args__ = (CheckConstraint(one_of("outcome", CHANGE_OUTCOMES), name="outcome"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="CASCADE"), index=True)
@@ -213,7 +237,12 @@ class NumberChange(Base):
     number: Mapped[str] = mapped_column(String(40))
     """The new number as reported; empty: the line was given up."""
     received_at: Mapped[datetime]
+    """When the unit told it: what counts, and said by whoever records it."""
     received_by: Mapped[str] = mapped_column(String(80))
+    recorded_at: Mapped[datetime]
+    """When it was written down here: a moment received long before is seen by it."""
     entered_at: Mapped[datetime | None]
+    """When the directory followed it, or it was dismissed."""
     entered_by: Mapped[str] = mapped_column(String(80), default="")
+    outcome: Mapped[str] = mapped_column(String(20), default="pending")
     note: Mapped[str] = mapped_column(Text, default="")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
 from app.checks.guard import check_target
-from app.directory.models import DutyLine, LineExemption, Unit
+from app.directory.models import MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
 from sip.numbers import parse_number
 
 
-async def add_unit(session: AsyncSession, code: str, name: str, kind: str = "") -> Unit:
+async def add_unit(
+    session: AsyncSession, code: str, name: str, kind: str = "", parent: Unit | None = None
+) -> Unit:
     """Enter a unit; `code` is unique."""
-    unit = Unit(code=code, name=name, kind=kind, created_at=datetime.now(UTC))
+    unit = Unit(code=code, name=name, kind=kind, created_at=clock.now())
+    unit.parent_id = None if parent is None else parent.id
     session.add(unit)
+    await session.flush()
+    unit.path = f"{'' if parent is None else parent.path}{unit.id}/"
     await session.flush()
     return unit
 
@@ -26,17 +32,25 @@ async def add_line(
     number: str,
     target: str | None = None,
     pilot_numbers: Iterable[str] = (),
+    *,
+    verified: bool = False,
 ) -> DutyLine:
     """Enter a duty line of a unit; `target` is what is dialled, the number itself unless given.
+
+    A 核号 call is still to come unless the number is `verified` already.
 
     Raises `NeverDialledError` or `TargetError` for what must not or cannot be dialled, `sip.numbers.NumberError` for
     a pilot number that is none.
     """
+    now = clock.now()
     line = DutyLine(
         unit_id=unit.id,
         number=number,
         target=check_target(target or number),
         pilot_numbers=_numbers(pilot_numbers),
+        target_since=now,
+        verification="verified" if verified else "pending",
+        verified_at=now if verified else None,
     )
     session.add(line)
     await session.flush()
@@ -44,8 +58,34 @@ async def add_line(
 
 
 async def retarget(session: AsyncSession, line: DutyLine, target: str) -> None:
-    """Change what is dialled for a line; earlier attempts keep what they dialled."""
-    line.target = check_target(target)
+    """Change what is dialled for a line; earlier attempts keep what they dialled, and a 核号 call comes first."""
+    plain = check_target(target)
+    if plain == line.target:
+        return
+    line.target = plain
+    line.target_since = clock.now()
+    line.verification, line.verified_at, line.failed_calls = "pending", None, 0
+    await session.flush()
+
+
+async def mark_verified(session: AsyncSession, line: DutyLine, at: datetime) -> None:
+    """Take a number as right: a call that began at `at` was answered by whom it should reach.
+
+    A call from before the present target says nothing of it.
+    """
+    if line.target_since is not None and at < line.target_since:
+        return
+    line.verification, line.verified_at, line.failed_calls = "verified", at, 0
+    await session.flush()
+
+
+async def mark_unverified_call(session: AsyncSession, line: DutyLine, at: datetime) -> None:
+    """Count a 核号 call, begun at `at`, that nobody answered; after the third a person must look (`failed`)."""
+    if line.verification == "verified" or (line.target_since is not None and at < line.target_since):
+        return
+    line.failed_calls += 1
+    if line.failed_calls >= MOST_FAILED_CALLS:
+        line.verification = "failed"
     await session.flush()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, BigId, one_of
@@ -26,15 +26,36 @@ class CalendarDay(Base):
 
     day: Mapped[date] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
+    known: Mapped[bool] = mapped_column(default=True)
+    """Whether the kind was entered; False: only its sensitive period was, and its kind follows the weekend rule."""
+    name: Mapped[str] = mapped_column(String(80), default="")
+    """Of the holiday."""
     sensitive: Mapped[bool] = mapped_column(default=False)
     """特殊敏感期, whatever else the day is."""
-    name: Mapped[str] = mapped_column(String(80), default="")
-    """Of the holiday or the sensitive period."""
+    sensitive_name: Mapped[str] = mapped_column(String(80), default="")
+    """Of the sensitive period."""
     note: Mapped[str] = mapped_column(Text, default="")
     source: Mapped[str] = mapped_column(String(20))
     """`seed`, `import` or `entered`."""
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(80), default="")
+
+
+class CalendarChange(Base):
+    """One change of a day: calls are judged by the calendar as it stood then. Rows are only ever added."""
+
+    __tablename__ = "calendar_changes"
+    __table_args__ = (Index("ix_calendar_changes_day_changed_at", "day", "changed_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    day: Mapped[date]
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The day before the change; None: nothing was entered."""
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The day after it; None: the entry was taken out."""
 
 
 class Prompt(Base):

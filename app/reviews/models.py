@@ -21,6 +21,10 @@ CASE_STATES = (
     "overturned",
 )
 """待复核, 拟认定, 已告知, 申辩, 认定, 撤销, 已通报, 通报后撤销."""
+CASE_KINDS = ("random", "designated", "demo", "manual")
+"""Of the order that it came from, or `manual`. Only `random` ones stand in rates, `demo` ones nowhere."""
+COUNTING = ("confirmed", "published")
+"""The only states in which a case is a finding: what scores, tables and bulletins may read."""
 PUBLICATION_KINDS = ("table", "bulletin")
 
 
@@ -30,12 +34,15 @@ class Case(Base):
     __tablename__ = "cases"
     __table_args__ = (
         CheckConstraint(one_of("state", CASE_STATES), name="state"),
+        CheckConstraint(one_of("kind", CASE_KINDS), name="kind"),
         CheckConstraint("(check_id IS NULL) <> (manual_id IS NULL)", name="origin"),
         UniqueConstraint("check_id", "code"),
         UniqueConstraint("manual_id", "code"),
         Index("ix_cases_state_opened_at_id", "state", "opened_at", "id"),
         Index("ix_cases_unit_id_opened_at_id", "unit_id", "opened_at", "id"),
         Index("ix_cases_opened_at_id", "opened_at", "id"),
+        Index("ix_cases_code_opened_at_id", "code", "opened_at", "id"),
+        Index("ix_cases_happened_at_state", "happened_at", "state"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -44,9 +51,14 @@ class Case(Base):
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
     code: Mapped[str] = mapped_column(String(40))
     """As proposed; what was confirmed stands in `confirmed_code`."""
+    kind: Mapped[str] = mapped_column(String(20), default="random", server_default="random")
+    happened_at: Mapped[datetime]
+    """When the unit was called, first of all, or checked by hand: the period to which a finding belongs."""
     state: Mapped[str] = mapped_column(String(20), default="to_review")
     proposal: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
     """The machine's proposal as it stood when the case was opened."""
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Steps since it was opened. Each step asks for the one that it was decided on, so none is lost to another."""
     opened_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     confirmed_code: Mapped[str | None] = mapped_column(String(40))

@@ -44,6 +44,7 @@ class Shift(Base):
     """One person's turn."""
 
     __tablename__ = "shifts"
+    __table_args__ = (Index("ix_shifts_name", "name"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     roster_id: Mapped[int] = mapped_column(ForeignKey("rosters.id", ondelete="CASCADE"), index=True)

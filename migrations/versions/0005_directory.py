@@ -16,6 +16,7 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
+CALLED = sa.text("kind <> 'fax'")
 
 
 def upgrade() -> None:
@@ -61,6 +62,7 @@ def _change_units() -> None:
         batch_op.add_column(sa.Column("handover_times", sa.JSON(), server_default="[]", nullable=False))
         batch_op.add_column(sa.Column("first_day", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("last_day", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
         batch_op.create_index("ix_units_parent_id", ["parent_id"], unique=False)
         batch_op.create_index("ix_units_path", ["path"], unique=False)
         batch_op.create_foreign_key("fk_units_parent_id", "units", ["parent_id"], ["id"], ondelete="RESTRICT")
@@ -78,15 +80,26 @@ def _change_duty_lines() -> None:
             sa.Column("verification", sa.String(length=20), server_default="verified", nullable=False)
         )
         batch_op.add_column(sa.Column("verified_at", TIME, nullable=True))
+        batch_op.add_column(sa.Column("failed_calls", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("target_since", TIME, nullable=True))
         batch_op.add_column(sa.Column("first_day", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("last_day", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
+        batch_op.drop_constraint("uq_duty_lines_target", type_="unique")
         batch_op.create_check_constraint(
             op.f("ck_duty_lines_kind"), "kind IN ('duty', 'leader', 'fax', 'other')"
         )
         batch_op.create_check_constraint(
             op.f("ck_duty_lines_verification"), "verification IN ('pending', 'verified', 'failed')"
         )
+    op.create_index(
+        "ix_duty_lines_called_target",
+        "duty_lines",
+        ["target"],
+        unique=True,
+        sqlite_where=CALLED,
+        postgresql_where=CALLED,
+    )
 
 
 def _create_unit_regimes() -> None:
@@ -135,6 +148,7 @@ def _create_people() -> None:
         sa.Column("phone", sa.String(length=40), nullable=False),
         sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
+        sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
         sa.CheckConstraint(
             "role IN ('duty_officer', 'leader', 'principal', 'contact')", name="ck_people_role"
         ),
@@ -198,9 +212,14 @@ def _create_number_changes() -> None:
         sa.Column("number", sa.String(length=40), nullable=False),
         sa.Column("received_at", TIME, nullable=False),
         sa.Column("received_by", sa.String(length=80), nullable=False),
+        sa.Column("recorded_at", TIME, nullable=False),
         sa.Column("entered_at", TIME, nullable=True),
         sa.Column("entered_by", sa.String(length=80), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "outcome IN ('pending', 'entered', 'dismissed')", name="ck_number_changes_outcome"
+        ),
         sa.ForeignKeyConstraint(
             ["line_id"], ["duty_lines.id"], name="fk_number_changes_line_id", ondelete="SET NULL"
         ),
@@ -251,6 +270,7 @@ def _create_shifts() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_shifts"),
     )
+    op.create_index("ix_shifts_name", "shifts", ["name"], unique=False)
     op.create_index("ix_shifts_roster_id", "shifts", ["roster_id"], unique=False)
 
 
@@ -278,13 +298,24 @@ def _create_whereabouts() -> None:
 
 
 def _restore_duty_lines() -> None:
+    op.drop_index("ix_duty_lines_called_target", table_name="duty_lines")
+    # The earlier tables hold one line for each target: a fax at a duty line's number gives way.
+    op.execute(
+        "DELETE FROM duty_lines WHERE kind = 'fax' AND target IN (SELECT target FROM duty_lines WHERE kind <> 'fax')"
+    )
+    op.execute(
+        "DELETE FROM duty_lines WHERE kind = 'fax' AND id NOT IN (SELECT min(id) FROM duty_lines GROUP BY target)"
+    )
     with op.batch_alter_table("duty_lines") as batch_op:
+        batch_op.create_unique_constraint("uq_duty_lines_target", ["target"])
         batch_op.drop_constraint(op.f("ck_duty_lines_kind"), type_="check")
         batch_op.drop_constraint(op.f("ck_duty_lines_verification"), type_="check")
         for column in (
+            "revision",
             "last_day",
             "first_day",
             "target_since",
+            "failed_calls",
             "verified_at",
             "verification",
             "trunk",
@@ -299,5 +330,13 @@ def _restore_units() -> None:
         batch_op.drop_constraint(op.f("fk_units_parent_id"), type_="foreignkey")
         batch_op.drop_index("ix_units_path")
         batch_op.drop_index("ix_units_parent_id")
-        for column in ("last_day", "first_day", "handover_times", "path", "parent_id", "category"):
+        for column in (
+            "revision",
+            "last_day",
+            "first_day",
+            "handover_times",
+            "path",
+            "parent_id",
+            "category",
+        ):
             batch_op.drop_column(column)

@@ -49,7 +49,14 @@ def downgrade() -> None:
         batch_op.create_index("ix_spot_checks_line_id", ["line_id"])
         for column in ("closed_at", "first_due_at", "ordered_by", "slot", "epoch", "run_id", "kind"):
             batch_op.drop_column(column)
-    for table in ("manual_checks", "draw_epochs", "plan_runs", "prompts", "calendar_days"):
+    for table in (
+        "manual_checks",
+        "draw_epochs",
+        "plan_runs",
+        "prompts",
+        "calendar_changes",
+        "calendar_days",
+    ):
         op.drop_table(table)
     op.execute(
         sa.text(
@@ -67,8 +74,10 @@ def _create_calendar_days() -> None:
         "calendar_days",
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("sensitive", sa.Boolean(), nullable=False),
+        sa.Column("known", sa.Boolean(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("sensitive", sa.Boolean(), nullable=False),
+        sa.Column("sensitive_name", sa.String(length=80), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("source", sa.String(length=20), nullable=False),
         sa.Column("changed_at", TIME, nullable=False),
@@ -78,6 +87,20 @@ def _create_calendar_days() -> None:
             name="ck_calendar_days_kind",
         ),
         sa.PrimaryKeyConstraint("day", name="pk_calendar_days"),
+    )
+    op.create_table(
+        "calendar_changes",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("changed_at", TIME, nullable=False),
+        sa.Column("changed_by", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=True),
+        sa.Column("after", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_calendar_changes"),
+    )
+    op.create_index(
+        "ix_calendar_changes_day_changed_at", "calendar_changes", ["day", "changed_at"], unique=False
     )
 
 

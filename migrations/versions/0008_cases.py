@@ -18,6 +18,8 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 STATES = "'to_review', 'proposed', 'notified', 'disputed', 'confirmed', 'revoked', 'published', 'overturned'"
 
+KINDS = "'random', 'designated', 'demo', 'manual'"
+
 
 def upgrade() -> None:
     _create_rule_sets()
@@ -83,8 +85,11 @@ def _create_cases() -> None:
         sa.Column("manual_id", KEY, nullable=True),
         sa.Column("unit_id", KEY, nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False, server_default="random"),
+        sa.Column("happened_at", TIME, nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("proposal", sa.JSON(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("opened_at", TIME, nullable=False),
         sa.Column("changed_at", TIME, nullable=False),
         sa.Column("confirmed_code", sa.String(length=40), nullable=True),
@@ -95,6 +100,7 @@ def _create_cases() -> None:
             f"state IN ({STATES})",
             name="ck_cases_state",
         ),
+        sa.CheckConstraint(f"kind IN ({KINDS})", name="ck_cases_kind"),
         sa.CheckConstraint("(check_id IS NULL) <> (manual_id IS NULL)", name="ck_cases_origin"),
         sa.ForeignKeyConstraint(
             ["check_id"], ["spot_checks.id"], name="fk_cases_check_id", ondelete="RESTRICT"
@@ -107,6 +113,8 @@ def _create_cases() -> None:
         sa.UniqueConstraint("check_id", "code", name="uq_cases_check_id_code"),
         sa.UniqueConstraint("manual_id", "code", name="uq_cases_manual_id_code"),
     )
+    op.create_index("ix_cases_code_opened_at_id", "cases", ["code", "opened_at", "id"], unique=False)
+    op.create_index("ix_cases_happened_at_state", "cases", ["happened_at", "state"], unique=False)
     op.create_index("ix_cases_opened_at_id", "cases", ["opened_at", "id"], unique=False)
     op.create_index("ix_cases_state_opened_at_id", "cases", ["state", "opened_at", "id"], unique=False)
     op.create_index("ix_cases_unit_id_opened_at_id", "cases", ["unit_id", "opened_at", "id"], unique=False)

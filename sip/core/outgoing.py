@@ -96,6 +96,11 @@ class OutgoingCall(Caller):
         self._fields, self._text = headers, why
         self._take(OutgoingStep.HANG_UP, now)
 
+    def hush(self) -> None:
+        """Send the INVITE no more, even where nothing came back. Should it have arrived, the call is still ended."""
+        if self.state is not OutgoingState.PREPARED:
+            self._transaction.quiet = True
+
     def snapshot(self) -> dict[str, Any]:
         """Return what `Endpoint.recover` needs to end this call in another process, as JSON-able values."""
         request = self._request

@@ -280,6 +280,8 @@ class ClientTransaction(_Transaction):
         self._why = ""
         self._seen: set[object] = set()
         self._renewed = False
+        self.quiet = False
+        """Send it no more; what comes back is still taken."""
         self.on_moved: Callable[[OutRequest, Address], None] | None = None
         """Told when the request goes another way than was asked for, with a new branch."""
         self._launch(now)
@@ -322,7 +324,7 @@ class ClientTransaction(_Transaction):
         One that took TCP for its length alone, and that nobody can have seen, takes UDP instead (RFC 3261 section
         18.1.1). One whose connection was lost is sent once more on a new one, except an INVITE: it may have rung.
         """
-        if setback == "unsent" and self.request.for_size:
+        if setback == "unsent" and self.request.for_size and not self.quiet:
             self._fall_back(reason, now)
         elif setback == "lost" and self.request.method != "INVITE" and not self._renewed:
             self._renewed = True
@@ -360,7 +362,8 @@ class ClientTransaction(_Transaction):
         if act is Act.PASS and self._response is not None:
             self._on_response(self._response, now)
         elif act is Act.RESEND:
-            self.wire.send_request(self.request, self.destination, self._data, again=True)
+            if not self.quiet:
+                self.wire.send_request(self.request, self.destination, self._data, again=True)
         elif act is Act.SEND_ACK and self._response is not None:
             ack = self.request.ack(self._response.to.tag)
             again = ("ack", self._response.to.tag) in self._seen

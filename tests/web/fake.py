@@ -104,15 +104,19 @@ class FakePhone:
     most_at_once: int = 0
     capacity: int | None = None
     stopping: bool = False
+    stopped: set[str] = field(default_factory=set)
+    """Recordings of the calls that were told to stop."""
+    orders: list[CallOrder] = field(default_factory=list)
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         await journal({"state": "calling", "call_id": f"id-{order.target}"})
         self.dialled.append(order.target)
+        self.orders.append(order)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await journal({"state": "connected", "call_id": f"id-{order.target}", "cseq": 1})
-            if await self._hung_up():
+            if await self._hung_up(order.recording_name):
                 found: CallRecord | Exception = unanswered(order.target, "cancelled", ended_by="us")
             else:
                 found = self.records.get(order.target) or answered(order.target)
@@ -122,12 +126,15 @@ class FakePhone:
         finally:
             self.at_once -= 1
 
-    async def _hung_up(self) -> bool:
+    async def _hung_up(self, name: str) -> bool:
         while self.hold is not None and not self.hold.is_set():
-            if self.stopping:
+            if self.stopping or name in self.stopped:
                 return True
             await asyncio.sleep(0.01)
         return False
+
+    def stop_call(self, recording_name: str) -> None:
+        self.stopped.add(recording_name)
 
     def stop(self) -> None:
         self.stopping = True

@@ -1,0 +1,41 @@
+"""Finding codes: what may stand against a unit in the end, each with its titles. Clauses say which of them they support.
+
+A telephone check proposes only those of `BY_TELEPHONE`. The others are a person's word: 登记号码有误 once it is proven,
+脱岗 after an on-site or video check, a superior's finding or an admission.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FindingInfo:
+    """Titles of a finding code."""
+
+    zh: str
+    en: str
+
+
+FINDINGS: dict[str, FindingInfo] = {
+    "no_answer": FindingInfo("无人接听", "not answered"),
+    "overtime": FindingInfo("超时接听", "answered too late"),
+    "forwarded": FindingInfo("呼叫转移", "forwarded"),
+    "crbt": FindingInfo("设置彩铃", "ringback music"),
+    "fax": FindingInfo("传真占用", "a fax machine on the duty line"),
+    "machine": FindingInfo("自动应答", "answered by a machine"),
+    "long_busy": FindingInfo("长时间占线", "busy for a long time"),
+    "rejected": FindingInfo("拒接来电", "rejected"),
+    "number_wrong": FindingInfo("登记号码有误", "the registered number is wrong"),
+    "off_post": FindingInfo("脱岗", "nobody at the post"),
+}
+"""Every code that a supervisor may confirm."""
+
+PROPOSED = frozenset({"no_answer", "overtime", "forwarded", "crbt", "fax", "machine"})
+"""What the machine may propose as adverse, given a clause that binds."""
+BY_TELEPHONE = PROPOSED | {"long_busy", "rejected"}
+"""What a telephone check can lead to; of `long_busy` and `rejected` only a person may make a finding."""
+NEEDS_SIGHT = frozenset({"off_post"})
+"""Never by telephone: an on-site or video check, a superior's finding or an admission must be there."""
+NEEDS_PROOF = frozenset({"number_wrong"})
+"""By a person's word alone, once it is proven that the unit registered a wrong number."""
