@@ -17,8 +17,12 @@ from starlette.staticfiles import StaticFiles
 
 from app.checks import routes as checks
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.planning import routes as planning
+from app.reviews import attachment_routes, publication_routes, score_routes
+from app.reviews import routes as reviews
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -53,6 +57,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
     app.include_router(trunks.router)
+    app.include_router(directory.router)
+    app.include_router(planning.router)
+    for part in (reviews, attachment_routes, publication_routes, score_routes):
+        app.include_router(part.router)
     app.include_router(web.router)
     return app
 

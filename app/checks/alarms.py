@@ -17,7 +17,6 @@ KINDS = {
     "coverage_short": ("覆盖不足", "a plan can no longer meet its coverage within its caps"),
     "draw_broken": ("抽签异常", "a plan's seed cannot be opened, or its draw does not match what was committed to"),
     "prompt_missing": ("提示音缺失", "an opening or closing is not there or was changed: its calls are not placed"),
-    "calls_interrupted": ("拨测中断", "a phone process died in mid-call; what it left was ended"),
 }  # fmt: skip
 """Chinese name and meaning by kind; docs/reference/office-alarms.md names each of them."""
 

@@ -67,6 +67,8 @@ class Case(Base):
     answer_until: Mapped[datetime | None]
     """Until when the unit may answer the notice."""
     mitigated: Mapped[bool] = mapped_column(default=False)
+    end_cause: Mapped[str | None] = mapped_column(String(20))
+    """Why it was revoked or overturned; `our_fault` takes its order out of the number of checks, too."""
 
     events: Mapped[list[CaseEvent]] = relationship(lazy="raise", order_by="CaseEvent.id")
 

@@ -7,7 +7,7 @@ where the case stands otherwise by now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import clock
 from app.errors import BadInputError, ConflictError, Fault
 from app.planning.models import ManualCheck
-from app.reviews import hearing, notice, repository, steps
+from app.reviews import clauses, hearing, notice, repository, steps
 from app.reviews.codes import FINDINGS, PRESENCE_SOURCES
 from app.reviews.deadline import MOST_DAYS, USUAL_DAYS, deadline
 from app.reviews.models import Case, Publication
@@ -49,6 +49,7 @@ async def propose(
     reason: str = "",
     without_recording: str = "",
     basis: Basis | None = None,
+    cited: Sequence[Mapping[str, str]] = (),
     seen: State | None = None,
 ) -> Case:
     """拟认定: a named person has listened and takes the case for this finding.
@@ -61,7 +62,13 @@ async def propose(
     await _check_single(session, case, code)
     kept = await hearing.require(session, case, who, without_recording)
     proof = await _proof(session, case, code, basis or Basis())
-    content = {"code": code, "proposed_code": case.code, "reason": reason, "basis": proof} | kept
+    content = {
+        "code": code,
+        "proposed_code": case.code,
+        "reason": reason,
+        "basis": proof,
+        "clauses": clauses.of_finding(case, code, cited),
+    } | kept
     await steps.take(session, case, Step.PROPOSE, who, content, confirmed_code=code, confirmed_by=who)
     return case
 
@@ -266,5 +273,5 @@ async def _end(
             {"id": row.id, "kind": row.kind, "title": row.title, "published_at": row.published_at.isoformat()}
             for row in published
         ]
-    await steps.take(session, case, step, who, content)
+    await steps.take(session, case, step, who, content, end_cause=cause)
     return case

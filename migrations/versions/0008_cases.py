@@ -96,6 +96,7 @@ def _create_cases() -> None:
         sa.Column("confirmed_by", sa.String(length=80), nullable=True),
         sa.Column("answer_until", TIME, nullable=True),
         sa.Column("mitigated", sa.Boolean(), nullable=False),
+        sa.Column("end_cause", sa.String(length=20), nullable=True),
         sa.CheckConstraint(
             f"state IN ({STATES})",
             name="ck_cases_state",

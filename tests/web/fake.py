@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,10 +106,17 @@ class FakePhone:
     stopping: bool = False
     stopped: set[str] = field(default_factory=set)
     """Recordings of the calls that were told to stop."""
+    forbidden: frozenset[str] = frozenset()
+    """Targets that our own rules forbid."""
     orders: list[CallOrder] = field(default_factory=list)
+
+    async def refused(self, targets: Collection[str]) -> frozenset[str]:
+        return frozenset(targets) & self.forbidden
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         await journal({"state": "calling", "call_id": f"id-{order.target}"})
+        if order.recording_name in self.stopped:
+            return unanswered(order.target, "cancelled", ended_by="us", ended_ms=0.0)
         self.dialled.append(order.target)
         self.orders.append(order)
         self.at_once += 1
