@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.checks import order_routes as orders
 from app.checks import routes as checks
 from app.database import Database
 from app.directory import routes as directory
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(orders.router)
     app.include_router(trunks.router)
     app.include_router(directory.router)
     app.include_router(planning.router)
