@@ -1,10 +1,10 @@
-"""The phone of a rehearsed year: behind the `CallPlacer` port, without a network. Its lines behave by chance."""
+"""The phone of a simulated year: behind the `CallPlacer` port, without a network. Its lines behave by chance."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,10 +28,11 @@ _RING_PERIOD_MS = 5_000.0
 _GAVE_UP_MS = 60_000.0
 _TALK_MS = 12_000.0
 _ALERTED_MS = 200.0
+_RINGING_MS = (4_000.0, 6_500.0, 9_000.0, 13_000.0)
 
 
 @dataclass
-class RehearsalPhone:
+class YearPhone:
     """Answers as its lines would: most are picked up, some ring out, are busy, out of use, or our trunk fails."""
 
     chance: random.Random
@@ -45,7 +46,7 @@ class RehearsalPhone:
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         """Dial once, in no time."""
-        call_id = f"rehearsal-{len(self.placed)}"
+        call_id = f"year-{len(self.placed)}"
         await journal({"state": "calling", "call_id": call_id})
         if self._ringing[order.target] or order.recording_name in self._names:
             self.double_dials += 1
@@ -64,6 +65,13 @@ class RehearsalPhone:
         names = [name for name, _ in _SHARES]
         return self.chance.choices(names, [share for _, share in _SHARES])[0]
 
+    async def refused(self, targets: Collection[str]) -> frozenset[str]:
+        """Every line of such a year may be dialled."""
+        return frozenset()
+
+    def stop_call(self, recording_name: str) -> None:
+        """Nothing to hang up: its calls take no time."""
+
     def stop(self) -> None:
         """Nothing to hang up: its calls take no time."""
 
@@ -78,7 +86,9 @@ class RehearsalPhone:
 def _record(target: str, call_id: str, outcome: str, chance: random.Random) -> CallRecord:
     started_at = clock.now().astimezone().isoformat(timespec="milliseconds")
     if outcome == "answered":
-        return _answered(target, call_id, started_at, _ALERTED_MS + chance.choice((4_000.0, 6_500.0, 9_000.0, 13_000.0)))
+        return _answered(
+            target, call_id, started_at, _ALERTED_MS + chance.choice((4_000.0, 6_500.0, 9_000.0, 13_000.0))
+        )
     status = {"no_answer": 487, "busy": 486, "unobtainable": 404, "network_failure": 503}[outcome]
     rang = outcome == "no_answer"
     return CallRecord(
@@ -95,7 +105,7 @@ def _record(target: str, call_id: str, outcome: str, chance: random.Random) -> C
         rings=_rings(_GAVE_UP_MS) if rang else Rings(None, None, ()),
         three_ring="not_applicable",
         timeline=(TimelineEntry(0.0, "sent", {"method": "INVITE"}),),
-        trunk="rehearsal",
+        trunk="year",
     )
 
 
@@ -125,7 +135,7 @@ def _answered(target: str, call_id: str, started_at: str, answer_ms: float) -> C
         early_media=EarlyMedia("ringback", (Segment("ringback", _ALERTED_MS, answer_ms, 0.99),)),
         after_answer=AfterAnswer((Segment("speech", answer_ms + 300, answer_ms + 4_000, 0.97),)),
         timeline=(TimelineEntry(0.0, "sent", {"method": "INVITE"}),),
-        trunk="rehearsal",
+        trunk="year",
     )
 
 
