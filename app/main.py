@@ -17,11 +17,21 @@ from starlette.staticfiles import StaticFiles
 
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
+from app.checks import alarm_routes as alarms
+from app.checks import mitigation_routes as mitigations
 from app.checks import order_routes as orders
 from app.checks import routes as checks
+from app.checks import stop_routes as stops
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.planning import calendar_routes as calendar
+from app.planning import routes as planning
+from app.reviews import attachment_routes, publication_routes, score_routes
+from app.reviews import routes as reviews
+from app.rosters import routes as rosters
+from app.rules import routes as rules
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
 from app.web import pages
@@ -58,8 +68,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(stops.router)
+    app.include_router(alarms.router)
     app.include_router(orders.router)
     app.include_router(trunks.router)
+    app.include_router(directory.router)
+    app.include_router(rosters.router)
+    app.include_router(calendar.router)
+    app.include_router(planning.router)
+    for part in (reviews, attachment_routes, publication_routes, score_routes):
+        app.include_router(part.router)
+    app.include_router(rules.router)
+    app.include_router(mitigations.router)
     app.include_router(web.router)
     return app
 

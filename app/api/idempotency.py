@@ -59,6 +59,11 @@ async def once(database: Database, key: str, route: str, body: Any, work: Work) 
     )
 
 
+async def known(session: AsyncSession, key: str, route: str) -> bool:
+    """Whether this key was answered for this route: nothing needs to be prepared then."""
+    return await _earlier(session, key, route) is not None
+
+
 async def _earlier(session: AsyncSession, key: str, route: str) -> IdempotencyKey | None:
     query = select(IdempotencyKey).where(IdempotencyKey.key == key, IdempotencyKey.route == route)
     return await session.scalar(query)

@@ -1,4 +1,4 @@
-"""What is an office's own (本单位自定): points, caps, bands, limits, and what its own document adds to a set's clauses."""
+"""What is an office's own (本单位自定): points, caps, bands, limits, and what its document adds to a set's clauses."""
 
 from __future__ import annotations
 
