@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from app.planning.calendar import CalendarBook
@@ -145,7 +146,7 @@ def _cap_faults(world: World, key: int, moments: list[datetime], drawn: set[date
             if count[where] > most and (name != "nights" or at.hour < 6):
                 yield f"line {key}: {count[where]} in the {name} of {at}"
     gap = timedelta(hours=caps.least_gap_h)
-    for one, other in zip(local, local[1:], strict=False):
+    for one, other in pairwise(local):
         if other - one < gap and (one in new or other in new):
             yield f"line {key}: {one} and {other} are too close"
 
