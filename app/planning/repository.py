@@ -165,7 +165,7 @@ async def unit(session: AsyncSession, unit_id: int) -> Unit | None:
 async def paths(session: AsyncSession, unit_ids: Sequence[int]) -> Mapping[int, str]:
     """Paths of some units, by key."""
     rows = await session.execute(select(Unit.id, Unit.path).where(Unit.id.in_(unit_ids)))
-    return {unit_id: path for unit_id, path in rows}
+    return {row.id: row.path for row in rows}
 
 
 async def lines_reaching(session: AsyncSession, unit_id: int) -> Sequence[int]:
@@ -282,7 +282,7 @@ async def skips_after(
 async def count_skips(session: AsyncSession, run_id: int) -> Mapping[int, int]:
     """How many moments of a run passed without a call, by draw."""
     query = select(DrawSkip.epoch, func.count()).where(DrawSkip.run_id == run_id).group_by(DrawSkip.epoch)
-    return {epoch: count for epoch, count in await session.execute(query)}
+    return {row[0]: row[1] for row in await session.execute(query)}
 
 
 async def epoch_heads(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:
