@@ -61,6 +61,19 @@ async def standing(session: AsyncSession, kind: str | None = None) -> Sequence[O
     return (await session.scalars(query.order_by(OfficeAlarm.raised_at, OfficeAlarm.id))).all()
 
 
+async def page(
+    session: AsyncSession, standing: bool | None, before: int | None, limit: int
+) -> Sequence[OfficeAlarm]:
+    """Alarms, newest first: those that hold, those that are over, or all."""
+    query = select(OfficeAlarm)
+    if standing is not None:
+        open_ = OfficeAlarm.cleared_at.is_(None)
+        query = query.where(open_ if standing else ~open_)
+    if before is not None:
+        query = query.where(OfficeAlarm.id < before)
+    return (await session.scalars(query.order_by(OfficeAlarm.id.desc()).limit(limit))).all()
+
+
 async def clock_ok(session: AsyncSession) -> bool:
     """Whether this machine's clock may be trusted: while it may not, nothing is drawn, inserted or dialled."""
     return not await standing(session, "clock_off")

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.checks import alarms
-from app.checks.sntp import Server, SntpError, offset_s
 from app.database import Database
+from app.sntp import Server, SntpError, offset_s
 from sip.system_clock import KernelClock, kernel_clock
 
 log = structlog.get_logger(__name__)

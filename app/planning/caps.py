@@ -209,7 +209,7 @@ def _barred(inputs: DrawInputs, group: Group) -> list[tuple[int, int]]:
         guard = GUARD_S + abs(mark.length - 86_400)
         for minute in group.handovers:
             handover = mark.midnight + 60 * minute
-            found.append((handover - guard, handover + guard + 1))
+            found.append((handover - guard + 1, handover + guard))
     return sorted(found)
 
 

@@ -43,6 +43,7 @@ class Case(Base):
         Index("ix_cases_opened_at_id", "opened_at", "id"),
         Index("ix_cases_code_opened_at_id", "code", "opened_at", "id"),
         Index("ix_cases_happened_at_state", "happened_at", "state"),
+        Index("ix_cases_end_cause", "end_cause"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

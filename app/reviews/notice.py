@@ -132,7 +132,7 @@ def _call(attempt: Attempt, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _heard(attempt: Attempt, verdict: Mapping[str, Any]) -> list[str]:
-    title = CODES.get(attempt.verdict_code)  # type: ignore[arg-type]
+    title = next((info for code, info in CODES.items() if code == attempt.verdict_code), None)
     found = [str(item.get("detail") or "") for item in verdict.get("findings") or ()]
     return [part for part in (title.zh if title else "", *found) if part]
 
@@ -170,7 +170,9 @@ async def _clauses(session: AsyncSession, case: Case) -> list[dict[str, Any]]:
 
 def _limits(check: SpotCheck | None) -> dict[str, Any] | None:
     """The limits by which the calls were read, named as the conversion that they are."""
-    verdicts = [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+    verdicts = (
+        [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+    )
     limits = next((dict(found["limits"]) for found in verdicts if found.get("limits")), None)
     if limits is None:
         return None

@@ -28,9 +28,7 @@ async def page(
         overturned = (
             select(PublicationEntry.case_id)
             .join(Case, Case.id == PublicationEntry.case_id)
-            .where(
-                PublicationEntry.publication_id == Publication.id, Case.state == State.OVERTURNED.value
-            )
+            .where(PublicationEntry.publication_id == Publication.id, Case.state == State.OVERTURNED.value)
             .exists()
         )
         query = query.where(overturned if affected else ~overturned)

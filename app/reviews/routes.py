@@ -86,9 +86,7 @@ async def review_queue(
         found, end = cut(await repository.queue(session, wanted, spot, limit + 1), limit)
         counts = await repository.count_by_state(session, head)
         items = await views.rows(session, found)
-    return QueueOut(
-        items=items, next=_next(end), counts={name.value: counts.get(name, 0) for name in State}
-    )
+    return QueueOut(items=items, next=_next(end), counts={name.value: counts.get(name, 0) for name in State})
 
 
 async def _head(session: AsyncSession, unit_id: int | None) -> Unit | None:
@@ -190,9 +188,7 @@ async def dispute(given: Service, case_id: PathKey, body: DisputeIn, who: Actor)
 @router.post("/cases/{case_id}/confirm")
 async def confirm(given: Service, case_id: PathKey, body: ConfirmIn, who: Actor) -> CaseDetail:
     """认定: after the unit has accepted, or after its deadline."""
-    return await _step(
-        given, lambda session: service.confirm(session, case_id, who, body.reason, body.seen)
-    )
+    return await _step(given, lambda session: service.confirm(session, case_id, who, body.reason, body.seen))
 
 
 @router.post("/cases/{case_id}/uphold")

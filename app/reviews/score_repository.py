@@ -11,14 +11,13 @@ from sqlalchemy import ColumnElement, case, func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks.models import Attempt, SpotCheck, StoredProposal
+from app.checks.proposal_codes import OUR_FAULT
 from app.directory.models import DutyLine, Unit
 from app.directory.repository import below
 from app.reviews.models import COUNTING, Case
 from app.reviews.scoring import Finding
 from app.rules.models import RuleActivation
 
-NOT_COUNTED = ("our_side", "cancelled", "interrupted")
-"""Codes of orders that our side spoilt: they say nothing about the unit and are no check of it."""
 RING_EDGES_S = (5, 11, 15, 20, 30)
 """Upper ends of the stretches of ring-to-answer, seconds; the last one has none."""
 
@@ -47,9 +46,7 @@ class Scope:
         return []
 
 
-async def units(
-    session: AsyncSession, head: Unit | None, after: int | None, limit: int
-) -> Sequence[Unit]:
+async def units(session: AsyncSession, head: Unit | None, after: int | None, limit: int) -> Sequence[Unit]:
     """Units by key, of a subtree or all."""
     query = select(Unit)
     if head is not None:
@@ -74,7 +71,7 @@ async def counted(session: AsyncSession, period: Period, scope: Scope) -> tuple[
     spoilt: Counter[int] = Counter()
     ours = union(
         select(StoredProposal.check_id).where(
-            StoredProposal.code.in_(NOT_COUNTED), StoredProposal.in_force
+            StoredProposal.code.in_(sorted(OUR_FAULT)), StoredProposal.in_force
         ),
         select(Case.check_id).where(Case.end_cause == "our_fault", Case.check_id.is_not(None)),
     ).subquery()
@@ -113,13 +110,11 @@ async def findings(session: AsyncSession, period: Period, scope: Scope) -> dict[
     )
     found: dict[int, list[Finding]] = {}
     for unit_id, code, at, kind, check_id in await session.execute(query):
-        found.setdefault(unit_id, []).append(Finding(code, at, kind, check_id))
+        found.setdefault(unit_id, []).append(Finding(code or "", at, kind, check_id))
     return found
 
 
-async def ring_times(
-    session: AsyncSession, period: Period, unit_ids: Sequence[int]
-) -> dict[int, list[int]]:
+async def ring_times(session: AsyncSession, period: Period, unit_ids: Sequence[int]) -> dict[int, list[int]]:
     """For each unit: answered random calls by how long they rang, in the stretches of `RING_EDGES_S`.
 
     Calls of an order with a case that is not confirmed are left out: a slow answer is told of nobody before that.
@@ -129,9 +124,7 @@ async def ring_times(
         *((ring <= edge * 1000, position) for position, edge in enumerate(RING_EDGES_S)),
         else_=len(RING_EDGES_S),
     )
-    open_case = (
-        select(Case.id).where(Case.check_id == Attempt.check_id, Case.state.not_in(COUNTING)).exists()
-    )
+    open_case = select(Case.id).where(Case.check_id == Attempt.check_id, Case.state.not_in(COUNTING)).exists()
     query = (
         select(DutyLine.unit_id, stretch, func.count())
         .select_from(SpotCheck)

@@ -66,9 +66,7 @@ async def show_ranking(
         if unit is not None and head is None:
             raise NotFoundError(f"没有单位 {unit} (no such unit)")
         known = await scores.scales(session, period.until)
-        placed, unranked = await scores.ranking(
-            session, head, period, known, _closing(period), settings.zone
-        )
+        placed, unranked = await scores.ranking(session, head, period, known, _closing(period), settings.zone)
         rest = [row for row in placed if spot is None or (row.key, row.unit_id) > spot]
         found, end = cut(rest[: limit + 1], limit)
         units = await repository.units_named(session, (row.unit_id for row in found))

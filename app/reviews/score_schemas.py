@@ -94,9 +94,7 @@ class Ranking(BaseModel):
 
 def _counts(counted: dict[str, int], n: int | None) -> list[CodeCount]:
     return [
-        CodeCount(
-            code=code, title_zh=title_of(code), count=number, rate=round(number / n, 6) if n else None
-        )
+        CodeCount(code=code, title_zh=title_of(code), count=number, rate=round(number / n, 6) if n else None)
         for code, number in counted.items()
     ]
 

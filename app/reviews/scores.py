@@ -82,7 +82,12 @@ async def scales(session: AsyncSession, until: datetime) -> Scales:
 
 
 async def page(
-    session: AsyncSession, units: Sequence[Unit], period: Period, known: Scales, closing: datetime, zone: ZoneInfo
+    session: AsyncSession,
+    units: Sequence[Unit],
+    period: Period,
+    known: Scales,
+    closing: datetime,
+    zone: ZoneInfo,
 ) -> list[UnitScore]:
     """Return the scores of these units."""
     if not units:

@@ -1,7 +1,7 @@
 """Rates and points of one unit, pure: from counted checks, confirmed findings and the office's own scale.
 
-A rate is over random checks that were closed and not spoilt by us; its number is always printed. Points exist only where
-the office put its own (本单位自定) in force.
+A rate is over random checks that were closed and not spoilt by us; its number is always printed. Points exist only
+where the office put its own (本单位自定) in force.
 """
 
 from __future__ import annotations

@@ -24,9 +24,7 @@ PathKey = Annotated[int, Path(ge=1, lt=2**63)]
 """Key of a row, as a part of the address."""
 
 
-def span_of(
-    first: date | None, last: date | None, zone: ZoneInfo
-) -> tuple[datetime | None, datetime | None]:
+def span_of(first: date | None, last: date | None, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
     """Return the moments from the first day to the last, both inclusive, as [from, until)."""
     if first is not None and last is not None and last < first:
         raise BadInputError("`last` lies before `first`", [Fault("last", "lies before `first`")])
