@@ -215,9 +215,9 @@ async def test_caps_count_designated_checks_and_the_check_is_drawn_anew(
     hand.at = slot.at
     assert await planner.tick(hand.at) == 0
     assert [(s.slot, s.why) for s in await skips(office)] == [(slot.slot, "cap")]
-    hand.forward(minutes=16)
+    hand.at = max(hand.at, MORNING) + timedelta(hours=2, minutes=1)
     await planner.tick(hand.at)
-    assert (await causes(office, run_id))[1].startswith("cap:1")
+    assert "cap:1" in (await causes(office, run_id))[1]
     # The designated check is none that the plan guarantees.
     anew = await moments(office, either_settings, run_id, 1)
     assert slot.line_id in {s.line_id for s in anew if s.at < datetime(2026, 3, 8, 16, tzinfo=UTC)}
@@ -310,8 +310,7 @@ async def test_a_number_that_is_not_verified_gets_a_verification_call_first(
         assert line is not None
         line.verification = "verified"
     await close_all(office, hand)
-    hand.forward(minutes=46)
-    await planner.tick(hand.at)
+    await go_on(planner, office, hand, hand.at + timedelta(hours=2, minutes=1))
     assert "verification:1" in (await causes(office, run_id))[-1]
     await go_on(planner, office, hand, END + 2 * HOUR)
     assert [o.kind for o in await orders(office) if o.line_id == 1][1:4] == ["random"] * 3
@@ -325,9 +324,9 @@ async def test_calls_that_were_our_own_fault_are_owed_still(
     planner = Planner(office, either_settings)
     slot = (await moments(office, either_settings, run_id))[0]
     await go_on(planner, office, hand, slot.at, code="our_side")
-    hand.forward(minutes=16)
+    hand.forward(hours=2, minutes=1)
     await planner.tick(hand.at)
-    assert (await causes(office, run_id))[-1] == "uncounted:1"
+    assert "uncounted:1" in (await causes(office, run_id))[-1]
     anew = await moments(office, either_settings, run_id, 1)
     assert slot.line_id in {s.line_id for s in anew if s.at < datetime(2026, 3, 8, 16, tzinfo=UTC)}
 
