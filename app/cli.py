@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from app.commands.bench import bench
+from app.commands.calendar_group import calendar
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -30,6 +31,7 @@ app.add_typer(trunks, name="trunks")
 app.add_typer(numbers, name="numbers")
 app.add_typer(samples, name="samples")
 app.add_typer(bench, name="bench")
+app.add_typer(calendar, name="calendar")
 
 EXIT_ARGUMENT = 2
 

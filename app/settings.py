@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         description="A due check later than this many seconds is missed, not dialled.",
     )
 
+    roster_deadline_days: int = Field(
+        default=3,
+        ge=0,
+        le=60,
+        description="How many days ahead a roster (值班表) must be filed; later ones are told as late.",
+    )
+
     three_ring_within_s: float = Field(
         default=11.0,
         gt=0,

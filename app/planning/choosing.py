@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +17,11 @@ from app.planning.spec import PlanSpec, Scope, Weight
 def spec_of(plan: Plan) -> PlanSpec | None:
     """What a plan says; None for one whose moments were entered by hand."""
     return None if plan.content is None else PlanSpec.model_validate(plan.content)
+
+
+def last_day_of(plan: Plan) -> date:
+    """The last day of a plan that says when its moments may come."""
+    return date.fromisoformat((plan.content or {})["last_day"])
 
 
 async def chooses(session: AsyncSession, spec: PlanSpec, line: DutyLine) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -142,6 +143,132 @@ async def uses(
     for line_id, at in await session.execute(query):
         found.setdefault(line_id, []).append(at)
     return found
+
+
+async def uses_of_all(
+    session: AsyncSession, line_ids: frozenset[int], since: datetime
+) -> Mapping[int, Sequence[datetime]]:
+    """As `uses`, for as many lines as there may be."""
+    query = (
+        select(SpotCheck.line_id, SpotCheck.first_due_at)
+        .where(
+            SpotCheck.state.in_(CALLED_STATES),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.kind != "demo",
+        )
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for line_id, at in await session.execute(query):
+        if line_id in line_ids:
+            found.setdefault(line_id, []).append(at)
+    return found
+
+
+def _counts_so_far() -> ColumnElement[bool]:
+    """Random checks that count, those that are not over yet among them."""
+    return and_(
+        SpotCheck.kind == "random",
+        or_(SpotCheck.state.in_(OPEN_STATES), and_(SpotCheck.state == "done", _counts())),
+    )
+
+
+async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequence[datetime]]:
+    """When a plan's checks that count were made, by the unit that answers for the line."""
+    query = (
+        select(DutyLine.unit_id, SpotCheck.first_due_at)
+        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
+        .where(SpotCheck.plan_id == plan_id, SpotCheck.first_due_at.is_not(None), _counts_so_far())
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for unit_id, at in await session.execute(query):
+        found.setdefault(unit_id, []).append(at)
+    return found
+
+
+async def done_by_year(
+    session: AsyncSession, first: int, last: int, zone: ZoneInfo
+) -> Mapping[int, Mapping[int, int]]:
+    """How many random checks that count each unit had by calendar year; those of a shared line count for each unit."""
+    since, until = datetime(first, 1, 1, tzinfo=zone), datetime(last + 1, 1, 1, tzinfo=zone)
+    query = (
+        select(SpotCheck.line_id, DutyLine.unit_id, SpotCheck.first_due_at)
+        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
+        .where(
+            SpotCheck.state.in_(CALLED_STATES),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.first_due_at < until,
+            _counts_so_far(),
+        )
+    )
+    shared: dict[int, list[int]] = {}
+    for line_id, unit_id in await session.execute(select(LineUnit.line_id, LineUnit.unit_id)):
+        shared.setdefault(line_id, []).append(unit_id)
+    found: dict[int, dict[int, int]] = {}
+    for line_id, unit_id, at in await session.execute(query):
+        year = at.astimezone(zone).year
+        for reached in {unit_id, *shared.get(line_id, ())}:
+            years = found.setdefault(reached, {})
+            years[year] = years.get(year, 0) + 1
+    return found
+
+
+async def orders_of(session: AsyncSession, run_id: int) -> Sequence[SpotCheck]:
+    """The orders of a run, by draw and slot."""
+    query = select(SpotCheck).where(SpotCheck.run_id == run_id)
+    return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot))).all()
+
+
+async def slots_after(
+    session: AsyncSession, run_id: int, place: tuple[int, int], limit: int
+) -> Sequence[SpotCheck]:
+    """The orders of a run behind a draw and slot."""
+    query = select(SpotCheck).where(
+        SpotCheck.run_id == run_id, tuple_(SpotCheck.epoch, SpotCheck.slot) > tuple_(*place)
+    )
+    return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot).limit(limit))).all()
+
+
+async def count_by_epoch(session: AsyncSession, run_id: int) -> Mapping[int, int]:
+    """How many orders of a run there are, by draw."""
+    query = select(SpotCheck.epoch, func.count()).where(SpotCheck.run_id == run_id).group_by(SpotCheck.epoch)
+    return {epoch: count for epoch, count in await session.execute(query) if epoch is not None}
+
+
+async def handled_slots(session: AsyncSession, run_id: int, epoch: int) -> frozenset[int]:
+    """The slots of a draw that are orders."""
+    query = select(SpotCheck.slot).where(SpotCheck.run_id == run_id, SpotCheck.epoch == epoch)
+    return frozenset(slot for slot in await session.scalars(query) if slot is not None)
+
+
+async def open_of_run(session: AsyncSession, run_id: int) -> bool:
+    """Whether an order of a run is not over yet."""
+    query = select(SpotCheck.id).where(SpotCheck.run_id == run_id, SpotCheck.state.in_(OPEN_STATES)).limit(1)
+    return await session.scalar(query) is not None
+
+
+async def count_verifications(session: AsyncSession, run_id: int, epoch: int) -> int:
+    """How many moments of a draw went to 核号 calls: the checks that they were drawn for are owed still."""
+    query = select(func.count()).where(
+        SpotCheck.run_id == run_id, SpotCheck.epoch == epoch, SpotCheck.kind == "verification"
+    )
+    return await session.scalar(query) or 0
+
+
+async def count_uncounted(session: AsyncSession, run_id: int, epoch: int, since: datetime) -> int:
+    """How many checks of a run ended without saying anything of the unit since its last draw: they are owed still."""
+    ended = or_(
+        and_(SpotCheck.state == "done", SpotCheck.closed_at >= since, ~_counts()),
+        and_(
+            SpotCheck.state.in_(("withdrawn", "missed")),
+            or_(SpotCheck.closed_at >= since, and_(SpotCheck.closed_at.is_(None), SpotCheck.epoch == epoch)),
+        ),
+    )
+    query = select(func.count()).where(SpotCheck.run_id == run_id, SpotCheck.kind == "random", ended)
+    return await session.scalar(query) or 0
 
 
 async def open_order(session: AsyncSession, line_id: int) -> int | None:

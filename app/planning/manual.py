@@ -18,7 +18,8 @@ from app.errors import BadInputError, Fault, NotFoundError
 from app.planning import repository
 from app.planning.models import ManualCheck
 from app.reviews import service as reviews
-from app.reviews.codes import FINDINGS, PRESENCE_SOURCES
+from app.reviews.codes import BY_HAND, PRESENCE_SOURCES, confirmable, needs_presence
+from app.rules.codes import FINDINGS
 from app.settings import Settings
 
 SOURCES_ZH = {
@@ -67,13 +68,12 @@ def _check(entry: ManualCheck, now: datetime) -> None:
         raise BadInputError("the check is still to come", [Fault("at", "takes a moment that has passed")])
     if entry.code is None:
         return
-    finding = FINDINGS.get(entry.code)
-    if finding is None:
-        fault = Fault("code", f"takes one of {', '.join(FINDINGS)}, or nothing")
+    if entry.code not in confirmable(by_hand=True):
+        fault = Fault("code", f"takes one of {', '.join(confirmable(by_hand=True))}, or nothing")
         raise BadInputError(f"{entry.code} is no finding", [fault])
-    if finding.needs_presence and entry.source not in PRESENCE_SOURCES:
+    if needs_presence(entry.code) and entry.source not in PRESENCE_SOURCES:
         fault = Fault("code", f"{entry.code} takes a source among {', '.join(PRESENCE_SOURCES)}")
-        raise BadInputError(f"a telephone check never shows {finding.zh}", [fault])
+        raise BadInputError("a telephone check never shows an empty post", [fault])
 
 
 async def _check_subject(session: AsyncSession, entry: ManualCheck) -> None:
@@ -92,7 +92,7 @@ async def _check_subject(session: AsyncSession, entry: ManualCheck) -> None:
 def proposal_of(entry: ManualCheck, settings: Settings) -> dict[str, Any]:
     """Return the case's proposal of a check that was made by hand: a person's word, without calls or clauses."""
     code = entry.code or ""
-    finding = FINDINGS[code]
+    finding = BY_HAND.get(code) or FINDINGS[code]
     at = entry.at.astimezone(settings.zone)
     reason = f"人工补录（{SOURCES_ZH[entry.source]}，{entry.made_by}，{at:%Y-%m-%d %H:%M}）：{entry.found}"
     return {

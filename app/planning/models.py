@@ -118,6 +118,8 @@ class PlanRun(Base):
     seed: Mapped[str | None] = mapped_column(String(64))
     """In hex, once revealed."""
     revealed_at: Mapped[datetime | None]
+    last_link: Mapped[str | None] = mapped_column(String(64))
+    """Of the chain of its draws, over its end and what passed without a call in the last one; once it is revealed."""
 
 
 class DrawEpoch(Base):
@@ -157,7 +159,8 @@ class DrawSkip(Base):
     at: Mapped[datetime]
     """The moment as drawn: it has passed."""
     why: Mapped[str] = mapped_column(String(20))
-    """`missed`, `paused`, `stopped`, `clock`, `cap`, `night`, `handover`, `exempted`, `line` or `number`."""
+    """`missed`, `paused`, `clock`, `calendar`, `stopped`, `cap`, `night`, `handover`, `exempted`, `line`, `number`,
+    `cancelled`."""
     noted_at: Mapped[datetime]
 
 

@@ -44,6 +44,8 @@ class Asked:
     caps: Caps
     night_approved: bool = False
     handover_allowed: bool = False
+    maintenance_allowed: bool = False
+    """Whether it may be called under maintenance: to see whether the line works again."""
 
 
 async def refusal(session: AsyncSession, line: DutyLine, asked: Asked, zone: ZoneInfo) -> Refusal | None:
@@ -51,7 +53,7 @@ async def refusal(session: AsyncSession, line: DutyLine, asked: Asked, zone: Zon
     further = (await directory.further_units(session, [line.id])).get(line.id, ())
     return (
         _gone(line, asked.at.astimezone(zone).date())
-        or await _held(session, line, further, asked.at)
+        or await _held(session, line, further, asked)
         or await _guarded(session, line, further, asked, zone)
         or await _worn(session, line, asked, zone)
     )
@@ -74,13 +76,15 @@ def _within(row: DutyLine | Unit, day: date) -> bool:
 
 
 async def _held(
-    session: AsyncSession, line: DutyLine, further: Sequence[int], at: datetime
+    session: AsyncSession, line: DutyLine, further: Sequence[int], asked: Asked
 ) -> Refusal | None:
     stop = await stops.stopped_line(session, line.id, line.unit_id)
     if stop is not None:
         return Refusal("stopped", f"calls are stopped (紧急停拨 {stop.id})")
     for unit_id in (line.unit_id, *further):
-        for exemption in await directory.unit_exemptions_at(session, unit_id, line.id, at):
+        for exemption in await directory.unit_exemptions_at(session, unit_id, line.id, asked.at):
+            if exemption.kind == "maintenance" and asked.maintenance_allowed:
+                continue
             return Refusal("exempted", f"exemption {exemption.id} ({exemption.kind}) holds")
     return None
 

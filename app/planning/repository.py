@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Executable, Row, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager, defer
 
-from app.directory.models import DutyLine, LineUnit, Unit
-from app.planning.models import DrawEpoch, DrawSkip, ManualCheck, Plan, PlanRun, Prompt
+from app.directory.models import CALLED_KINDS, DutyLine, LineUnit, Unit, UnitExemption
+from app.planning.models import (
+    CalendarChange,
+    CalendarDay,
+    DrawEpoch,
+    DrawSkip,
+    ManualCheck,
+    Plan,
+    PlanRun,
+    Prompt,
+)
+
+GOING_ON = ("running", "paused")
+"""States of a plan whose run is not over."""
+
+
+class StandingRun(NamedTuple):
+    """A run whose seed is still sealed."""
+
+    run_id: int
+    plan_id: int
+    state: str
+    """Of its plan."""
+    last_epoch: int
+    ended: bool
+    """Cancelled: nothing of it is called any more, be its plan started again or not."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its moments count."""
+        return not self.ended and self.state in GOING_ON
 
 
 async def prompt(session: AsyncSession, prompt_id: int) -> Prompt | None:
@@ -76,16 +107,33 @@ async def all_runs(session: AsyncSession, plan_id: int | None = None) -> Sequenc
     return (await session.scalars(query.order_by(PlanRun.plan_id, PlanRun.number))).all()
 
 
-async def sealed_runs(session: AsyncSession) -> Sequence[tuple[PlanRun, Plan, int]]:
-    """The runs whose seed is still sealed, each with its plan and the number of its last draw."""
+async def sealed_runs(session: AsyncSession) -> Sequence[StandingRun]:
+    """The runs whose seed is still sealed."""
     last = select(func.max(DrawEpoch.number)).where(DrawEpoch.run_id == PlanRun.id).scalar_subquery()
     query = (
-        select(PlanRun, Plan, last)
+        select(PlanRun.id, PlanRun.plan_id, Plan.state, last, PlanRun.ended_at.is_not(None))
         .join(Plan, Plan.id == PlanRun.plan_id)
         .where(PlanRun.revealed_at.is_(None))
         .order_by(PlanRun.id)
     )
-    return [(row[0], row[1], row[2]) for row in await session.execute(query) if row[2] is not None]
+    rows = (await session.execute(query)).all()
+    return [StandingRun(*row) for row in rows if row[3] is not None]
+
+
+async def last_epoch(session: AsyncSession, run_id: int) -> int | None:
+    """Number of the last draw of a run."""
+    return await session.scalar(select(func.max(DrawEpoch.number)).where(DrawEpoch.run_id == run_id))
+
+
+async def goes_on(session: AsyncSession, run_id: int, epoch_number: int) -> bool:
+    """Whether a run is not over and this is its last draw."""
+    query = (
+        select(PlanRun.id)
+        .join(Plan, Plan.id == PlanRun.plan_id)
+        .where(PlanRun.id == run_id, PlanRun.ended_at.is_(None), Plan.state.in_(GOING_ON))
+    )
+    found = await session.scalar(query)
+    return found is not None and await last_epoch(session, run_id) == epoch_number
 
 
 async def epochs(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:
@@ -117,7 +165,7 @@ async def unit(session: AsyncSession, unit_id: int) -> Unit | None:
 async def paths(session: AsyncSession, unit_ids: Sequence[int]) -> Mapping[int, str]:
     """Paths of some units, by key."""
     rows = await session.execute(select(Unit.id, Unit.path).where(Unit.id.in_(unit_ids)))
-    return dict(rows.tuples().all())
+    return {row.id: row.path for row in rows}
 
 
 async def lines_reaching(session: AsyncSession, unit_id: int) -> Sequence[int]:
@@ -136,7 +184,7 @@ async def lines_reaching(session: AsyncSession, unit_id: int) -> Sequence[int]:
 
 async def running_plans(session: AsyncSession) -> Sequence[Plan]:
     """The plans that run or are paused."""
-    query = select(Plan).where(Plan.state.in_(("running", "paused")), Plan.content.is_not(None))
+    query = select(Plan).where(Plan.state.in_(GOING_ON), Plan.content.is_not(None))
     return (await session.scalars(query.order_by(Plan.id))).all()
 
 
@@ -145,6 +193,104 @@ async def reaches(session: AsyncSession, line_id: int, unit_id: int) -> bool:
     own = select(DutyLine.id).where(DutyLine.id == line_id, DutyLine.unit_id == unit_id)
     shared = select(LineUnit.line_id).where(LineUnit.line_id == line_id, LineUnit.unit_id == unit_id)
     return await session.scalar(own.union(shared).limit(1)) is not None
+
+
+async def directory_rows(session: AsyncSession) -> Sequence[Row[Any]]:
+    """Every value of directory, calendar and approvals that a draw may depend on, in a fixed order."""
+    queries: list[Executable] = [
+        select(
+            DutyLine.id,
+            DutyLine.unit_id,
+            DutyLine.kind,
+            DutyLine.active,
+            DutyLine.verification,
+            DutyLine.first_day,
+            DutyLine.last_day,
+        ).order_by(DutyLine.id),
+        select(
+            Unit.id, Unit.path, Unit.kind, Unit.category, Unit.handover_times, Unit.first_day, Unit.last_day
+        ).order_by(Unit.id),
+        select(LineUnit.line_id, LineUnit.unit_id).order_by(LineUnit.line_id, LineUnit.unit_id),
+        select(
+            UnitExemption.id,
+            UnitExemption.unit_id,
+            UnitExemption.line_id,
+            UnitExemption.first_at,
+            UnitExemption.last_at,
+        ).order_by(UnitExemption.id),
+        select(Plan.id, Plan.night_approved_at).where(Plan.state.in_(GOING_ON)).order_by(Plan.id),
+        select(func.max(CalendarChange.id), select(func.count()).select_from(CalendarDay).scalar_subquery()),
+    ]
+    found: list[Row[Any]] = []
+    for query in queries:
+        found += (await session.execute(query)).all()
+    return found
+
+
+async def lines_between(session: AsyncSession, first: date, last: date) -> Sequence[DutyLine]:
+    """The lines that may be called at some day of a span, with their units, by key."""
+    query = (
+        select(DutyLine)
+        .join(DutyLine.unit)
+        .where(
+            DutyLine.active,
+            DutyLine.kind.in_(CALLED_KINDS),
+            or_(DutyLine.first_day.is_(None), DutyLine.first_day <= last),
+            or_(DutyLine.last_day.is_(None), DutyLine.last_day >= first),
+            or_(Unit.first_day.is_(None), Unit.first_day <= last),
+            or_(Unit.last_day.is_(None), Unit.last_day >= first),
+        )
+        .options(contains_eager(DutyLine.unit))
+        .order_by(DutyLine.id)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def shared_units(
+    session: AsyncSession,
+) -> tuple[Mapping[int, Sequence[int]], Mapping[int, Sequence[str]]]:
+    """For each shared line the further units that it reaches, and the handover times of those units."""
+    query = (
+        select(LineUnit.line_id, Unit.id, Unit.handover_times)
+        .join(Unit, Unit.id == LineUnit.unit_id)
+        .order_by(LineUnit.line_id, Unit.id)
+    )
+    further: dict[int, list[int]] = {}
+    handovers: dict[int, list[str]] = {}
+    for line_id, unit_id, times in await session.execute(query):
+        further.setdefault(line_id, []).append(unit_id)
+        handovers[unit_id] = times
+    return further, handovers
+
+
+async def exemptions_after(session: AsyncSession, at: datetime) -> Sequence[UnitExemption]:
+    """The exemptions that hold at a moment or later."""
+    query = select(UnitExemption).where(or_(UnitExemption.last_at.is_(None), UnitExemption.last_at > at))
+    return (await session.scalars(query.order_by(UnitExemption.id))).all()
+
+
+async def skips_after(
+    session: AsyncSession, run_id: int, place: tuple[int, int], limit: int
+) -> Sequence[DrawSkip]:
+    """The moments of a run that passed without a call, behind a draw and slot."""
+    query = select(DrawSkip).where(
+        DrawSkip.run_id == run_id, tuple_(DrawSkip.epoch, DrawSkip.slot) > tuple_(*place)
+    )
+    return (await session.scalars(query.order_by(DrawSkip.epoch, DrawSkip.slot).limit(limit))).all()
+
+
+async def count_skips(session: AsyncSession, run_id: int) -> Mapping[int, int]:
+    """How many moments of a run passed without a call, by draw."""
+    query = select(DrawSkip.epoch, func.count()).where(DrawSkip.run_id == run_id).group_by(DrawSkip.epoch)
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def epoch_heads(session: AsyncSession, run_id: int) -> Sequence[DrawEpoch]:
+    """The draws of a run, in their order, without their inputs."""
+    query = (
+        select(DrawEpoch).where(DrawEpoch.run_id == run_id).options(defer(DrawEpoch.inputs, raiseload=True))
+    )
+    return (await session.scalars(query.order_by(DrawEpoch.number))).all()
 
 
 async def manual_check(session: AsyncSession, manual_id: int) -> ManualCheck | None:

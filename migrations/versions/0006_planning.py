@@ -163,6 +163,7 @@ def _create_plan_runs() -> None:
         sa.Column("ended_why", sa.String(length=200), nullable=False),
         sa.Column("seed", sa.String(length=64), nullable=True),
         sa.Column("revealed_at", TIME, nullable=True),
+        sa.Column("last_link", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name="fk_plan_runs_plan_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id", name="pk_plan_runs"),
         sa.UniqueConstraint("plan_id", "number", name="uq_plan_runs_plan_id_number"),
