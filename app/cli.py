@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
+from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -32,6 +33,7 @@ app.add_typer(numbers, name="numbers")
 app.add_typer(samples, name="samples")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
+app.add_typer(rules, name="rules")
 
 EXIT_ARGUMENT = 2
 
