@@ -70,8 +70,10 @@ async def _inputs(
         return None
     found = await gathering.gather(session, plan, spec, zone, now)
     approved = plan.night_approved_at is not None
+    # What has come by now belongs to the draw before: it is settled already.
+    from_at = now.replace(microsecond=0) + timedelta(seconds=1)
     # What cannot be met any more must not keep the rest from being drawn: an alarm says so.
-    return found.inputs(zone, DrawMoment(epoch, now, night_approved=approved, best_effort=True))
+    return found.inputs(zone, DrawMoment(epoch, from_at, night_approved=approved, best_effort=True))
 
 
 async def owed(session: AsyncSession, run: LiveRun, now: datetime) -> str:
