@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
+from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -37,6 +38,7 @@ app.add_typer(draw, name="draw")
 app.command()(check)
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
+app.add_typer(rules, name="rules")
 
 EXIT_ARGUMENT = 2
 
