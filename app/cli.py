@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from app.commands.directory_group import directory
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -28,6 +29,7 @@ app.add_typer(db, name="db")
 app.add_typer(trunks, name="trunks")
 app.add_typer(numbers, name="numbers")
 app.add_typer(samples, name="samples")
+app.add_typer(directory, name="directory")
 
 EXIT_ARGUMENT = 2
 

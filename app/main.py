@@ -19,6 +19,7 @@ from app.checks import routes as checks
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(checks.router)
     app.include_router(trunks.router)
     app.include_router(directory.router)
+    app.include_router(imports.router)
     app.include_router(web.router)
     return app
 
