@@ -37,6 +37,8 @@ class UnitFilter:
     """The beginning of the name or the code."""
     day: date | None = None
     """There on this day."""
+    span: tuple[date, date] | None = None
+    """There on a day between these, both inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,16 @@ def _unit_conditions(wanted: UnitFilter) -> list[ColumnElement[bool]]:
         found.append(or_(begins(Unit.name, wanted.words), begins(Unit.code, wanted.words)))
     if wanted.day is not None:
         found.append(holds_on(Unit, wanted.day))
+    if wanted.span is not None:
+        found.append(_in_span(wanted.span))
     return found
+
+
+def _in_span(days: tuple[date, date]) -> ColumnElement[bool]:
+    return and_(
+        or_(Unit.first_day.is_(None), Unit.first_day <= days[1]),
+        or_(Unit.last_day.is_(None), Unit.last_day >= days[0]),
+    )
 
 
 async def lines(
@@ -180,14 +191,10 @@ async def confirmations(
     limit: int,
 ) -> Sequence[tuple[Unit, Confirmation | None]]:
     """The units that are there on a day of the quarter, by code, each with its confirmation if there is one."""
-    first, last = days
     query = (
         select(Unit, Confirmation)
         .outerjoin(Confirmation, and_(Confirmation.unit_id == Unit.id, Confirmation.quarter == quarter))
-        .where(
-            or_(Unit.first_day.is_(None), Unit.first_day <= last),
-            or_(Unit.last_day.is_(None), Unit.last_day >= first),
-        )
+        .where(_in_span(days))
         .order_by(Unit.code)
         .limit(limit)
     )

@@ -48,7 +48,9 @@ def _check(keys: Sequence[int], found: dict[int, Case]) -> None:
         if key not in found or found[key].kind == "demo"
     ]
     if wrong:
-        raise BadInputError("有事项不存在或属于演示，不能通报 (unknown cases, or of the demonstration)", wrong)
+        raise BadInputError(
+            "有事项不存在或属于演示，不能通报 (unknown cases, or of the demonstration)", wrong
+        )
     early = [found[key] for key in keys if (State(found[key].state), Step.PUBLISH) not in TRANSITIONS]
     if early:
         named = "、".join(f"{case.id}（{STATE_ZH[State(case.state)]}）" for case in early[:20])

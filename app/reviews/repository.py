@@ -27,7 +27,9 @@ async def case(session: AsyncSession, case_id: int) -> Case | None:
     return await session.get(Case, case_id, populate_existing=True)
 
 
-async def case_of(session: AsyncSession, code: str, check_id: int | None, manual_id: int | None) -> Case | None:
+async def case_of(
+    session: AsyncSession, code: str, check_id: int | None, manual_id: int | None
+) -> Case | None:
     """The case of an order, or of a check by hand, with this code."""
     origin = Case.check_id == check_id if check_id is not None else Case.manual_id == manual_id
     return await session.scalar(select(Case).where(origin, Case.code == code))

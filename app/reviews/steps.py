@@ -33,7 +33,9 @@ def folded(name: str) -> str:
 def check_named(who: str) -> None:
     """Raise `ForbiddenError` unless a person stands behind it."""
     if folded(who) in ("", folded(LOCAL), folded(MACHINE)):
-        raise ForbiddenError("复核的每一步都要由具名人员办理 (each step of a review names the person who takes it)")
+        raise ForbiddenError(
+            "复核的每一步都要由具名人员办理 (each step of a review names the person who takes it)"
+        )
 
 
 async def begin(session: AsyncSession, case_id: int, step: Step, who: str, seen: State | None) -> Case:
@@ -101,5 +103,6 @@ async def check_other(session: AsyncSession, case: Case, who: str) -> None:
     }
     if folded(who) in bound:
         raise ForbiddenError(
-            f"申辩须由认定人以外的人员决定；{who} 是本事项的认定人 (a dispute is decided by somebody other than the confirmer)"
+            f"申辩须由认定人以外的人员决定；{who} 是本事项的认定人 "
+            "(a dispute is decided by somebody other than the confirmer)"
         )
