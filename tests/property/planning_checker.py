@@ -7,12 +7,12 @@ so those moments alone need be looked at.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from app.planning.calendar import CalendarBook
@@ -146,7 +146,7 @@ def _cap_faults(world: World, key: int, moments: list[datetime], drawn: set[date
             if count[where] > most and (name != "nights" or at.hour < 6):
                 yield f"line {key}: {count[where]} in the {name} of {at}"
     gap = timedelta(hours=caps.least_gap_h)
-    for one, other in itertools.pairwise(local):
+    for one, other in pairwise(local):
         if other - one < gap and (one in new or other in new):
             yield f"line {key}: {one} and {other} are too close"
 
