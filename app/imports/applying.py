@@ -41,7 +41,7 @@ async def apply(session: AsyncSession, case: Comparison, settings: Settings, may
     await work.share()
     await work.regimes()
     await apply_rosters(session, case, work.units, settings, who)
-    await apply_days(session, case, who)
+    await apply_days(session, case, settings, who)
 
 
 def refusal(change: Change, error: OfficeError) -> ConflictError:

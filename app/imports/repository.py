@@ -151,12 +151,3 @@ async def person_ids(session: AsyncSession, unit_ids: Collection[int]) -> dict[t
         for key, unit_id, name in await session.execute(query):
             found[unit_id, name] = None if (unit_id, name) in found else key
     return {place: key for place, key in found.items() if key is not None}
-
-
-async def days_by_day(session: AsyncSession, days: Collection[date]) -> dict[date, CalendarDay]:
-    """Days of the calendar that were entered."""
-    wanted, found = sorted(days), dict[date, CalendarDay]()
-    for start in range(0, len(wanted), _MOST_KEYS):
-        query = select(CalendarDay).where(CalendarDay.day.in_(wanted[start : start + _MOST_KEYS]))
-        found.update({row.day: row for row in await session.scalars(query)})
-    return found
