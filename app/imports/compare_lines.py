@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from app.directory.lines import MOST_PILOTS, MOST_UNITS, Dialling
@@ -91,12 +92,13 @@ class _Lines:
             if len(given.get(key, ())) > most:
                 case.findings.about(row, key, "too_many", most=most)
         target = self._target(row, unit, given)
-        if target is None or row.faulty:
+        if target is None:
             return None
         given["target"] = target
         kind = given.get("kind", "duty")
         entry = _Entry(row, unit, given, key_of(target), kind)
-        return entry if self._is_first(entry) else None
+        # A row that is wrong elsewhere has its number all the same.
+        return entry if self._is_first(entry) and not row.faulty else None
 
     def _target(self, row: Row, unit: UnitRef, given: dict[str, Any]) -> str | None:
         """What is dialled for a row; None, and a finding, where that cannot be told or must not be."""
@@ -116,9 +118,7 @@ class _Lines:
 
     def _may(self, entry: _Entry) -> bool:
         """Whether a number that is new here may be dialled; those that are known may stay as they are."""
-        try:
-            self._dialling.check(entry.given["target"], "number")
-        except BadInputError:
+        if not _may_be_dialled(self._dialling, entry.given["target"]):
             # The guard's words may hold a number of a superior office: the cell's own value says enough.
             key = "target" if "target" in entry.row.values else "number"
             self._case.findings.about(entry.row, key, "never_dialled")
@@ -259,6 +259,16 @@ class _Lines:
         for entry in entries:
             if entry.kind == "fax" and entry.key in known:
                 self._case.findings.about(entry.row, "number", "fax_is_line", place=known[entry.key])
+
+
+@lru_cache(maxsize=16_384)
+def _may_be_dialled(may: Dialling, target: str) -> bool:
+    """Look a number up; what a preview found its confirmation need not look for again."""
+    try:
+        may.check(target, "number")
+    except BadInputError:
+        return False
+    return True
 
 
 def compare_lines(case: Comparison, may: Dialling) -> None:
