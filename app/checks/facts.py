@@ -54,6 +54,8 @@ class Facts:
     forwarding_target: str | None = None
     forwarding_class: str | None = None
     """`same_unit`: the target is a registered number of the unit itself."""
+    forwarding_condition: str | None = None
+    """`always`, `no_answer`, `busy` or `unknown`."""
     signs: tuple[Sign, ...] = ()
     errors: tuple[str, ...] = ()
     our_failure: bool = False
@@ -62,6 +64,8 @@ class Facts:
     """Codes of what was wrong on our own side, of any trunk that was tried."""
     alerting: bool = True
     """The network said that the line rings (180), or ringback was heard; else only music told of a ring start."""
+    packets: int | None = None
+    """Of their sound; None: a record that does not say."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Facts:
@@ -87,13 +91,20 @@ class Facts:
             forwarding_grade=forwarding.get("grade") or "none",
             forwarding_target=forwarding.get("target"),
             forwarding_class=forwarding.get("target_class"),
+            forwarding_condition=forwarding.get("condition"),
             signs=tuple(_sign(item) for item in forwarding.get("evidence") or ()),
             errors=tuple(record.get("errors") or ()),
             our_failure=bool(record.get("our_failure")),
             interrupted=bool(record.get("interrupted")),
             alarms=tuple(record.get("alarms") or ()),
             alerting=_alerting(record),
+            packets=(record.get("media") or {}).get("received"),
         )
+
+    @property
+    def unheard(self) -> bool:
+        """Whether an answered call brought no sound of theirs: that is our line's fault as likely as theirs."""
+        return AlarmKind.ONE_WAY_AUDIO in self.alarms or self.packets == 0
 
     @property
     def ring_unseen(self) -> bool:

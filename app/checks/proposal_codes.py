@@ -48,10 +48,10 @@ CODES: dict[str, ProposalInfo] = {
         ("machine", "no_answer"),
     ),
     "silence_review": ProposalInfo(
-        "接通无声待核", "answered, nothing said", "请听录音，核实有无人员接听", ("no_answer",)
+        "接通无声待核", "answered, nothing said", "请听录音，核实有无人员接听", ("silent_answer", "no_answer")
     ),
     "answerer_review": ProposalInfo(
-        "应答者待核", "answered, by whom is unknown", "请听录音，核实接听人", ("no_answer", "machine")
+        "应答者待核", "answered, by whom is unknown", "请听录音，核实接听人", ("silent_answer", "no_answer", "machine")
     ),
     "forwarding_review": ProposalInfo(
         "疑似呼转", "signs of forwarding, for a person to judge", "请听录音并核实是否呼叫转移", ("forwarded",)

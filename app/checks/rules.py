@@ -8,7 +8,10 @@ the same 15 s of government hotlines.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 RULE_SET = "three-ring/1"
 
@@ -33,7 +36,6 @@ JINHU = "《金湖县政府系统值班工作实施细则》（金政办〔2015�
 THREE_RINGS = Clause(BAOJI, "第十条", "时刻保持畅通，响铃3声之内接听")
 THREE_RINGS_JINHU = Clause(JINHU, "第八条", "值班人员应认真及时接听每一个来电（原则上响铃三声内须接听）")
 REACHABLE = Clause(BAOJI, "第十条", "值班带班电话应为专用固定座机电话，时刻保持畅通")
-AT_POST = Clause(BAOJI, "第八条", "严禁擅离职守")
 NO_FORWARDING = Clause(BAOJI, "第十条", "严禁呼叫转移、设置彩铃或处理与值班无关的事务")
 FAX_APART = Clause(BAOJI, "第十条", "值班传真与值班电话应分号设立，避免因接发传真导致值班电话长时间占线")
 DIRECTORY = Clause(BAOJI, "第九条", "建立健全覆盖本辖区本部门本系统的值班通信网络，并加强日常数据更新维护")
@@ -119,6 +121,8 @@ HEADLINE: tuple[Code, ...] = (
     "unmeasured",
 )
 """Which of several findings names the verdict: the first that is there."""
+LINE_TROUBLES: frozenset[Code] = frozenset({"number_check", "line_check"})
+"""They name the verdict only where no strong sign of forwarding says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +166,13 @@ class Exemptions:
     forwarding: str | None = None
     crbt: str | None = None
     fax: str | None = None
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The limits of the settings; an office's own go before them, see `app.rules.force`."""
+    return Rules(
+        within_s=settings.three_ring_within_s,
+        limit_s=settings.three_ring_limit_s,
+        finding_s=settings.overtime_finding_s,
+        least_ring_s=settings.no_answer_least_ring_s,
+    )

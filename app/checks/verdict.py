@@ -15,11 +15,11 @@ from typing import Any
 from app.checks import wording
 from app.checks.facts import Facts, Sign, stronger
 from app.checks.rules import (
-    AT_POST,
     CODES,
     DIRECTORY,
     FAX_APART,
     HEADLINE,
+    LINE_TROUBLES,
     NO_FORWARDING,
     REACHABLE,
     THREE_RINGS,
@@ -103,7 +103,7 @@ def judge(facts: Facts, rules: Rules, exemptions: Exemptions) -> Verdict:
     code = _headline(findings)
     if code is None:
         # Only an answer can be timely; what else nothing speaks against has to be looked at.
-        code = _timely(facts, rules) if facts.outcome == "answered" else "line_check"
+        code = timely(facts, rules) if facts.outcome == "answered" else "line_check"
     return _verdict(code, findings, rules, tuple(exempted))
 
 
@@ -130,11 +130,22 @@ def _verdict(code: Code, findings: tuple[Finding, ...], rules: Rules, exempted: 
 
 def _headline(findings: tuple[Finding, ...]) -> Code | None:
     present = {item.code for item in findings}
-    return next((code for code in HEADLINE if code in present), None)
+    code = next((code for code in HEADLINE if code in present), None)
+    if code in LINE_TROUBLES and any(_tells_where(item) for item in findings):
+        return "forwarding_review"
+    return code
 
 
-def _timely(facts: Facts, rules: Rules) -> Code:
-    """Name a call that nothing speaks against."""
+def _tells_where(finding: Finding) -> bool:
+    """A strong sign of forwarding beside a line that is not reached tells what to look for: a fixed line is never 关机.
+
+    Weaker signs, such as late ringing, tell nothing of a line that is out of order.
+    """
+    return finding.code == "forwarding_review" and stronger(finding.grade, "strong")
+
+
+def timely(facts: Facts, rules: Rules) -> Code:
+    """Name an answered call that nothing speaks against."""
     return "within" if _ring_bound_ms(facts) <= rules.within_s * 1000 else "borderline"
 
 
@@ -338,7 +349,7 @@ def _no_answer(facts: Facts, rules: Rules) -> Finding:
         "" if long_enough or rung_ms is None else f"不足 {least_s:g} 秒",
     )
     grade: Grade = "strong" if long_enough else "weak"
-    return Finding("no_answer", (THREE_RINGS, AT_POST), grade, facts.ring_started_ms, detail)
+    return Finding("no_answer", (THREE_RINGS,), grade, facts.ring_started_ms, detail)
 
 
 def _busy(facts: Facts, _: Rules) -> Finding:

@@ -76,9 +76,7 @@ def binding_clauses(
             source, article, words = document, local.article, local.words
         else:
             continue
-        found.append(
-            Bound(clause.id, source, article, words, how, clause.kind, clause.bans_all_forwarding)
-        )
+        found.append(Bound(clause.id, source, article, words, how, clause.kind, clause.bans_all_forwarding))
     return tuple(found)
 
 

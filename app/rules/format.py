@@ -1,7 +1,7 @@
 """The format of rule sets, `dutyring.rules/1`: clauses with their exact words, and whom they bind when.
 
-A set holds clauses only. Points, caps, bands and limits are an office's own (本单位自定): they are given when a set is put
-in force, see `app.rules.own`.
+A set holds clauses only. Points, caps, bands and limits are an office's own (本单位自定): they are given when a set is
+put in force, see `app.rules.own`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Document(_Part):
 
 
 class Clause(_Part):
-    """Words of a document, the findings that they support, and whom they bind when. What is left empty does not narrow."""
+    """Words of a document, the findings that they support, and whom they bind when. What is empty narrows nothing."""
 
     id: Mark
     document: Mark | None = None
@@ -178,10 +178,16 @@ def faults(error: ValidationError) -> list[Fault]:
     """Return what a validation found, each with its member."""
     return [
         Fault(
-            ".".join(str(part) for part in item["loc"]) or "body", item["msg"].removeprefix("Value error, ")
+            _clean(".".join(str(part) for part in item["loc"])) or "body",
+            _clean(item["msg"].removeprefix("Value error, ")),
         )
         for item in error.errors(include_input=False, include_url=False, include_context=False)[:20]
     ]
+
+
+def _clean(text: str) -> str:
+    """A member may be named by half a character; an answer is UTF-8."""
+    return text.encode("utf-8", "replace").decode()[:300]
 
 
 def _sentence(error: ValidationError) -> str:

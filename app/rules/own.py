@@ -1,4 +1,4 @@
-"""What is an office's own (本单位自定): points, caps, bands, limits, and what its own document adds to a set's clauses."""
+"""What is an office's own (本单位自定): points, caps, bands, limits, and what its document adds to a set's clauses."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ class Own(_Part):
     caps: Annotated[tuple[Cap, ...], Field(max_length=40)] = ()
     bands: Annotated[tuple[Band, ...], Field(max_length=20)] = ()
     limits: OwnLimits = OwnLimits()
-    binds: Annotated[
-        dict[str, Literal["applies", "reference"]], Field(max_length=len(UNIT_CATEGORIES))
-    ] = {}
+    binds: Annotated[dict[str, Literal["applies", "reference"]], Field(max_length=len(UNIT_CATEGORIES))] = {}
     """Categories of units that the own document puts under the set's clauses, 适用 or 参照."""
     words: Annotated[dict[Mark, LocalWords], Field(max_length=40)] = {}
     """By the id of a clause whose words the set leaves to the office."""
