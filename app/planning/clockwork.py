@@ -70,6 +70,10 @@ class Planner:
             await self._settle_debts(now)
         return entered
 
+    def next_at(self) -> datetime | None:
+        """The next moment of all runs. A simulated year moves its clock by it; nothing else may ask."""
+        return min((at for run in self._runs.values() if (at := run.next_at) is not None), default=None)
+
     async def _follow(self, row: repository.StandingRun, now: datetime) -> None:
         """Hold the present draw of a run."""
         run = self._runs.get(row.run_id)

@@ -47,6 +47,11 @@ class LiveRun:
         """Whether a moment has come."""
         return bool(self._coming) and self._coming[-1][0] <= now
 
+    @property
+    def next_at(self) -> datetime | None:
+        """The next moment: for a simulated year, whose clock it moves."""
+        return self._coming[-1][0] if self._coming else None
+
     def give_back(self, slots: Sequence[Slot]) -> None:
         """Put moments back that could not be entered."""
         self._coming += [(slot.at, slot.slot, slot.line_id) for slot in slots]
