@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.commands.directory_group import directory
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
+from app.commands.directory_group import directory
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.rule_group import rules
 from app.commands.sample_group import samples
