@@ -49,11 +49,7 @@ COLUMNS = {
     "call_facts": "attempt_id content",
     "verdicts": "id attempt_id rule_set code lawful needs_review content judged_at",
     "proposals": "id check_id rule_set in_force code content judged_at",
-<<<<<<< HEAD
     "cases": "id check_id unit_id code kind happened_at state proposal opened_at changed_at mitigated",
-=======
-    "cases": "id check_id unit_id code state proposal happened_at opened_at changed_at mitigated",
->>>>>>> reviews
 }
 """Columns of the rows, in their order."""
 
@@ -220,8 +216,4 @@ class Orders:
             state = self._random.choices(
                 ("to_review", "proposed", "confirmed", "revoked", "published"), weights=(5, 3, 50, 30, 12)
             )[0]
-<<<<<<< HEAD
             batch.cases.append((self._case, check, unit, code, kind, at, state, told, at, at, False))
-=======
-            batch.cases.append((self._case, check, unit, code, state, told, at, at, at, False))
->>>>>>> reviews
