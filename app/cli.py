@@ -14,6 +14,8 @@ import typer
 from typer.exceptions import TyperException
 
 from app.commands.rule_group import rules
+from app.commands.bench import bench
+from app.commands.calendar_group import calendar
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -30,6 +32,8 @@ app.add_typer(trunks, name="trunks")
 app.add_typer(numbers, name="numbers")
 app.add_typer(samples, name="samples")
 app.add_typer(rules, name="rules")
+app.add_typer(bench, name="bench")
+app.add_typer(calendar, name="calendar")
 
 EXIT_ARGUMENT = 2
 
@@ -167,6 +171,27 @@ def demo(
     from app.commands.demo import demo as run
 
     raise typer.Exit(run(once))
+
+
+@app.command(name="stop-calls")
+def stop_calls(
+    unit: Annotated[
+        str | None, typer.Option(metavar="CODE", help="of the unit whose subtree is stopped [all units]")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="WORDS", help="why; must be given")] = None,
+    list_stops: Annotated[bool, typer.Option("--list", help="print the stops that hold")] = False,
+    lift: Annotated[int | None, typer.Option(metavar="ID", help="lift this stop")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="who does it [the login name]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+) -> None:
+    """紧急停拨: let no more calls leave and end those under way, until the stop is lifted."""
+    from app.commands import stop
+
+    if list_stops:
+        raise typer.Exit(stop.show(as_json=as_json))
+    if lift is not None:
+        raise typer.Exit(stop.lift(lift, reason, by, as_json=as_json))
+    raise typer.Exit(stop.place(unit, reason, by, as_json=as_json))
 
 
 @db.command()

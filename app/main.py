@@ -15,11 +15,22 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.api.describe import describe
+from app.api.guard import RequestGuard, TooLargeError
+from app.checks import alarm_routes as alarms
 from app.checks import mitigation_routes as mitigations
+from app.checks import order_routes as orders
 from app.checks import routes as checks
+from app.checks import stop_routes as stops
 from app.database import Database
+from app.directory import routes as directory
 from app.errors import OfficeError
 from app.phone_keeper import PhoneKeeper
+from app.planning import calendar_routes as calendar
+from app.planning import routes as planning
+from app.reviews import attachment_routes, publication_routes, score_routes
+from app.reviews import routes as reviews
+from app.rosters import routes as rosters
 from app.rules import routes as rules
 from app.settings import Settings, get_settings
 from app.trunks import routes as trunks
@@ -43,6 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    describe(app)
+    app.add_middleware(RequestGuard)
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=[_as_in_address(host) for host in settings.allowed_hosts]
     )
@@ -50,11 +63,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, pages.on_http_error)
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
     app.add_exception_handler(OfficeError, pages.on_office_error)
+    app.add_exception_handler(TooLargeError, pages.on_too_large)
     app.add_exception_handler(Exception, pages.on_failure)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(stops.router)
+    app.include_router(alarms.router)
+    app.include_router(orders.router)
     app.include_router(trunks.router)
+    app.include_router(directory.router)
+    app.include_router(rosters.router)
+    app.include_router(calendar.router)
+    app.include_router(planning.router)
+    for part in (reviews, attachment_routes, publication_routes, score_routes):
+        app.include_router(part.router)
     app.include_router(rules.router)
     app.include_router(mitigations.router)
     app.include_router(web.router)

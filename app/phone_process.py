@@ -16,25 +16,29 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.checks import repository, service
-from app.checks.dispatcher import Dispatcher
+from app.checks.clock_offset import ClockWatch
+from app.checks.dispatcher import Dispatcher, new_owner
+from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
+from app.checks.timekeeper import Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
 from app.logs import configure
 from app.settings import SettingError, Settings, get_settings, problem
+from app.sntp import Server
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-"""How often the clock releases due checks."""
+"""How often the clock ticks."""
 EXIT_TAKEN = 4
 """Another phone process runs on the same data."""
 EXIT_ARGUMENT = 2
@@ -58,11 +62,17 @@ async def run(settings: Settings, make_placer: PlacerFactory, ended: Awaitable[o
 
 
 async def _work(database: Database, settings: Settings, placer: CallPlacer, ended: Awaitable[object]) -> None:
-    dispatcher = Dispatcher(database, placer, settings)
+    watch = ClockWatch(database, Server.parse(settings.ntp_server) if settings.ntp_server else None)
+    engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
+    dispatcher = Dispatcher(database, placer, settings, engine)
+    keeper = Timekeeper(database, engine, dispatcher.wake)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
-    clock = make_clock(database, settings)
+    # We hold the locks of the one phone process: whoever kept the time before is dead.
+    await keeper.seize()
+    watching = asyncio.create_task(watch.run())
+    clock = make_clock(keeper, settings)
     clock.start()
     calling = asyncio.create_task(dispatcher.run())
     waits = {calling, asyncio.ensure_future(ended)}
@@ -79,34 +89,23 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
             raise RuntimeError("media engine lost")
     finally:
         clock.shutdown(wait=False)
+        watching.cancel()
         await dispatcher.stop()
         await calling
+        with contextlib.suppress(SQLAlchemyError):
+            await keeper.end()
 
 
-def make_clock(database: Database, settings: Settings) -> AsyncIOScheduler:
-    """The clock: releases due checks of plans. Jobs live in memory, the plan lives in our tables."""
-
-    async def release() -> None:
-        async with database.reading() as session:
-            # Most ticks have nothing to do, and the write lock belongs to the calls.
-            if not await repository.planned_until(session, datetime.now(UTC)):
-                return
-        async with database.unit_of_work() as session:
-            released, missed = await service.release_due(session, datetime.now(UTC), settings.misfire_grace_s)
-        if missed:
-            log.warning("planned checks were missed", count=missed)
-        if released:
-            log.info("checks released", count=released)
-
+def make_clock(keeper: Timekeeper, settings: Settings) -> AsyncIOScheduler:
+    """The clock: it ticks on the whole second. Jobs live in memory, what is to be done in our tables."""
     clock = AsyncIOScheduler(
         jobstores={"default": MemoryJobStore()},
         executors={"default": AsyncIOExecutor()},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
         timezone=settings.zone,
     )
-    clock.add_job(
-        release, "interval", seconds=TICK_S, id="release", next_run_time=datetime.now(settings.zone)
-    )
+    first = datetime.now(settings.zone).replace(microsecond=0) + timedelta(seconds=1)
+    clock.add_job(keeper.tick, "interval", seconds=TICK_S, id="tick", next_run_time=first)
     return clock
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from app.sntp import Server
 from app.trunk_settings import SettingError, TrunkSettings, check_trunk
 from sip.guard import DEFAULT_DENY, DialPolicy
 
@@ -114,10 +115,22 @@ class Settings(BaseSettings):
     poll_s: float = Field(
         default=0.5, gt=0, le=60, description="How often, in seconds, the phone process looks for due checks."
     )
+    ntp_server: str | None = Field(
+        default=None,
+        description="Time server, `HOST` or `HOST:PORT`, that this machine's clock is compared with. Unset: what the "
+        "kernel says of its clock.",
+    )
     misfire_grace_s: float = Field(
         default=300.0,
         gt=0,
         description="A due check later than this many seconds is missed, not dialled.",
+    )
+
+    roster_deadline_days: int = Field(
+        default=3,
+        ge=0,
+        le=60,
+        description="How many days ahead a roster (值班表) must be filed; later ones are told as late.",
     )
 
     three_ring_within_s: float = Field(
@@ -140,6 +153,13 @@ class Settings(BaseSettings):
         gt=0,
         description="Least seconds of ringing for an unanswered call to count as let ring.",
     )
+
+    @field_validator("ntp_server")
+    @classmethod
+    def _time_server(cls, value: str | None) -> str | None:
+        if value is not None:
+            Server.parse(value)
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -176,6 +176,15 @@ class Phone:
         except (LocalProtocolError, NumberError) as error:
             raise TargetError(f"{target!r}: {error}") from error
 
+    def check(self, target: str, trunks: Sequence[str] | None = None) -> None:
+        """Raise what `call` would raise for a target that is not to be dialled, before anything is sent."""
+        refuse_emergency(target)
+        number, script = _with_extension(target, Script())
+        try:
+            self._check(number, script, self._lines_for(number, trunks))
+        except (LocalProtocolError, NumberError) as error:
+            raise TargetError(f"{target!r}: {error}") from error
+
     def trunks(self) -> tuple[TrunkStatus, ...]:
         """How each of our trunks is now, and the phone itself (`phone`) where an alarm has stood against it."""
         counts = {line.name: line.status().calls_now for line in self._lines.values()}

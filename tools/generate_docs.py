@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from app.reviews.states import review_states_page
 from sip.core import state_machines_page
 from sip.simulator import lines_page
 from sip.trunks import alarms_page
@@ -16,6 +17,7 @@ from tools import draw_examples
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "alarms.md": alarms_page,
+    "review-states.md": review_states_page,
     "simulated-lines.md": lines_page,
     "state-machines.md": state_machines_page,
 }

@@ -16,33 +16,40 @@ from app.errors import BadInputError, Fault
 
 HEADER = "X-DutyRing-Actor"
 MOST_SIGNS = 80
+MUST_NAME = "Name of the person who asks, percent-encoded UTF-8; must be given"
 
 
-def _name(raw: str | None) -> str | None:
-    if raw is None:
-        return None
+def _name(raw: str) -> str:
     try:
-        name = unquote(raw, errors="strict").strip()
-    except UnicodeDecodeError as error:
-        raise BadInputError(f"{HEADER} is not percent-encoded UTF-8", [Fault(HEADER, "not UTF-8")]) from error
+        name = unquote(raw, errors="strict").strip() if raw.isascii() else ""
+    except UnicodeDecodeError:
+        name = ""
     if not 0 < len(name) <= MOST_SIGNS or not name.isprintable():
-        fault = Fault(HEADER, f"takes a name of at most {MOST_SIGNS} signs")
+        fault = Fault(HEADER, f"takes a name of at most {MOST_SIGNS} signs, percent-encoded UTF-8")
         raise BadInputError(f"{HEADER} takes the name of the person who asks", [fault])
     return name
 
 
-def named(raw: Annotated[str | None, Header(alias=HEADER)] = None) -> str:
+def named(
+    raw: Annotated[
+        str | None,
+        Header(alias=HEADER, description=MUST_NAME),
+    ] = None,
+) -> str:
     """The person who asks. Raises `BadInputError` where none is named."""
-    name = _name(raw)
-    if name is None:
+    if raw is None:
         fault = Fault(HEADER, "is missing")
         raise BadInputError(f"{HEADER} must name the person who asks, percent-encoded", [fault])
-    return name
+    return _name(raw)
 
 
-def reader(raw: Annotated[str | None, Header(alias=HEADER)] = None) -> str:
+def reader(
+    raw: Annotated[
+        str | None, Header(alias=HEADER, description="Name of the person who reads, percent-encoded UTF-8")
+    ] = None,
+) -> str:
     """The person who reads; `local` where none is named."""
-    return _name(raw) or LOCAL
+    return LOCAL if raw is None else _name(raw)
 
 
 Actor = Annotated[str, Depends(named)]

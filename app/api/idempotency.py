@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Header
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
@@ -24,17 +25,23 @@ Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=80
 """Made by the caller, one for each thing that it wants done, e.g. a UUID."""
 
 
+KEPT = timedelta(days=30)
+"""How long an answer is kept: nobody sends a request again after a month."""
+
+
 async def once(database: Database, key: str, route: str, body: Any, work: Work) -> JSONResponse:
     """Do `work` unless this key was answered for this route; then give that answer again.
 
     Raises `ConflictError` where the key came before with another body.
     """
+    began = clock.now()
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
     try:
         async with database.unit_of_work() as session:
             earlier = await _earlier(session, key, route)
             if earlier is None:
-                row = IdempotencyKey(key=key, route=route, body_sha256=digest, asked_at=clock.now())
+                await session.execute(delete(IdempotencyKey).where(IdempotencyKey.asked_at < began - KEPT))
+                row = IdempotencyKey(key=key, route=route, body_sha256=digest, asked_at=began)
                 session.add(row)
                 # Another request with this key waits here until this one is over.
                 await session.flush()
@@ -50,6 +57,11 @@ async def once(database: Database, key: str, route: str, body: Any, work: Work) 
     return JSONResponse(
         earlier.answer, status_code=earlier.status or 200, headers={"Idempotent-Replay": "true"}
     )
+
+
+async def known(session: AsyncSession, key: str, route: str) -> bool:
+    """Whether this key was answered for this route: nothing needs to be prepared then."""
+    return await _earlier(session, key, route) is not None
 
 
 async def _earlier(session: AsyncSession, key: str, route: str) -> IdempotencyKey | None:

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from app.api.text import FIRST_YEAR, LAST_YEAR
 from app.errors import BadInputError, Fault
 
 MOST_ROWS = 200
@@ -19,8 +20,8 @@ Item = TypeVar("Item")
 Scalar = int | str | datetime | date
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows of the page")]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before")]
-Key = Annotated[int, Query(ge=1, lt=2**63)]
-"""Key of a row, as a parameter."""
+Key = Annotated[int, Field(ge=1, lt=2**63)]
+"""Key of a row, as a parameter of the path or of the query."""
 
 
 class Page(BaseModel, Generic[Item]):
@@ -54,17 +55,26 @@ def unpack(text: str, *kinds: type[Scalar]) -> tuple[Scalar, ...]:
 
 def _read(value: object, kind: type[Scalar]) -> Scalar:
     if kind is datetime and isinstance(value, dict):
-        moment = datetime.fromisoformat(value["at"])
-        if moment.tzinfo is None:
-            raise ValueError(value)
-        return moment
+        return read_moment(value["at"])
     if kind is date and isinstance(value, dict):
-        return date.fromisoformat(value["day"])
+        day = date.fromisoformat(value["day"])
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError(value)
+        return day
     if kind is int and type(value) is int and -(2**63) <= value < 2**63:
         return value
     if kind is str and isinstance(value, str) and "\0" not in value:
-        return value
+        # A surrogate without its partner is no text that could be sent to a database.
+        return value.encode().decode()
     raise ValueError(value)
+
+
+def read_moment(text: str) -> datetime:
+    """Read a moment of a place. Raises `ValueError`, for one too that no database could hold in UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(text)
+    return moment
 
 
 def cut(rows: Sequence[Item], limit: int) -> tuple[Sequence[Item], Item | None]:

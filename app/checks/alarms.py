@@ -17,7 +17,6 @@ KINDS = {
     "coverage_short": ("覆盖不足", "a plan can no longer meet its coverage within its caps"),
     "draw_broken": ("抽签异常", "a plan's seed cannot be opened, or its draw does not match what was committed to"),
     "prompt_missing": ("提示音缺失", "an opening or closing is not there or was changed: its calls are not placed"),
-    "calls_interrupted": ("拨测中断", "a phone process died in mid-call; what it left was ended"),
 }  # fmt: skip
 """Chinese name and meaning by kind; docs/reference/office-alarms.md names each of them."""
 
@@ -60,6 +59,19 @@ async def standing(session: AsyncSession, kind: str | None = None) -> Sequence[O
     if kind is not None:
         query = query.where(OfficeAlarm.kind == kind)
     return (await session.scalars(query.order_by(OfficeAlarm.raised_at, OfficeAlarm.id))).all()
+
+
+async def page(
+    session: AsyncSession, standing: bool | None, before: int | None, limit: int
+) -> Sequence[OfficeAlarm]:
+    """Alarms, newest first: those that hold, those that are over, or all."""
+    query = select(OfficeAlarm)
+    if standing is not None:
+        open_ = OfficeAlarm.cleared_at.is_(None)
+        query = query.where(open_ if standing else ~open_)
+    if before is not None:
+        query = query.where(OfficeAlarm.id < before)
+    return (await session.scalars(query.order_by(OfficeAlarm.id.desc()).limit(limit))).all()
 
 
 async def clock_ok(session: AsyncSession) -> bool:

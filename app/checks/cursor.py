@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import UTC
 
+from app.api.paging import read_moment
 from app.checks.models import Attempt
 from app.checks.repository import Cursor
 
@@ -21,8 +22,8 @@ def unpack(text: str) -> Cursor:
     try:
         plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
         at, _, attempt_id = plain.partition("~")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not 0 < int(attempt_id) < 2**63:
+        moment = read_moment(at)
+        if not 0 < int(attempt_id) < 2**63:
             raise ValueError(text)
         return Cursor(moment, int(attempt_id))
     except (binascii.Error, UnicodeError, ValueError) as error:

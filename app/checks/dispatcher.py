@@ -1,7 +1,7 @@
 """The dispatcher: takes due checks, writes the ledger, lets the phone dial, stores what comes of it.
 
 Order of commits for one attempt: claimed (before anything is sent), each journal entry (the phone waits for
-it), and at the end facts, recording and verdict together. Nothing is redialled here: a retry is a new order.
+it), and at the end facts, recording and verdict together, with what follows for the order: a repeat, or its end.
 What a dead process left behind becomes `interrupted`, its far end is told, its recording repaired.
 """
 
@@ -12,18 +12,22 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.checks import repository, service
-from app.checks.guard import NeverDialledError, TargetError
+from app import clock
+from app.checks import alarms, conclusions, queue, repository, retry, service
+from app.checks.engine import LedgerEngine, TaskEngine
 from app.checks.known import by_trunk, numbers_of
 from app.checks.models import Attempt
 from app.checks.ports import CallOrder, CallPlacer
+from app.checks.scripts import CallScript, PromptError, PromptShelf, script_of
+from app.checks.watching import CallWatch
 from app.database import Database
 from app.directory import repository as directory
 from app.settings import Settings
@@ -48,15 +52,26 @@ def new_owner() -> str:
 class Dispatcher:
     """Places due checks: at most `settings.concurrency` at once, no more than our lines bear, one per line."""
 
-    def __init__(self, database: Database, placer: CallPlacer, settings: Settings) -> None:
-        self.owner = new_owner()
+    def __init__(
+        self, database: Database, placer: CallPlacer, settings: Settings, engine: TaskEngine | None = None
+    ) -> None:
+        self._engine: TaskEngine = engine or LedgerEngine(database, settings, new_owner())
         self._database = database
         self._placer = placer
         self._settings = settings
+        self._prompts = PromptShelf(settings)
         self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._live: dict[int, Attempt] = {}
+        self._watch = CallWatch(database, self._engine, placer, self._live)
         self._calls: set[asyncio.Task[None]] = set()
         self._conclusions: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Task[None]] = set()
+
+    @property
+    def owner(self) -> str:
+        """Name of this process in the ledger."""
+        return self._engine.owner
 
     async def recover(self) -> int:
         """Conclude what dead processes left; return how many attempts were interrupted.
@@ -74,12 +89,12 @@ class Dispatcher:
             left = await repository.live_of_others(session, self.owner)
             for attempt in left:
                 recording = repaired.get(service.recording_name(attempt))
-                await service.interrupt(session, attempt, recording, self._settings)
+                await conclusions.interrupt(session, attempt, recording, self._settings)
             for attempt in silent:
                 # An earlier start could not repair it, for instance because the disk was full.
                 recording = repaired.get(service.recording_name(attempt))
                 if recording is not None:
-                    service.attach(session, attempt, recording)
+                    conclusions.attach(session, attempt, recording)
         async with self._database.reading() as session:
             unreleased = await repository.unreleased(session)
         for attempt in unreleased:
@@ -90,16 +105,30 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Place due checks until `stop`."""
-        while not self._stopping.is_set():
-            started = 0
-            try:
-                started = await self.place_due()
-            except SQLAlchemyError:
-                # The calls under way need no new ones; the database may be there again at the next look.
-                log.exception("due checks could not be looked up")
-            if started == 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), self._settings.poll_s)
+        watches = [
+            asyncio.create_task(watch) for watch in (self._watch.keep_leases(), self._watch.keep_stops())
+        ]
+        try:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                started = 0
+                try:
+                    started = await self.place_due()
+                except SQLAlchemyError:
+                    # The calls under way need no new ones; the database may be there again at the next look.
+                    log.exception("due checks could not be looked up")
+                if started == 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), self._settings.poll_s)
+            await self._all_hung_up()
+        finally:
+            for task in watches:
+                task.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look for due checks now."""
+        self._wake.set()
 
     async def place_due(self) -> int:
         """Start what is due and fits; return how many calls were started."""
@@ -108,15 +137,27 @@ class Dispatcher:
         room = most - len(self._calls)
         if room <= 0:
             return 0
-        async with self._database.reading() as session:
-            check_ids = await repository.due(session, room)
+        order_ids = await self._engine.due(room)
+        refused = await self._refused(order_ids) if order_ids else ()
         started = 0
-        for check_id in check_ids:
-            attempt = await self._claim(check_id)
+        for order_id in order_ids:
+            if order_id in refused:
+                log.error("target refused", check=order_id)
+                await self._engine.refuse(order_id)
+                continue
+            attempt = await self._engine.claim(order_id)
             if attempt is not None:
+                self._live[attempt.id] = attempt
                 self._keep(self._calls, self._call(attempt))
                 started += 1
         return started
+
+    async def _refused(self, order_ids: Sequence[int]) -> frozenset[int]:
+        """Those of these orders whose target our own rules forbid: no attempt is written for them."""
+        async with self._database.reading() as session:
+            dialled = await queue.targets_of_orders(session, order_ids)
+        refused = await self._placer.refused(set(dialled.values()))
+        return frozenset(order_id for order_id, target in dialled.items() if target in refused)
 
     async def idle(self) -> None:
         """Wait until no call is under way."""
@@ -126,6 +167,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Start no more calls, hang up those under way and wait for their conclusion."""
         self._stopping.set()
+        self._wake.set()
         self._placer.stop()
         if self._calls:
             await asyncio.wait(self._calls, timeout=HANG_UP_PATIENCE_S)
@@ -135,26 +177,15 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*self._conclusions, return_exceptions=True)
 
-    async def _claim(self, check_id: int) -> Attempt | None:
-        try:
-            async with self._database.unit_of_work() as session:
-                attempt = await service.claim(session, check_id, self.owner, self._settings.misfire_grace_s)
-            if attempt is None:
-                log.warning("check not dialled: too late, withdrawn or paused", check=check_id)
-            return attempt
-        except IntegrityError:
-            # Another check of the same line is under way; this one stays due.
-            return None
-        except (NeverDialledError, TargetError) as error:
-            log.error("target refused", check=check_id, reason=str(error))
-            async with self._database.unit_of_work() as session:
-                await service.refuse(session, check_id)
-            return None
+    async def _all_hung_up(self) -> None:
+        """Wait for the calls that `stop` ends: their leases are kept until they are concluded."""
+        if self._calls:
+            await asyncio.wait(set(self._calls), timeout=HANG_UP_PATIENCE_S)
 
     async def _call(self, attempt: Attempt) -> None:
         async def journal(snapshot: dict[str, Any]) -> None:
             # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
-            await asyncio.shield(self._journal(attempt, snapshot))
+            await asyncio.shield(self._watch.journal(attempt, snapshot))
 
         try:
             record = await self._placer.place(await self._order(attempt), journal)
@@ -170,15 +201,36 @@ class Dispatcher:
 
     async def _order(self, attempt: Attempt) -> CallOrder:
         async with self._database.reading() as session:
+            check = await repository.claimed(session, attempt.check_id)
             delays = await repository.ring_delays(session, attempt.line_id)
             lines = await directory.lines_of_unit(session, attempt.unit_id)
+            calls = await queue.attempts_in(session, attempt.check_id)
+            script = await script_of(session, check)
+            earlier = [conclusions.call_made(row) for row in calls if row.number < attempt.number]
+            avoided = retry.avoided_trunk(conclusions.retry_rule(check.plan), earlier)
+        opening, closing = await self._sounds(script)
         return CallOrder(
             attempt.target,
             service.recording_name(attempt),
             owner=f"unit:{attempt.unit_id}",
             ring_history_ms=by_trunk(delays),
             same_unit=numbers_of(lines),
+            opening=opening,
+            closing=closing,
+            prefer_trunk=script.trunk,
+            avoid_trunk=avoided,
+            max_ring_s=script.max_ring_s,
+            max_talk_s=script.max_talk_s,
         )
+
+    async def _sounds(self, script: CallScript) -> tuple[Path | None, Path | None]:
+        """The sounds of a call. One that is gone or was changed is an alarm, and the call is not placed without it."""
+        try:
+            return await self._prompts.path_of(script.opening), await self._prompts.path_of(script.closing)
+        except PromptError as error:
+            async with self._database.unit_of_work() as session:
+                await alarms.raise_alarm(session, "prompt_missing", "", str(error))
+            raise
 
     def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""
@@ -194,28 +246,34 @@ class Dispatcher:
                     await asyncio.sleep(pause_s)
             # The row stays live: the next start finds it and the recording. No reason is made up for it.
 
-        return self._keep(self._conclusions, conclude())
+        async def conclude_and_forget() -> None:
+            try:
+                await conclude()
+            finally:
+                self._live.pop(attempt.id, None)
+                self._wake.set()
 
-    async def _journal(self, attempt: Attempt, snapshot: dict[str, Any]) -> None:
-        async with self._database.unit_of_work() as session:
-            await service.journal(session, attempt.id, snapshot)
+        return self._keep(self._conclusions, conclude_and_forget())
 
     async def _finish(self, attempt: Attempt, record: CallRecord) -> None:
-        async with self._database.unit_of_work() as session:
-            verdict = await service.finish(
-                session, attempt.id, record, self._settings, stopped=self._stopping.is_set()
-            )
-        log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=verdict.code)
+        stopped = self._stopping.is_set()
+        verdict = await self._engine.done(
+            lambda session: conclusions.finish(session, attempt.id, record, self._settings, stopped=stopped)
+        )
+        code = None if verdict is None else verdict.code
+        log.info("call finished", attempt=attempt.id, outcome=record.outcome, verdict=code)
 
     async def _fail(self, attempt: Attempt, reason: str) -> None:
-        async with self._database.unit_of_work() as session:
-            await service.fail(session, attempt.id, reason, self._settings)
+        await self._engine.done(lambda session: conclusions.fail(session, attempt.id, reason, self._settings))
 
     async def _cut_off(self, attempt: Attempt) -> None:
         """The call did not hang up in time: the next start tells the far end again and finds the recording."""
-        async with self._database.unit_of_work() as session:
+
+        async def write(session: AsyncSession) -> None:
             row = await repository.attempt(session, attempt.id)
-            await service.interrupt(session, row, None, self._settings)
+            await conclusions.interrupt(session, row, None, self._settings)
+
+        await self._engine.done(write)
 
     async def _repaired(self, names: list[str]) -> Mapping[str, RecordingInfo]:
         try:
@@ -238,7 +296,7 @@ class Dispatcher:
                 raise failed[0]
             async with self._database.unit_of_work() as session:
                 row = await repository.attempt(session, attempt.id)
-                row.released_at = datetime.now(UTC)
+                row.released_at = clock.now()
         except Exception:
             # One far end that cannot be told must not keep the others from it; the next start tries again.
             log.exception("far end could not be told", attempt=attempt.id)
@@ -249,7 +307,7 @@ class Dispatcher:
             await self._placer.recover(snapshot or {})
         if target_id is not None:
             async with self._database.unit_of_work() as session:
-                (await repository.target(session, target_id)).released_at = datetime.now(UTC)
+                (await repository.target(session, target_id)).released_at = clock.now()
 
     def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

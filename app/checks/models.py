@@ -75,6 +75,8 @@ class SpotCheck(Base):
     """The moment of the first call, as drawn or ordered; `due_at` unless given."""
     closed_at: Mapped[datetime | None]
     """When nothing more was to be called for it."""
+    closed_why: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """Why nothing more is called: a `Why` of `app.checks.retry` or `app.checks.permission`; empty: not closed yet."""
     state: Mapped[str] = mapped_column(String(20), default="planned")
     reason: Mapped[str] = mapped_column(String(200), default="")
     """Why this line, why now, e.g. 计划抽查 or 指定抽查."""

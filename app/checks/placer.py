@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from app.checks.ports import CallOrder, Journal
@@ -24,14 +26,17 @@ from app.trunks.merge import merged, usable
 from app.trunks.records import read
 from app.trunks.watcher import TrunkWatcher
 from recordings import Archive, RecordingError
+from sip.guard import NeverDialledError
 from sip.media import load_prompt
-from sip.phone import Phone, Script, Trunk
+from sip.phone import Phone, Script, TargetError, Trunk
 from sip.progress import Limits
 from sip.record import CallRecord, RecordingInfo
 from sip.targets import is_uri
 from sip.trace import CallTrace
+from sip.trunks import TrunkError
 
 log = structlog.get_logger(__name__)
+Sound = npt.NDArray[np.int16]
 
 
 class NoTrunkError(ValueError):
@@ -56,6 +61,8 @@ class PhonePlacer:
         self._tunes = TuneKeeper(database)
         self._stopping = asyncio.Event()
         self._farewells: dict[str, asyncio.Event] = {}
+        """Of the calls under way, by the name of their recording."""
+        self._sounds: dict[Path, tuple[int, Sound]] = {}
         self._trunks: list[Trunk] = []
         self._phone: Phone
         self._watcher: TrunkWatcher
@@ -105,29 +112,55 @@ class PhonePlacer:
         """How many calls the trunk that is tried first bears at one time; None: no limit."""
         return self._trunks[0].limits.concurrency if self._trunks else None
 
+    async def refused(self, targets: Collection[str]) -> frozenset[str]:
+        """Those of these targets that settings, records and directory forbid."""
+        stored = await self._stored()
+        self._phone.policy = dial_policy(self._settings, stored, self._trunks)
+        return frozenset(target for target in targets if self._forbids(target, stored))
+
+    def _forbids(self, target: str, stored: Stored) -> bool:
+        try:
+            self._phone.check(target, None if is_uri(target) else self._usable_now(stored))
+        except (NeverDialledError, TargetError):
+            return True
+        except (NoTrunkError, TrunkError):
+            # Nothing can carry it: that is our side, and the attempt says so.
+            return False
+        return False
+
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         """Dial once, then make a sound file of the capture. A recording that fails is an error of the record."""
         stored = await self._stored()
         # What was entered since the last call holds for this one.
         self._phone.policy = dial_policy(self._settings, stored, self._trunks)
         capture = self._archive.capture_path(order.recording_name)
+        opening = await self._sound(order.opening)
         script = Script(
-            max_ring_s=self._settings.max_ring_s,
-            max_talk_s=self._settings.max_talk_s,
-            say=self._say,
+            max_ring_s=order.max_ring_s or self._settings.max_ring_s,
+            max_talk_s=order.max_talk_s or self._settings.max_talk_s,
+            say=self._say if opening is None else opening,
+            closing=await self._sound(order.closing),
             capture=capture,
             limits=self._limits,
             owner=order.owner,
             ring_history_ms=order.ring_history_ms,
             same_unit=order.same_unit,
         )
-        names = None if is_uri(order.target) else self._usable_now(stored)
+        names = None if is_uri(order.target) else _in_turn(self._usable_now(stored), order)
         trace = CallTrace()
+        farewell = self._farewells[order.recording_name] = asyncio.Event()
         try:
             record = await self._phone.call(
-                order.target, script, trunks=names, journal=journal, stop=self._stopping, trace=trace
+                order.target,
+                script,
+                trunks=names,
+                journal=journal,
+                stop=self._stopping,
+                farewell=farewell,
+                trace=trace,
             )
         finally:
+            self._farewells.pop(order.recording_name, None)
             await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
@@ -169,6 +202,19 @@ class PhonePlacer:
             )
         return names
 
+    async def _sound(self, path: Path | None) -> Sound | None:
+        """Read a prompt, once for as long as its file stays as it is. Raises `sip.media.SoundFileError`."""
+        if path is None:
+            return None
+        return await asyncio.to_thread(self._read_sound, path)
+
+    def _read_sound(self, path: Path) -> Sound:
+        changed_ns = path.stat().st_mtime_ns
+        known = self._sounds.get(path)
+        if known is None or known[0] != changed_ns:
+            known = self._sounds[path] = (changed_ns, load_prompt(path))
+        return known[1]
+
     async def _stored(self) -> Stored:
         async with self._database.reading() as session:
             await self._samples.refresh(session)
@@ -191,3 +237,8 @@ class PhonePlacer:
             log.error("recording could not be made", name=name, reason=str(error))
             return dataclasses.replace(record, errors=(*record.errors, f"recording: {error}"))
         return dataclasses.replace(record, recording=info)
+
+
+def _in_turn(names: Sequence[str], order: CallOrder) -> list[str]:
+    """The trunks in the order in which they are tried: the one to be preferred first, the one to be avoided last."""
+    return sorted(names, key=lambda name: (name == order.avoid_trunk, name != order.prefer_trunk))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +46,10 @@ class CallPlacer(Protocol):
     @property
     def capacity(self) -> int | None:
         """Most calls at one time, as far as our lines are concerned; None: no limit."""
+        ...
+
+    async def refused(self, targets: Collection[str]) -> frozenset[str]:
+        """Those of these targets that our own rules forbid to dial."""
         ...
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:

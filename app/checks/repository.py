@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, tuple_, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
+from app.api.newest import Asked, Group, Place, newest
+from app.checks import shelves
+from app.checks.listing import ATTEMPTS, match, shelf_group, unit_group
 from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.planning.models import Plan
 
@@ -23,6 +26,13 @@ class ListFilter:
     unit_id: int | None = None
     verdict_code: str | None = None
     needs_review: bool | None = None
+    kind: str | None = None
+    proposal_code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before this moment."""
+    alone: bool = False
+    """The unit alone, without those below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +47,27 @@ async def page(
     session: AsyncSession, narrowed: ListFilter, after: Cursor | None = None, limit: int = 50
 ) -> Sequence[Attempt]:
     """Attempts, newest first, with unit and line; keyset pages, no OFFSET."""
-    query = _narrow(select(Attempt), narrowed)
-    if after is not None:
-        query = query.where(
-            tuple_(Attempt.claimed_at, Attempt.id) < tuple_(after.claimed_at, after.attempt_id)
-        )
-    query = (
-        query.options(joinedload(Attempt.unit), joinedload(Attempt.line))
-        .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
-        .limit(limit)
-    )
-    return (await session.scalars(query)).all()
-
-
-def _narrow(query: Select[Attempt], narrowed: ListFilter) -> Select[Attempt]:
+    groups: list[Group] = []
     if narrowed.unit_id is not None:
-        query = query.where(Attempt.unit_id == narrowed.unit_id)
-    if narrowed.verdict_code is not None:
-        query = query.where(Attempt.verdict_code == narrowed.verdict_code)
-    if narrowed.needs_review is not None:
-        query = query.where(Attempt.needs_review.is_(narrowed.needs_review))
-    return query
+        unit = await unit_group(session, ATTEMPTS, narrowed.unit_id, narrowed.alone)
+        if unit is None:
+            return []
+        groups.append(unit)
+    labels = {name: getattr(narrowed, name) for name in shelves.ATTEMPT_LABELS}
+    if any(value is not None for value in labels.values()):
+        shelf = await shelf_group(
+            session, ATTEMPTS, shelves.ATTEMPT_LABELS, lambda found: match(found, labels)
+        )
+        groups += [shelf] if shelf is not None else []
+    place = None if after is None else Place(after.claimed_at, after.attempt_id)
+    keys = await newest(session, ATTEMPTS, Asked(groups, narrowed.since, narrowed.until, place), limit)
+    query = (
+        select(Attempt)
+        .where(Attempt.id.in_(keys))
+        .options(joinedload(Attempt.unit), joinedload(Attempt.line))
+    )
+    found = {attempt.id: attempt for attempt in await session.scalars(query)}
+    return [found[key] for key in keys if key in found]
 
 
 async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
@@ -68,6 +78,8 @@ async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
         .where(SpotCheck.id == check_id)
         .options(
             joinedload(SpotCheck.plan),
+            joinedload(SpotCheck.line),
+            joinedload(SpotCheck.unit),
             attempts.joinedload(Attempt.unit),
             attempts.joinedload(Attempt.line),
             attempts.joinedload(Attempt.facts),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from app.accounts import service as audit
+from app.api.paging import After, Key, Limit
+from app.api.text import Code, Moment
 from app.checks import cursor, repository, service
 from app.checks.listening import AuditedFile, Reading
 from app.checks.models import Attempt, Recording
@@ -18,10 +20,13 @@ from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut,
 from app.database import Database
 from app.settings import Settings
 
-MOST_ROWS = 200
 MOST_RANGE = 80
 """Characters kept of a Range header."""
 MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
+SOUND: dict[str, Any] = {
+    "description": "The sound",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
+}
 router = APIRouter()
 
 
@@ -31,18 +36,23 @@ def state_of(request: Request) -> tuple[Database, Settings]:
 
 
 State = Annotated[tuple[Database, Settings], Depends(state_of)]
-Key = Annotated[int, Query(ge=1, lt=2**63)]
+CheckKind = Literal["random", "designated", "verification", "demo"]
 View = Annotated[str, Query(max_length=40)]
 
 
-@router.get("/api/v1/checks")
+@router.get("/api/v1/checks", tags=["checks"], operation_id="list_checks")
 async def list_checks(
     state: State,
-    unit: Key | None = None,
-    verdict: str | None = None,
-    review: bool | None = None,
-    after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+    unit: Annotated[Key | None, Query(description="This unit and all below it")] = None,
+    alone: Annotated[bool, Query(description="The unit alone, without those below it")] = False,
+    verdict: Annotated[str | None, Query(max_length=40, description="Code of the call's verdict")] = None,
+    review: Annotated[bool | None, Query(description="Whether the call's verdict needs a person")] = None,
+    kind: Annotated[CheckKind | None, Query(description="计划抽查, 指定抽查, 核号, 演示")] = None,
+    code: Annotated[Code | None, Query(description="Code of its order's proposal")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Dialled from here on")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Dialled before this")] = None,
+    after: After = None,
+    limit: Limit = 50,
 ) -> AttemptPage:
     """Attempts, newest first."""
     database, _ = state
@@ -50,30 +60,33 @@ async def list_checks(
         place = cursor.unpack(after) if after else None
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
+    narrowed = ListFilter(unit, verdict, review, kind, code, since, until, alone)
     async with database.reading() as session:
-        found = await repository.page(session, ListFilter(unit, verdict, review), place, limit + 1)
+        found = await repository.page(session, narrowed, place, limit + 1)
     items = [AttemptOut.model_validate(attempt) for attempt in found[:limit]]
     return AttemptPage(items=items, next=cursor.pack(found[limit - 1]) if len(found) > limit else None)
 
 
-@router.get("/api/v1/checks/{check_id}")
-async def show_check(state: State, check_id: int) -> CheckOut:
+@router.get("/api/v1/checks/{check_id}", tags=["checks"], operation_id="show_check")
+async def show_check(state: State, check_id: Key) -> CheckOut:
     """One check with the facts, verdict and recording of each attempt."""
     database, _ = state
     async with database.reading() as session:
-        check = await repository.check(session, check_id) if 0 < check_id < 2**63 else None
+        check = await repository.check(session, check_id)
     if check is None or not check.attempts:
         raise HTTPException(404, "no such check")
     return CheckOut(
         id=check.id,
         state=check.state,
         reason=check.reason,
-        due_at=check.due_at,
-        attempts=[_detail(attempt) for attempt in check.attempts],
+        # When another call comes is nobody's to know.
+        due_at=check.first_due_at if check.state == "retry" else check.due_at,
+        attempts=[detail_of(attempt) for attempt in check.attempts],
     )
 
 
-def _detail(attempt: Attempt) -> AttemptDetail:
+def detail_of(attempt: Attempt) -> AttemptDetail:
+    """A dial with all that it left behind, as JSON."""
     return AttemptDetail(
         **AttemptOut.model_validate(attempt).model_dump(),
         call_id=attempt.call_id,
@@ -85,12 +98,17 @@ def _detail(attempt: Attempt) -> AttemptDetail:
     )
 
 
-@router.get("/api/v1/attempts/{attempt_id}/trace")
-async def trace(state: State, attempt_id: int) -> Response:
+@router.get(
+    "/api/v1/attempts/{attempt_id}/trace",
+    tags=["checks"],
+    operation_id="download_trace",
+    response_class=PlainTextResponse,
+)
+async def trace(state: State, attempt_id: Key) -> Response:
     """The SIP messages of a dial as text, secrets blanked. Numbers stand in them, so each download is put on record."""
     database, settings = state
     async with database.reading() as session:
-        attempt = await session.get(Attempt, attempt_id) if 0 < attempt_id < 2**63 else None
+        attempt = await session.get(Attempt, attempt_id)
     path = None if attempt is None else trace_file(settings, attempt)
     if path is None:
         raise HTTPException(404, "no such trace")
@@ -108,7 +126,13 @@ def trace_file(settings: Settings, attempt: Attempt) -> Path | None:
     return path if path.is_file() else None
 
 
-@router.get("/recordings/{recording_id}")
+@router.get(
+    "/recordings/{recording_id}",
+    tags=["recordings"],
+    operation_id="listen",
+    response_class=FileResponse,
+    responses={200: SOUND, 206: SOUND | {"description": "The range that was asked for"}},
+)
 @router.head("/recordings/{recording_id}", include_in_schema=False)
 async def sound(
     request: Request, state: State, recording_id: int, download: bool = False, view: View = ""

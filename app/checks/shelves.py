@@ -1,8 +1,8 @@
 """What lists need beside a row's moment: labels in one column, and copies that spare them a join.
 
-A shelf holds the rows whose labels are all alike, `kind|state|code|...`; there are some dozens of shelves among millions
-of rows. A list filtered by any labels reads the newest rows of each shelf that fits, through one index, and merges them:
-its time does not depend on how rare or how common what was asked for is.
+A shelf holds the rows whose labels are all alike, `kind|state|code|...`; there are some dozens of shelves among
+millions of rows. A list filtered by any labels reads the newest rows of each shelf that fits, through one index, and
+merges them: its time does not depend on how rare or how common what was asked for is.
 """
 
 from __future__ import annotations

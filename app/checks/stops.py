@@ -63,6 +63,19 @@ async def standing(session: AsyncSession) -> Sequence[EmergencyStop]:
     return (await session.scalars(query)).all()
 
 
+async def page(
+    session: AsyncSession, standing: bool | None, before: int | None, limit: int
+) -> Sequence[EmergencyStop]:
+    """Stops, newest first: those that hold, those that are over, or all."""
+    query = select(EmergencyStop)
+    if standing is not None:
+        open_ = EmergencyStop.lifted_at.is_(None)
+        query = query.where(open_ if standing else ~open_)
+    if before is not None:
+        query = query.where(EmergencyStop.id < before)
+    return (await session.scalars(query.order_by(EmergencyStop.id.desc()).limit(limit))).all()
+
+
 async def stopped(session: AsyncSession, unit_id: int) -> EmergencyStop | None:
     """The stop that holds for a unit, None where none does."""
     return (await stopped_of(session, [unit_id])).get(unit_id)

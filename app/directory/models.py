@@ -98,6 +98,7 @@ class DutyLine(Base):
         CheckConstraint(one_of("kind", LINE_KINDS), name="kind"),
         CheckConstraint(one_of("verification", VERIFICATIONS), name="verification"),
         # A fax at the number of a duty line is a fault of the unit that must be told, not one that cannot be entered.
+        Index("ix_duty_lines_number_key", "number_key"),
         Index(
             "ix_duty_lines_called_target",
             "target",
@@ -116,6 +117,8 @@ class DutyLine(Base):
     target: Mapped[str] = mapped_column(String(255))
     """What is dialled: a number for the trunk with the extension behind it, or a SIP URI. One line for each, faxes
     apart."""
+    number_key: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    """The target in the one form in which numbers are compared."""
     kind: Mapped[str] = mapped_column(String(20), default="duty", server_default="duty")
     trunk: Mapped[str | None] = mapped_column(String(64))
     """Name of the trunk that is tried first for this line."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -15,10 +15,12 @@ from app.directory.models import (
     LineExemption,
     LineUnit,
     NumberChange,
+    Person,
     Unit,
     UnitExemption,
     UnitRegime,
 )
+from app.directory.numbers import needs_main
 
 
 async def units(session: AsyncSession) -> Sequence[Unit]:
@@ -44,10 +46,14 @@ async def line(session: AsyncSession, line_id: int) -> DutyLine | None:
 
 
 async def lines_of_unit(session: AsyncSession, unit_id: int) -> Sequence[DutyLine]:
-    """The lines of a unit."""
-    return (
-        await session.scalars(select(DutyLine).where(DutyLine.unit_id == unit_id).order_by(DutyLine.id))
-    ).all()
+    """The lines of a unit, those that it shares with others (综合值班室) among them."""
+    shared = select(LineUnit.line_id).where(LineUnit.unit_id == unit_id)
+    query = (
+        select(DutyLine)
+        .where(or_(DutyLine.unit_id == unit_id, DutyLine.id.in_(shared)))
+        .order_by(DutyLine.id)
+    )
+    return (await session.scalars(query)).all()
 
 
 async def active_lines(session: AsyncSession) -> Sequence[DutyLine]:
@@ -66,10 +72,11 @@ async def active_lines(session: AsyncSession) -> Sequence[DutyLine]:
 async def dialled_numbers(session: AsyncSession) -> frozenset[str]:
     """What is dialled and what is printed for every line that may be called.
 
-    Asks for columns that every version of the database has: it is read before a newer version brings it up, too.
+    Asks for columns that every version of the database has: it is read before a newer version brings it up, too. What
+    is printed without its switchboard (转8012) is no number by itself.
     """
     rows = await session.execute(select(DutyLine.target, DutyLine.number).where(DutyLine.active))
-    return frozenset(text for row in rows for text in row)
+    return frozenset(text for row in rows for text in row if not needs_main(text))
 
 
 async def exemptions_on(session: AsyncSession, line_id: int, day: date) -> Sequence[LineExemption]:
@@ -121,7 +128,9 @@ async def regime_on(session: AsyncSession, unit_id: int, day: date) -> UnitRegim
     return await session.scalar(query)
 
 
-def holds_on(table: type[UnitRegime | DutyLine | Unit | LineExemption], day: date) -> ColumnElement[bool]:
+def holds_on(
+    table: type[UnitRegime | DutyLine | Unit | LineExemption | Person], day: date
+) -> ColumnElement[bool]:
     """The condition that a row's days, both inclusive and either open, hold this day."""
     return and_(
         or_(table.first_day.is_(None), table.first_day <= day),
@@ -193,3 +202,13 @@ async def further_units(session: AsyncSession, line_ids: Sequence[int]) -> dict[
     for row in await session.scalars(query):
         found[row.line_id] = (*found.get(row.line_id, ()), row.unit_id)
     return found
+
+
+async def present_units(session: AsyncSession, unit_ids: Iterable[int]) -> frozenset[int]:
+    """Which of these keys are units."""
+    return frozenset((await session.scalars(select(Unit.id).where(Unit.id.in_(list(unit_ids))))).all())
+
+
+async def forget_shared(session: AsyncSession, line_id: int) -> None:
+    """Take every further unit off a line."""
+    await session.execute(delete(LineUnit).where(LineUnit.line_id == line_id))

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.checks.guard import check_target
-from app.directory.models import MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
+from app.directory.models import CALLED_KINDS, MOST_FAILED_CALLS, DutyLine, LineExemption, Unit
+from app.directory.numbers import key_of
 from sip.numbers import parse_number
 
 
@@ -34,22 +35,26 @@ async def add_line(
     pilot_numbers: Iterable[str] = (),
     *,
     verified: bool = False,
+    kind: str = "duty",
 ) -> DutyLine:
     """Enter a duty line of a unit; `target` is what is dialled, the number itself unless given.
 
-    A 核号 call is still to come unless the number is `verified` already.
+    A 核号 call is still to come unless the number is `verified` already, or of a `kind` that checks do not call.
 
     Raises `NeverDialledError` or `TargetError` for what must not or cannot be dialled, `sip.numbers.NumberError` for
     a pilot number that is none.
     """
     now = clock.now()
+    dialled = check_target(target or number)
     line = DutyLine(
         unit_id=unit.id,
         number=number,
-        target=check_target(target or number),
+        target=dialled,
+        number_key=key_of(dialled),
         pilot_numbers=_numbers(pilot_numbers),
         target_since=now,
-        verification="verified" if verified else "pending",
+        kind=kind,
+        verification="verified" if verified or kind not in CALLED_KINDS else "pending",
         verified_at=now if verified else None,
     )
     session.add(line)
@@ -62,9 +67,15 @@ async def retarget(session: AsyncSession, line: DutyLine, target: str) -> None:
     plain = check_target(target)
     if plain == line.target:
         return
-    line.target = plain
+    line.target, line.number_key = plain, key_of(plain)
     line.target_since = clock.now()
-    line.verification, line.verified_at, line.failed_calls = "pending", None, 0
+    await await_verification(session, line)
+
+
+async def await_verification(session: AsyncSession, line: DutyLine) -> None:
+    """Have the number of a line called (核号) before any check of it counts; a fax and the like need no such call."""
+    line.verification = "pending" if line.kind in CALLED_KINDS else "verified"
+    line.verified_at, line.failed_calls = None, 0
     await session.flush()
 
 

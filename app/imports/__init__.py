@@ -1,1 +1,1 @@
-"""Directory, rosters and calendar from spreadsheets, previewed before anything is kept, and out again."""
+"""Directory, rosters and calendar from and into spreadsheets (导入导出): read, compared, confirmed, entered at once."""

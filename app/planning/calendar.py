@@ -25,6 +25,7 @@ DAY_KINDS_ZH = {
     "lieu_day": "调休后的公休日",
 }
 SENSITIVE_ZH = "特殊敏感期"
+SPANS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +136,13 @@ def stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         last = day
     if first is not None and last is not None:
         yield first, last
+
+
+def warning(book: CalendarBook, first: date, last: date) -> str | None:
+    """Say in words which days of a span nobody entered; None where all are known."""
+    unknown = book.unknown(first, last)
+    if not unknown:
+        return None
+    spans = [f"{one}" if one == other else f"{one} 至 {other}" for one, other in stretches(unknown)]
+    shown = "、".join(spans[:SPANS_SHOWN]) + ("等" if len(spans) > SPANS_SHOWN else "")
+    return f"日历缺 {len(unknown)} 天（{shown}）：暂按双休日规则推定，节假日与调休未计入，请尽快补录。"

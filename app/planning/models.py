@@ -118,6 +118,8 @@ class PlanRun(Base):
     seed: Mapped[str | None] = mapped_column(String(64))
     """In hex, once revealed."""
     revealed_at: Mapped[datetime | None]
+    last_link: Mapped[str | None] = mapped_column(String(64))
+    """Of the chain of its draws, over its end and what passed without a call in the last one; once it is revealed."""
 
 
 class DrawEpoch(Base):
@@ -137,7 +139,29 @@ class DrawEpoch(Base):
     """All that the draw depends on besides the seed."""
     inputs_sha256: Mapped[str] = mapped_column(String(64))
     chain: Mapped[str] = mapped_column(String(64))
-    """SHA-256 over the epoch before, its inputs and its cause: no epoch can be slipped in or taken out."""
+    """SHA-256 over the epoch before, what passed without a call in it, this one's inputs and its cause: no epoch can be
+    slipped in, changed or taken out."""
+
+
+class DrawSkip(Base):
+    """A drawn moment that passed without a call, and why. It is drawn anew; rows are only ever added."""
+
+    __tablename__ = "draw_skips"
+    __table_args__ = (UniqueConstraint("run_id", "epoch", "slot"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("plan_runs.id", ondelete="RESTRICT"))
+    epoch: Mapped[int]
+    """Number of the draw that gave the moment."""
+    slot: Mapped[int]
+    line_id: Mapped[int] = mapped_column(BigId)
+    """As drawn; no foreign key, for the line may be gone."""
+    at: Mapped[datetime]
+    """The moment as drawn: it has passed."""
+    why: Mapped[str] = mapped_column(String(20))
+    """`missed`, `paused`, `clock`, `calendar`, `stopped`, `cap`, `night`, `handover`, `exempted`, `line`, `number`,
+    `cancelled`."""
+    noted_at: Mapped[datetime]
 
 
 class ManualCheck(Base):

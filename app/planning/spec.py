@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, time, timedelta
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -98,15 +97,6 @@ class Scope(_Member):
     line_kinds: list[LineKind] = Field(default=["duty"], min_length=1, max_length=2)
     """Which lines of a unit are called."""
 
-    def holds(self, chain: Collection[int], kind: str, category: str) -> bool:
-        """Whether a unit is among them; `chain` holds its key and the keys of all units above it."""
-        return (
-            (not self.subtrees or any(key in chain for key in self.subtrees))
-            and (not self.kinds or kind in self.kinds)
-            and (not self.categories or category in self.categories)
-            and not any(key in chain for key in self.exclude)
-        )
-
 
 class Weight(_Member):
     """More or fewer of the further calls for some units. What is guaranteed stays as it is."""
@@ -195,15 +185,6 @@ class PlanSpec(_Member):
             return tuple(given["sensitive"])
         found = given.get(kind, given.get(FALLBACKS.get(kind, ""), []))
         return tuple(found)
-
-    def weight_of(self, chain: Collection[int], kind: str, category: str) -> float:
-        """Return what multiplies the further calls of a unit; `chain` as for `Scope.holds`."""
-        fitting = (
-            weight.factor
-            for weight in self.weights
-            if weight.unit in chain or weight.kind == kind or weight.category == category
-        )
-        return math.prod(fitting)
 
     @property
     def calls_at_night(self) -> bool:

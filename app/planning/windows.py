@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -77,7 +78,7 @@ def build_inputs(
     groups: dict[Group, int] = {}
     caps = Caps(spec.caps.line_day, spec.caps.line_week, round(spec.caps.least_gap_h * 3600))
     since = moment.from_at - _MEMORY - timedelta(seconds=caps.gap_s)
-    writer = _UnitWriter(spec, zone, starts, groups, since)
+    writer = _UnitWriter(spec, zone, starts, pieces, groups, since)
     listed = tuple(writer.unit(unit) for unit in sorted(units, key=lambda unit: unit.unit_id))
     found = DrawInputs(
         epoch=moment.epoch,
@@ -109,15 +110,13 @@ class _UnitWriter:
     spec: PlanSpec
     zone: ZoneInfo
     starts: Sequence[date]
+    pieces: Sequence[Piece]
     groups: dict[Group, int]
     since: datetime
 
     def unit(self, unit: UnitFacts) -> DrawUnit:
         handovers = tuple(sorted(set(unit.handovers)))
-        done: dict[int, int] = {}
-        for at in unit.done:
-            number = bisect_right(self.starts, at.astimezone(self.zone).date()) - 1
-            done[max(number, 0)] = done.get(max(number, 0), 0) + 1
+        done = Counter(self._period(at) for at in unit.done)
         return DrawUnit(
             unit.unit_id,
             round(min(unit.weight, MOST_WEIGHT) * PPM),
@@ -125,6 +124,14 @@ class _UnitWriter:
             tuple(sorted(done.items())),
             tuple(sorted((year, count) for year, count in unit.done_years.items() if count)),
         )
+
+    def _period(self, at: datetime) -> int:
+        """The period whose window a moment lies in; outside the windows, that of its day."""
+        second = int(at.timestamp())
+        index = bisect_right(self.pieces, second, key=lambda piece: piece.start) - 1
+        if index >= 0 and second < self.pieces[index].end:
+            return self.pieces[index].period
+        return max(bisect_right(self.starts, at.astimezone(self.zone).date()) - 1, 0)
 
     def _line(self, line: LineFacts, handovers: tuple[int, ...]) -> DrawLine:
         closed = joined((int(first.timestamp()), -int(-last.timestamp() // 1)) for first, last in line.closed)

@@ -137,7 +137,7 @@ async def attach(
 def _keep(draft: Draft, path: Path) -> None:
     """Move the file to its place; the same content is kept once. It is there before the row is committed."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    os.replace(draft.path, path)
+    draft.path.replace(path)
     for folder in (path.parent, path.parent.parent):
         with contextlib.suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)

@@ -1,52 +1,47 @@
-"""What a person may confirm: the finding codes (认定事由), beside the machine's own proposals.
-
-A telephone call never proves that a post was left: `needs_presence` codes take a check on site or by video, a finding
-of a superior office, or an admission.
-"""
+"""What a person may confirm: the finding codes of the rules, and a few that only checks by hand bring up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from app.checks.proposal_codes import CODES
+from app.rules.codes import FINDINGS, NEEDS_SIGHT, FindingInfo
 
-@dataclass(frozen=True, slots=True)
-class FindingCode:
-    """One kind of finding."""
-
-    zh: str
-    en: str
-    needs_presence: bool = False
-
-
-FINDINGS: Mapping[str, FindingCode] = MappingProxyType(
+BY_HAND: Mapping[str, FindingInfo] = MappingProxyType(
     {
-        "no_answer": FindingCode("无人接听", "not answered"),
-        "overtime": FindingCode("超时接听", "answered too late"),
-        "rejected": FindingCode("拒接", "rejected by hand"),
-        "long_busy": FindingCode("长时间占线", "busy for a long time"),
-        "forwarded": FindingCode("呼叫转移", "call forwarded"),
-        "crbt": FindingCode("设置彩铃", "ringback music"),
-        "fax": FindingCode("传真占用", "fax on the duty line"),
-        "machine": FindingCode("自动应答", "answered by a machine instead of a person"),
-        "silent_answer": FindingCode("接通无应答", "picked up, nobody spoke"),
-        "number_wrong": FindingCode("登记号码有误", "the registered number is wrong"),
-        "off_post": FindingCode("脱岗", "off post", needs_presence=True),
-        "leader_absent": FindingCode("带班领导不在岗", "leader on duty absent", needs_presence=True),
-        "ineligible_staff": FindingCode("值班人员不符合要求", "duty kept by ineligible staff"),
-        "unprepared": FindingCode("值班业务不熟悉", "duty officer not familiar with the work"),
-        "late_report": FindingCode("信息报送不及时", "late report"),
-        "other": FindingCode("其他问题", "another problem"),
+        "leader_absent": FindingInfo("带班领导不在岗", "leader on duty absent"),
+        "ineligible_staff": FindingInfo("值班人员不符合要求", "duty kept by ineligible staff"),
+        "unprepared": FindingInfo("值班业务不熟悉", "duty officer not familiar with the work"),
+        "late_report": FindingInfo("信息报送不及时", "late report"),
+        "other": FindingInfo("其他问题", "another problem"),
     }
 )
+"""Findings of visits, talks and superiors' notices. No call proves them, so only cases of checks by hand take them."""
 PRESENCE_SOURCES = ("on_site", "video", "superior", "admission")
-"""Sources of a check by hand that can prove a `needs_presence` code: 实地, 视频, 上级抽查, 本人承认."""
+"""Sources of a check by hand that can prove an empty post: 实地, 视频, 上级抽查, 本人承认."""
+_SIGHT = NEEDS_SIGHT | {"leader_absent"}
+
+
+def confirmable(by_hand: bool) -> tuple[str, ...]:
+    """The codes that a case of an order, or of a check by hand, may be confirmed with."""
+    return (*FINDINGS, *(BY_HAND if by_hand else ()))
+
+
+def needs_presence(code: str) -> bool:
+    """Whether the code takes a check on site or by video, a superior's finding, or an admission."""
+    return code in _SIGHT
+
+
+def follows(proposed: str, code: str) -> bool:
+    """Whether a finding code is what the proposed code says, or may lead to: then the proposal's clauses support it."""
+    info = CODES.get(proposed)
+    return code == proposed or (info is not None and code in info.leads_to)
 
 
 def title_of(code: str, proposal: Mapping[str, object] | None = None) -> str:
-    """The Chinese title of a code; of one that is not ours the proposal's."""
-    known = FINDINGS.get(code)
+    """The Chinese title of a finding or proposal code; of one that is neither, the proposal's own."""
+    known = FINDINGS.get(code) or BY_HAND.get(code) or CODES.get(code)
     if known is not None:
         return known.zh
     if proposal and proposal.get("code") == code:

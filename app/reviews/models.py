@@ -43,6 +43,7 @@ class Case(Base):
         Index("ix_cases_opened_at_id", "opened_at", "id"),
         Index("ix_cases_code_opened_at_id", "code", "opened_at", "id"),
         Index("ix_cases_happened_at_state", "happened_at", "state"),
+        Index("ix_cases_end_cause", "end_cause"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -67,6 +68,8 @@ class Case(Base):
     answer_until: Mapped[datetime | None]
     """Until when the unit may answer the notice."""
     mitigated: Mapped[bool] = mapped_column(default=False)
+    end_cause: Mapped[str | None] = mapped_column(String(20))
+    """Why it was revoked or overturned; `our_fault` takes its order out of the number of checks, too."""
 
     events: Mapped[list[CaseEvent]] = relationship(lazy="raise", order_by="CaseEvent.id")
 

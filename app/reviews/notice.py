@@ -20,6 +20,7 @@ from app.planning.models import ManualCheck
 from app.reviews import repository
 from app.reviews.codes import title_of
 from app.reviews.models import Case
+from app.reviews.states import Step
 
 SCHEMA = "dutyring.notice/1"
 SOURCE_ZH = {
@@ -84,7 +85,7 @@ async def build(
         "calls": calls,
         "by_hand": _by_hand(manual, zone),
         "finding": {"code": code, "title_zh": title_of(code, case.proposal)},
-        "clauses": _clauses(case, code),
+        "clauses": await _clauses(session, case),
         "limits": _limits(check),
         "answer": {
             "until": answer.until.astimezone(zone).isoformat(),
@@ -131,7 +132,7 @@ def _call(attempt: Attempt, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _heard(attempt: Attempt, verdict: Mapping[str, Any]) -> list[str]:
-    title = CODES.get(attempt.verdict_code)  # type: ignore[arg-type]
+    title = next((info for code, info in CODES.items() if code == attempt.verdict_code), None)
     found = [str(item.get("detail") or "") for item in verdict.get("findings") or ()]
     return [part for part in (title.zh if title else "", *found) if part]
 
@@ -161,9 +162,10 @@ def _by_hand(manual: ManualCheck | None, zone: ZoneInfo) -> dict[str, Any] | Non
     }
 
 
-def _clauses(case: Case, code: str) -> list[dict[str, Any]]:
-    """The clauses of the proposal with their exact words; they are those of its own code only."""
-    return [dict(clause) for clause in case.proposal.get("clauses") or ()] if code == case.code else []
+async def _clauses(session: AsyncSession, case: Case) -> list[dict[str, Any]]:
+    """The clauses of the finding, as the person who confirmed it had them."""
+    confirmed = await repository.last_event(session, case.id, Step.PROPOSE.value)
+    return list(confirmed.content.get("clauses") or ()) if confirmed is not None else []
 
 
 def _limits(check: SpotCheck | None) -> dict[str, Any] | None:

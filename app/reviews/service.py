@@ -7,7 +7,7 @@ where the case stands otherwise by now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import clock
 from app.errors import BadInputError, ConflictError, Fault
 from app.planning.models import ManualCheck
-from app.reviews import hearing, notice, repository, steps
-from app.reviews.codes import FINDINGS, PRESENCE_SOURCES
+from app.reviews import clauses, hearing, notice, repository, steps
+from app.reviews.codes import PRESENCE_SOURCES, confirmable, needs_presence, title_of
 from app.reviews.deadline import MOST_DAYS, USUAL_DAYS, deadline
 from app.reviews.models import Case, Publication
 from app.reviews.opening import mark_mitigated, open_case
@@ -49,28 +49,36 @@ async def propose(
     reason: str = "",
     without_recording: str = "",
     basis: Basis | None = None,
+    cited: Sequence[Mapping[str, str]] = (),
     seen: State | None = None,
 ) -> Case:
     """拟认定: a named person has listened and takes the case for this finding.
 
-    Raises `ConflictError` for recordings that she has not heard, `BadInputError` for a code that is no finding, one that
-    differs from the machine's without a reason, 脱岗 without what proves it.
+    Raises `ConflictError` for recordings that she has not heard, `BadInputError` for a code that is no finding, one
+    that differs from the machine's without a reason, 脱岗 without what proves it.
     """
     case = await steps.begin(session, case_id, Step.PROPOSE, who, seen)
     _check_code(case, code, reason)
     await _check_single(session, case, code)
     kept = await hearing.require(session, case, who, without_recording)
     proof = await _proof(session, case, code, basis or Basis())
-    content = {"code": code, "proposed_code": case.code, "reason": reason, "basis": proof} | kept
+    content = {
+        "code": code,
+        "proposed_code": case.code,
+        "reason": reason,
+        "basis": proof,
+        "clauses": clauses.of_finding(case, code, cited),
+    } | kept
     await steps.take(session, case, Step.PROPOSE, who, content, confirmed_code=code, confirmed_by=who)
     return case
 
 
 def _check_code(case: Case, code: str, reason: str) -> None:
-    if code not in FINDINGS and not (code == case.code and case.proposal.get("adverse")):
-        known = "、".join(FINDINGS)
+    known = confirmable(case.manual_id is not None)
+    if code not in known:
         raise BadInputError(
-            f"“{code}”不是可认定的事由 (takes one of {known})", [Fault("code", "not a finding code")]
+            f"“{code}”不是可认定的事由 (takes one of {', '.join(known)})",
+            [Fault("code", "not a finding code")],
         )
     if code != case.code and not reason:
         raise BadInputError(
@@ -108,10 +116,9 @@ async def _proof(session: AsyncSession, case: Case, code: str, basis: Basis) -> 
         return {"admission": basis.admission_id, "sha256": found.sha256}
     if manual is not None and _proves(case, manual):
         return {"manual": manual.id, "source": manual.source}
-    known = FINDINGS.get(code)
-    if known is not None and known.needs_presence:
+    if needs_presence(code):
         raise BadInputError(
-            f"电话抽查不能认定“{known.zh}”：须有同一单位的实地、视频检查（前后24小时内）、上级抽查或本人承认 "
+            f"电话抽查不能认定“{title_of(code)}”：须有同一单位的实地、视频检查（前后24小时内）、上级抽查或本人承认 "
             f"({code} takes a check on site or by video, a superior's finding, or an admission)",
             [
                 Fault("basis_manual_id", "a check by hand of this unit"),
@@ -212,10 +219,11 @@ async def confirm(
     case = await steps.begin(session, case_id, Step.CONFIRM, who, seen)
     accepted = await repository.last_event(session, case.id, Step.ACCEPT.value)
     until = case.answer_until
+    told = until.isoformat() if until else "未定"
     if accepted is None and (until is None or clock.now() < until):
         raise ConflictError(
-            f"答复期限未到（至 {until.isoformat() if until else '未定'}），单位尚未答复 (its time to answer is not over)",
-            [Fault("answer_until", until.isoformat() if until else "")],
+            f"答复期限未到（至 {told}），单位尚未答复 (its time to answer is not over)",
+            [Fault("answer_until", told)],
         )
     content = {"reason": reason, "accepted": accepted is not None}
     await steps.take(session, case, Step.CONFIRM, who, content)
@@ -266,5 +274,5 @@ async def _end(
             {"id": row.id, "kind": row.kind, "title": row.title, "published_at": row.published_at.isoformat()}
             for row in published
         ]
-    await steps.take(session, case, step, who, content)
+    await steps.take(session, case, step, who, content, end_cause=cause)
     return case

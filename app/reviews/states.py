@@ -1,9 +1,9 @@
 """The way of a case as data: which step leads from which state to which.
 
-A case (待核事项) begins as the machine's proposal and counts as a finding in the states of `models.COUNTING` alone. Each
-step is a row of `case_events`. What a step asks for beyond its state stands in `service`: who may take it, what must
-have been heard, which deadline must be over. `review_states_page` is docs/reference/review-states.md; a test compares
-them.
+A case (待核事项) begins as the machine's proposal and counts as a finding in the states of `models.COUNTING` alone.
+Each step is a row of `case_events`. What a step asks for beyond its state stands in `service`: who may take it, what
+must have been heard, which deadline must be over. `review_states_page` is docs/reference/review-states.md; a test
+compares them.
 """
 
 from __future__ import annotations

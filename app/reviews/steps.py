@@ -103,5 +103,6 @@ async def check_other(session: AsyncSession, case: Case, who: str) -> None:
     }
     if folded(who) in bound:
         raise ForbiddenError(
-            f"申辩须由认定人以外的人员决定；{who} 是本事项的认定人 (a dispute is decided by somebody other than the confirmer)"
+            f"申辩须由认定人以外的人员决定；{who} 是本事项的认定人 "
+            "(a dispute is decided by somebody other than the confirmer)"
         )

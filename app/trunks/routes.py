@@ -15,7 +15,7 @@ from app.trunks.view import views
 router = APIRouter()
 
 
-@router.get("/api/v1/trunks")
+@router.get("/api/v1/trunks", tags=["trunks"], operation_id="list_trunks")
 async def list_trunks(request: Request, events: Annotated[int, Query(ge=0, le=200)] = 20) -> TrunkList:
     """Our trunks: how they are, what stands against them, and what happened to them last."""
     async with request.app.state.database.reading() as session:

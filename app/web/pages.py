@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from app.api.guard import TooLargeError, too_large
 from app.api.problems import of_office, problem
 from app.checks import evidence_words, wording
 from app.errors import Fault, OfficeError
@@ -62,14 +63,20 @@ def render(name: str, status_code: int = 200, **values: Any) -> HTMLResponse:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer an error: JSON under /api, else a page that gives a way on."""
     assert isinstance(error, HTTPException)
-    return _error(request, error.status_code, str(error.detail))
+    response = _error(request, error.status_code, str(error.detail))
+    # E.g. `Allow` of a 405.
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def on_bad_request(request: Request, error: Exception) -> Response:
     """Answer wrong parameters."""
     assert isinstance(error, RequestValidationError)
     if request.url.path.startswith("/api/"):
-        faults = [Fault(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()]
+        found = error.errors()
+        if any(item["type"] == "json_invalid" for item in found):
+            return problem(400, "the body is no JSON")
+        faults = [Fault(".".join(str(part) for part in item["loc"]), item["msg"]) for item in found]
         return problem(422, "a parameter or member is wrong", "what was given cannot be right", faults)
     return _error(request, 422, "")
 
@@ -82,6 +89,12 @@ async def on_office_error(request: Request, error: Exception) -> Response:
         if request.url.path.startswith("/api/")
         else _error(request, error.status, error.detail)
     )
+
+
+async def on_too_large(_: Request, error: Exception) -> Response:
+    """Answer a file that is larger than any that is taken."""
+    assert isinstance(error, TooLargeError)
+    return too_large()
 
 
 async def on_failure(request: Request, _: Exception) -> Response:

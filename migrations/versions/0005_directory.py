@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from app.directory.numbers import key_of
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -75,6 +77,7 @@ def _change_units() -> None:
 def _change_duty_lines() -> None:
     with op.batch_alter_table("duty_lines", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(length=20), server_default="duty", nullable=False))
+        batch_op.add_column(sa.Column("number_key", sa.String(length=300), server_default="", nullable=False))
         batch_op.add_column(sa.Column("trunk", sa.String(length=64), nullable=True))
         batch_op.add_column(
             sa.Column("verification", sa.String(length=20), server_default="verified", nullable=False)
@@ -92,6 +95,8 @@ def _change_duty_lines() -> None:
         batch_op.create_check_constraint(
             op.f("ck_duty_lines_verification"), "verification IN ('pending', 'verified', 'failed')"
         )
+    op.create_index("ix_duty_lines_number_key", "duty_lines", ["number_key"], unique=False)
+    _fill_number_keys()
     op.create_index(
         "ix_duty_lines_called_target",
         "duty_lines",
@@ -100,6 +105,15 @@ def _change_duty_lines() -> None:
         sqlite_where=CALLED,
         postgresql_where=CALLED,
     )
+
+
+def _fill_number_keys() -> None:
+    lines = sa.table(
+        "duty_lines", sa.column("id", KEY), sa.column("target", sa.String), sa.column("number_key", sa.String)
+    )
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(lines.c.id, lines.c.target)).all():
+        connection.execute(lines.update().where(lines.c.id == row.id).values(number_key=key_of(row.target)))
 
 
 def _create_unit_regimes() -> None:
@@ -299,6 +313,7 @@ def _create_whereabouts() -> None:
 
 def _restore_duty_lines() -> None:
     op.drop_index("ix_duty_lines_called_target", table_name="duty_lines")
+    op.drop_index("ix_duty_lines_number_key", table_name="duty_lines")
     # The earlier tables hold one line for each target: a fax at a duty line's number gives way.
     op.execute(
         "DELETE FROM duty_lines WHERE kind = 'fax' AND target IN (SELECT target FROM duty_lines WHERE kind <> 'fax')"
@@ -316,6 +331,7 @@ def _restore_duty_lines() -> None:
             "first_day",
             "target_since",
             "failed_calls",
+            "number_key",
             "verified_at",
             "verification",
             "trunk",

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _change_plans()
     _create_plan_runs()
     _create_draw_epochs()
+    _create_draw_skips()
     _create_manual_checks()
     _change_spot_checks()
     # What is there already: plans that were held back, checks of plans, checks of the demonstration.
@@ -47,10 +48,20 @@ def downgrade() -> None:
         batch_op.drop_constraint(op.f("uq_spot_checks_run_id_epoch_slot"), type_="unique")
         batch_op.drop_index("ix_spot_checks_line_id_due_at")
         batch_op.create_index("ix_spot_checks_line_id", ["line_id"])
-        for column in ("closed_at", "first_due_at", "ordered_by", "slot", "epoch", "run_id", "kind"):
+        for column in (
+            "closed_why",
+            "closed_at",
+            "first_due_at",
+            "ordered_by",
+            "slot",
+            "epoch",
+            "run_id",
+            "kind",
+        ):
             batch_op.drop_column(column)
     for table in (
         "manual_checks",
+        "draw_skips",
         "draw_epochs",
         "plan_runs",
         "prompts",
@@ -152,6 +163,7 @@ def _create_plan_runs() -> None:
         sa.Column("ended_why", sa.String(length=200), nullable=False),
         sa.Column("seed", sa.String(length=64), nullable=True),
         sa.Column("revealed_at", TIME, nullable=True),
+        sa.Column("last_link", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name="fk_plan_runs_plan_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id", name="pk_plan_runs"),
         sa.UniqueConstraint("plan_id", "number", name="uq_plan_runs_plan_id_number"),
@@ -174,6 +186,25 @@ def _create_draw_epochs() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_draw_epochs"),
         sa.UniqueConstraint("run_id", "number", name="uq_draw_epochs_run_id_number"),
+    )
+
+
+def _create_draw_skips() -> None:
+    op.create_table(
+        "draw_skips",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("run_id", KEY, nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("line_id", KEY, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("why", sa.String(length=20), nullable=False),
+        sa.Column("noted_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["plan_runs.id"], name="fk_draw_skips_run_id", ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_draw_skips"),
+        sa.UniqueConstraint("run_id", "epoch", "slot", name="uq_draw_skips_run_id_epoch_slot"),
     )
 
 
@@ -218,6 +249,7 @@ def _change_spot_checks() -> None:
         batch_op.add_column(sa.Column("ordered_by", sa.String(length=80), server_default="", nullable=False))
         batch_op.add_column(sa.Column("first_due_at", TIME, nullable=True))
         batch_op.add_column(sa.Column("closed_at", TIME, nullable=True))
+        batch_op.add_column(sa.Column("closed_why", sa.String(length=40), server_default="", nullable=False))
         batch_op.drop_index("ix_spot_checks_line_id")
         # Not marked as a whole name: the first migration gave it the table's prefix twice.
         batch_op.drop_constraint("ck_spot_checks_state", type_="check")

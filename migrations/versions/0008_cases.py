@@ -96,6 +96,7 @@ def _create_cases() -> None:
         sa.Column("confirmed_by", sa.String(length=80), nullable=True),
         sa.Column("answer_until", TIME, nullable=True),
         sa.Column("mitigated", sa.Boolean(), nullable=False),
+        sa.Column("end_cause", sa.String(length=20), nullable=True),
         sa.CheckConstraint(
             f"state IN ({STATES})",
             name="ck_cases_state",
@@ -114,6 +115,7 @@ def _create_cases() -> None:
         sa.UniqueConstraint("manual_id", "code", name="uq_cases_manual_id_code"),
     )
     op.create_index("ix_cases_code_opened_at_id", "cases", ["code", "opened_at", "id"], unique=False)
+    op.create_index("ix_cases_end_cause", "cases", ["end_cause"], unique=False)
     op.create_index("ix_cases_happened_at_state", "cases", ["happened_at", "state"], unique=False)
     op.create_index("ix_cases_opened_at_id", "cases", ["opened_at", "id"], unique=False)
     op.create_index("ix_cases_state_opened_at_id", "cases", ["state", "opened_at", "id"], unique=False)

@@ -7,6 +7,7 @@ so those moments alone need be looked at.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ def window_day(world: World, at: datetime) -> date | None:
             if start <= at < _local(ends_on, window.end, world.zone):
                 return day
     return None
+
+
+def _counting_day(world: World, at: datetime) -> date:
+    """The day by which an earlier call counts for a period: that of its window, else its own."""
+    return window_day(world, at) or at.astimezone(world.zone).date()
 
 
 def _local(day: date, text: str, zone: ZoneInfo) -> datetime:
@@ -140,7 +146,7 @@ def _cap_faults(world: World, key: int, moments: list[datetime], drawn: set[date
             if count[where] > most and (name != "nights" or at.hour < 6):
                 yield f"line {key}: {count[where]} in the {name} of {at}"
     gap = timedelta(hours=caps.least_gap_h)
-    for one, other in zip(local, local[1:], strict=False):
+    for one, other in itertools.pairwise(local):
         if other - one < gap and (one in new or other in new):
             yield f"line {key}: {one} and {other} are too close"
 
@@ -151,7 +157,7 @@ def _count_faults(
     spec = world.spec
     days = [spec.first_day + timedelta(days=n) for n in range((spec.last_day - spec.first_day).days + 1)]
     for unit in world.units:
-        done = Counter(period_start(spec, at.astimezone(world.zone).date()) for at in unit.done)
+        done = Counter(period_start(spec, _counting_day(world, at)) for at in unit.done)
         for period in {period_start(spec, day) for day in days}:
             count = periods[unit.unit_id, period] + done[period]
             if count < spec.calls_per_unit:
@@ -196,7 +202,7 @@ def _search(world: World, unit: UnitFacts, moments: list[int], where: list[_Stre
     days0 = Counter(at.date() for at in local)
     weeks0 = Counter(at.date().isocalendar()[:2] for at in local)
     nights0 = Counter((at.year, at.month) for at in local if at.hour < 6)
-    done = Counter(period_start(spec, at.astimezone(world.zone).date()) for at in unit.done)
+    done = Counter(period_start(spec, _counting_day(world, at)) for at in unit.done)
     span = [spec.first_day + timedelta(days=n) for n in range((spec.last_day - spec.first_day).days + 1)]
     periods = {period_start(spec, day) for day in span}
     years = {day.year for day in span}

@@ -12,7 +12,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_pages_are_written_once(tmp_path: Path) -> None:
-    assert sorted(generate_docs.write(tmp_path)) == ["alarms.md", "simulated-lines.md", "state-machines.md"]
+    assert sorted(generate_docs.write(tmp_path)) == [
+        "alarms.md",
+        "review-states.md",
+        "simulated-lines.md",
+        "state-machines.md",
+    ]
     assert generate_docs.write(tmp_path) == []
     (tmp_path / "state-machines.md").write_text("old", encoding="utf-8")
     assert generate_docs.write(tmp_path) == ["state-machines.md"]

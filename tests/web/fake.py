@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile as sf
 
+from app import clock
 from app.checks.ports import CallOrder, Journal
 from sip.record import (
     AfterAnswer,
@@ -40,7 +40,7 @@ def answered(target: str, ring_ms: float = 6_000.0, **changes: Any) -> CallRecor
     record = CallRecord(
         target=target,
         call_id=f"id-{target}",
-        started_at=datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
+        started_at=clock.now().astimezone().isoformat(timespec="milliseconds"),
         clock_synchronised=True,
         outcome="answered",
         answered_by="human",
@@ -106,10 +106,18 @@ class FakePhone:
     stopping: bool = False
     stopped: set[str] = field(default_factory=set)
     """Recordings of the calls that were told to stop."""
+    forbidden: frozenset[str] = frozenset()
+    """Targets that our own rules forbid."""
     orders: list[CallOrder] = field(default_factory=list)
+
+    async def refused(self, targets: Collection[str]) -> frozenset[str]:
+        return frozenset(targets) & self.forbidden
 
     async def place(self, order: CallOrder, journal: Journal) -> CallRecord:
         await journal({"state": "calling", "call_id": f"id-{order.target}"})
+        if order.recording_name in self.stopped:
+            return unanswered(order.target, "cancelled", ended_by="us", ended_ms=0.0)
+        began = clock.now().astimezone().isoformat(timespec="milliseconds")
         self.dialled.append(order.target)
         self.orders.append(order)
         self.at_once += 1
@@ -122,6 +130,8 @@ class FakePhone:
                 found = self.records.get(order.target) or answered(order.target)
             if isinstance(found, Exception):
                 raise found
+            # The record was made up beforehand; the call is made now.
+            found = replace(found, started_at=began)
             return replace(found, recording=write_tone(self.folder, order.recording_name, found.ended_ms))
         finally:
             self.at_once -= 1

@@ -1,0 +1,60 @@
+"""How the commands `dutyring bench` are typed, and what they print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Annotated, Any
+
+import typer
+
+bench = typer.Typer(help="Measure what this machine holds.", no_args_is_help=False)
+
+Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output")]
+MOST_ROWS = 20_000_000
+
+
+@bench.command()
+def lists(
+    rows: Annotated[int, typer.Option(metavar="N", help="orders in the database")] = 100_000,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="an empty PostgreSQL database, or one of an earlier run [a SQLite file]"
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(metavar="N", help="how often everything is asked for")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Fill a database and ask for every list with its filters; status 1 where one takes more than 200 ms (p95)."""
+    for name, value, most in (("--rows", rows, MOST_ROWS), ("--repeats", repeats, 1000)):
+        if not 1 <= value <= most:
+            raise typer.BadParameter(f"{value}: it takes 1 to {most}", param_hint=f"'{name}'")
+    figures = _measured(rows, database, repeats)
+    slow = {name: ms for name, ms in figures["p95_ms"].items() if ms > figures["limit_ms"]}
+    if as_json:
+        typer.echo(json.dumps(figures))
+    else:
+        for name, ms in sorted(figures["p95_ms"].items(), key=lambda item: -item[1]):
+            typer.echo(f"{ms:8.1f} ms  {name}")
+        typer.echo(
+            f"{figures['rows']} orders, {figures['database']}: slowest {figures['slowest_ms']} ms at the 95th "
+            f"percentile, limit {figures['limit_ms']:g} ms"
+        )
+    raise typer.Exit(1 if slow else 0)
+
+
+def _measured(rows: int, url: str | None, repeats: int) -> dict[str, Any]:
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    from app.bench.fill import NotEmptyError
+    from app.bench.lists import measure, own_folder
+
+    logging.disable(logging.INFO)
+    try:
+        with own_folder() as folder:
+            return asyncio.run(measure(rows, url, folder, repeats))
+    except (ArgumentError, NoSuchModuleError, OperationalError, NotEmptyError) as error:
+        reason = str(error).splitlines()[0]
+        raise typer.BadParameter(f"{reason}", param_hint="'--database'") from error

@@ -1,0 +1,52 @@
+"""Compares a file with the records: what it would add and change, and which of its cells cannot be right."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import clock
+from app.imports import repository
+from app.imports.changes import Comparison
+from app.imports.compare_dated import compare_days, compare_exemptions, compare_rosters
+from app.imports.compare_lines import Allowed, compare_lines
+from app.imports.compare_people import compare_people, compare_regimes
+from app.imports.compare_units import compare_units
+from app.imports.records import Findings, Preview
+from app.settings import Settings
+
+
+async def compare(
+    session: AsyncSession, preview: Preview, settings: Settings, allowed: Allowed
+) -> Comparison:
+    """Compare a preview with the records as they stand. Writes nothing, and leaves the preview as it is."""
+    snapshot = await repository.directory(session, settings.zone)
+    days = _days(preview, "duty", "leader")
+    if days is not None:
+        snapshot.rosters = await repository.newest_rosters(session, *days, settings.zone)
+    days = _days(preview, "days")
+    if days is not None:
+        snapshot.days = await repository.calendar_days(session, *days)
+    findings = Findings()
+    for finding in preview.findings.all:
+        findings.add(finding)
+    case = Comparison(preview, snapshot, findings)
+    faulty = [row.faulty for row in preview.rows]
+    compare_units(case)
+    compare_regimes(case)
+    compare_lines(case, allowed)
+    compare_people(case)
+    compare_rosters(case)
+    compare_exemptions(case)
+    compare_days(case, clock.now().astimezone(settings.zone).date())
+    for row, was_faulty in zip(preview.rows, faulty, strict=True):
+        # What is wrong beside the records of today may be right beside those of tomorrow.
+        row.faulty = was_faulty
+    return case
+
+
+def _days(preview: Preview, *kinds: str) -> tuple[date, date] | None:
+    """The first and the last day that rows of some kinds speak of."""
+    found = [row.values["day"] for row in preview.rows if row.kind in kinds and row.values.get("day")]
+    return (min(found), max(found)) if found else None

@@ -1,0 +1,264 @@
+"""The planner: lets drawn moments come due. Called each second by the clock of the phone process.
+
+The moments of a run exist in this process's memory alone, drawn again from the sealed seed at each start. When one
+comes, its order is entered into the ledger, or what kept it from being called is written down and the check is drawn
+anew in the time that is left. What passed while nothing ran is never called late and never in a burst. Nothing here
+tells of a moment that is still to come: no log line, no error, no row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.checks.alarms import clear_alarm, clock_ok, raise_alarm
+from app.checks.models import SpotCheck
+from app.database import Database
+from app.directory.models import DutyLine
+from app.planning import choosing, ledger, permits, redrawing, repository
+from app.planning.live_run import BrokenDrawError, LiveRun, Slot, recall
+from app.planning.models import Plan
+from app.planning.permits import Asked
+from app.planning.spec import PlanSpec
+from app.sealing import Sealer, sealer
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = timedelta(seconds=45)
+"""How often changes, debts and ends are looked for; before a moment is entered, changes are looked for too."""
+RETRY_BROKEN = timedelta(minutes=10)
+"""How often a run that cannot be drawn again is tried once more."""
+
+
+class Planner:
+    """Enters the orders of running plans as their moments come."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._sealer: Sealer | None = None
+        self._runs: dict[int, LiveRun] = {}
+        self._broken: dict[int, tuple[int, datetime]] = {}
+        """Run, and the draw and moment at which it was found broken."""
+        self._looked_at: datetime | None = None
+
+    async def tick(self, now: datetime) -> int:
+        """Let come due what has come by now; return how many orders were entered."""
+        async with self._database.reading() as session:
+            standing = await repository.sealed_runs(session)
+        rows = {row.run_id: row for row in standing}
+        for run_id in self._runs.keys() - rows.keys():
+            del self._runs[run_id]
+        if not standing:
+            return 0
+        for row in standing:
+            await self._follow(row, now)
+        looking = self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY
+        live = [run for run_id, run in self._runs.items() if rows[run_id].goes_on]
+        if looking or any(run.is_due(now) for run in live):
+            live = await self._notice_changes(live, now)
+        entered = sum([await self._enter(run, now) for run in live if run.is_due(now)])
+        if looking:
+            self._looked_at = now
+            await self._settle_debts(now)
+        return entered
+
+    def next_at(self) -> datetime | None:
+        """The next moment of all runs. A simulated year moves its clock by it; nothing else may ask."""
+        return min((at for run in self._runs.values() if (at := run.next_at) is not None), default=None)
+
+    async def _follow(self, row: repository.StandingRun, now: datetime) -> None:
+        """Hold the present draw of a run."""
+        run = self._runs.get(row.run_id)
+        if run is not None and run.epoch == row.last_epoch:
+            return
+        self._runs.pop(row.run_id, None)
+        broken = self._broken.get(row.run_id)
+        if broken is not None and broken[0] == row.last_epoch and now - broken[1] < RETRY_BROKEN:
+            return
+        try:
+            self._runs[row.run_id] = await self._recalled(row.run_id)
+        except BrokenDrawError as error:
+            self._broken[row.run_id] = (row.last_epoch, now)
+            log.error("a plan's draw does not hold together", plan=row.plan_id, reason=str(error))
+            async with self._database.unit_of_work() as session:
+                await raise_alarm(session, "draw_broken", f"plan:{row.plan_id}", str(error))
+            return
+        if self._broken.pop(row.run_id, None) is not None:
+            async with self._database.unit_of_work() as session:
+                await clear_alarm(session, "draw_broken", f"plan:{row.plan_id}")
+
+    async def _recalled(self, run_id: int) -> LiveRun:
+        if self._sealer is None:
+            self._sealer = await asyncio.to_thread(sealer, self._settings)
+        async with self._database.reading() as session:
+            run = await repository.run(session, run_id)
+            epochs = await repository.epochs(session, run_id)
+            skips = await repository.skips(session, run_id)
+            if run is None or not epochs:
+                raise BrokenDrawError(f"run {run_id} is not there")
+            handled = await ledger.handled_slots(session, run_id, epochs[-1].number)
+        handled |= {skip.slot for skip in skips if skip.epoch == epochs[-1].number}
+        # Drawing takes seconds for thousands of units: the calls under way go on meanwhile.
+        return await asyncio.to_thread(recall, self._sealer, run, epochs, skips, handled)
+
+    async def _notice_changes(self, live: Sequence[LiveRun], now: datetime) -> list[LiveRun]:
+        """Draw anew what the directory or the calendar changed; return the runs as they are then."""
+        async with self._database.reading() as session:
+            stamp = await redrawing.stamp(session)
+            changed = {
+                run.run_id: await redrawing.change(session, run, self._settings.zone, now)
+                for run in live
+                if stamp != run.stamp
+            }
+        found = []
+        for run in live:
+            change = changed.get(run.run_id)
+            if change is not None:
+                if run.is_due(now):
+                    await self._enter(run, now, change)
+                run = await self._redrawn(run, ",".join(change.causes), now)
+            if change is None or run.stamp == "":
+                run.stamp = stamp
+            found.append(run)
+        return found
+
+    async def _redrawn(self, run: LiveRun, cause: str, now: datetime) -> LiveRun:
+        """Draw the remainder of a run anew; return what then holds."""
+        if run.is_due(now):
+            # A moment that waits for the clock to be right must not be lost between two draws.
+            run.stamp = "waiting"
+            return run
+        async with self._database.unit_of_work() as session:
+            epoch = await redrawing.redraw(session, run, self._settings.zone, cause, now)
+        if epoch is not None:
+            await redrawing.watch_coverage(self._database, run.plan_id, epoch)
+        try:
+            self._runs[run.run_id] = await self._recalled(run.run_id)
+        except BrokenDrawError as error:
+            # The next tick finds it again, and says so.
+            log.error("a draw could not be repeated", plan=run.plan_id, reason=str(error))
+            self._runs.pop(run.run_id, None)
+            return run
+        return self._runs[run.run_id]
+
+    async def _settle_debts(self, now: datetime) -> None:
+        """Draw anew what is owed, and end what is over."""
+        for run in list(self._runs.values()):
+            async with self._database.reading() as session:
+                owed = await redrawing.owed(session, run, now)
+                over = await redrawing.is_over(session, run, self._settings.zone, now)
+            if over:
+                assert self._sealer is not None
+                async with self._database.unit_of_work() as session:
+                    await redrawing.finish(session, self._sealer, run, now)
+                self._runs.pop(run.run_id, None)
+            elif owed:
+                await self._redrawn(run, owed, now)
+
+    async def _enter(self, run: LiveRun, now: datetime, change: redrawing.Change | None = None) -> int:
+        """Enter the orders whose moments have come, or write down why not; return how many were entered."""
+        async with self._database.reading() as session:
+            trusted = await clock_ok(session)
+        slots = run.due(now)
+        waiting = [slot for slot in slots if not trusted and not self._late(slot, now)]
+        run.give_back(waiting)
+        settled = [slot for slot in slots if slot not in waiting]
+        if not settled:
+            return 0
+        judge = _Judge(self._settings, now, trusted, change)
+        try:
+            async with self._database.unit_of_work() as session:
+                entered = await self._enter_all(session, run, settled, judge)
+        except SQLAlchemyError:
+            run.give_back(settled)
+            raise
+        if entered:
+            log.info("drawn checks are due", plan=run.plan_id, count=entered)
+        return entered
+
+    def _late(self, slot: Slot, now: datetime) -> bool:
+        return (now - slot.at).total_seconds() > self._settings.misfire_grace_s
+
+    async def _enter_all(
+        self, session: AsyncSession, run: LiveRun, slots: Sequence[Slot], judge: _Judge
+    ) -> int:
+        plan = await repository.plan(session, run.plan_id, lock=True)
+        spec = None if plan is None else choosing.spec_of(plan)
+        if plan is None or spec is None or not await repository.goes_on(session, run.run_id, run.epoch):
+            # Drawn anew by another process, or over: the next tick looks again.
+            return 0
+        handled = await ledger.handled_slots(session, run.run_id, run.epoch)
+        entered = 0
+        for slot in slots:
+            if slot.slot in handled:
+                continue
+            why, line = await judge.hindrance(session, plan, spec, slot)
+            row = (
+                redrawing.skip_of(slot, why, judge.now)
+                if line is None
+                else _order(plan, line, slot, judge.now)
+            )
+            try:
+                async with session.begin_nested():
+                    session.add(row)
+            except IntegrityError:
+                # Another process has it.
+                continue
+            entered += isinstance(row, SpotCheck)
+        return entered
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Decides whether a moment that has come is called."""
+
+    settings: Settings
+    now: datetime
+    trusted: bool
+    """Whether this machine's clock is right."""
+    change: redrawing.Change | None
+    """What changed since the draw."""
+
+    async def hindrance(
+        self, session: AsyncSession, plan: Plan, spec: PlanSpec, slot: Slot
+    ) -> tuple[str, DutyLine | None]:
+        """Return why a moment is passed over and no line, or the line that is called."""
+        late = (self.now - slot.at).total_seconds() > self.settings.misfire_grace_s
+        if plan.state == "paused":
+            return "paused", None
+        if late:
+            return ("missed" if self.trusted else "clock"), None
+        if self.change is not None and self.change.closed(slot.at):
+            return "calendar", None
+        line = await ledger.lock_line(session, slot.line_id)
+        if line is None:
+            return "line", None
+        asked = Asked(slot.at, spec.caps, night_approved=plan.night_approved_at is not None)
+        refused = await permits.refusal(session, line, asked, self.settings.zone)
+        return ("", line) if refused is None else (refused.why, None)
+
+
+def _order(plan: Plan, line: DutyLine, slot: Slot, now: datetime) -> SpotCheck:
+    """The order of a moment that has come; the first call to a number that is not verified yet is a 核号."""
+    pending = line.verification == "pending"
+    return SpotCheck(
+        line_id=slot.line_id,
+        plan_id=plan.id,
+        kind="verification" if pending else "random",
+        run_id=slot.run_id,
+        epoch=slot.epoch,
+        slot=slot.slot,
+        due_at=slot.at.astimezone(UTC),
+        first_due_at=slot.at.astimezone(UTC),
+        state="due",
+        reason=f"{'核号' if pending else '计划抽查'}：{plan.name}"[:200],
+        created_at=now,
+    )

@@ -1,0 +1,181 @@
+"""Calls that a person orders now: 指定抽查 and 核号. They never commit: the caller's unit of work does.
+
+A designated check names a unit or a line, and the reason. It keeps to the caps, stops and exemptions that hold for
+drawn checks and counts towards the caps, but in no random statistic. A 核号 call only tells whether a number is right.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import clock
+from app.accounts import service as audit
+from app.checks.alarms import clock_ok
+from app.checks.models import SpotCheck
+from app.directory.models import DutyLine
+from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
+from app.planning import choosing, ledger, permits, repository
+from app.planning.permits import Asked, Refusal
+from app.planning.spec import Caps
+from app.settings import Settings
+
+MOST_VERIFICATIONS_A_DAY = 3
+_BY_PERSON = ("handover", "night")
+"""What a person may allow with a reason, or with somebody's approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Designation:
+    """What is to be called, why, and what is allowed beyond the rules."""
+
+    reason: str
+    unit_id: int | None = None
+    line_id: int | None = None
+    handover_reason: str = ""
+    """Why it is called within 15 minutes of a handover; empty: it is not."""
+    night_approved_by: str | None = None
+    """Supervisor who lets it be called between 00:00 and 06:00."""
+
+
+async def order(session: AsyncSession, settings: Settings, wanted: Designation, who: str) -> SpotCheck:
+    """Order a designated check, due at once.
+
+    Raises `BadInputError`, `NotFoundError`, `ForbiddenError` for one's own approval, and `ConflictError` that names the
+    rule that forbids the call now.
+    """
+    if wanted.night_approved_by == who:
+        raise ForbiddenError(f"{who} cannot approve their own call at night; somebody else must")
+    await _check_office(session)
+    lines = await _lines(session, wanted)
+    now = clock.now()
+    refused: Refusal | None = None
+    for line_id in lines:
+        line = await ledger.lock_line(session, line_id)
+        if line is None:
+            continue
+        refused = await _refusal(session, settings, line, wanted, now)
+        if refused is None:
+            return await _enter(session, line, wanted, who, now)
+    detail = "no line that may be called" if refused is None else refused.detail
+    raise ConflictError(f"the check cannot be ordered: {detail}")
+
+
+async def _check_office(session: AsyncSession) -> None:
+    if not await clock_ok(session):
+        raise ConflictError("the check cannot be ordered: this machine's clock is off, see the alarms")
+    if await repository.newest_prompt(session, "opening") is None:
+        raise ConflictError("the check cannot be ordered: there is no approved opening; approve one first")
+
+
+async def _lines(session: AsyncSession, wanted: Designation) -> Sequence[int]:
+    """Keys of the lines that may be called for this, the one to be called first in front."""
+    if (wanted.unit_id is None) == (wanted.line_id is None):
+        raise BadInputError("name a unit or a line, and one of them", [Fault("unit_id", "or line_id")])
+    if wanted.line_id is not None:
+        if await ledger.lock_line(session, wanted.line_id) is None:
+            raise NotFoundError(f"there is no line {wanted.line_id}")
+        return [wanted.line_id]
+    assert wanted.unit_id is not None
+    if await repository.unit(session, wanted.unit_id) is None:
+        raise NotFoundError(f"there is no unit {wanted.unit_id}")
+    found = list(await repository.lines_reaching(session, wanted.unit_id))
+    secrets.SystemRandom().shuffle(found)
+    return found
+
+
+async def _refusal(
+    session: AsyncSession, settings: Settings, line: DutyLine, wanted: Designation, now: datetime
+) -> Refusal | None:
+    if line.verification != "verified":
+        return Refusal("number", f"the number of line {line.id} has yet to be verified by a 核号 call")
+    if await ledger.open_order(session, line.id) is not None:
+        return Refusal("cap", f"a check of line {line.id} is under way")
+    asked = Asked(
+        now,
+        await caps_for(session, line),
+        night_approved=wanted.night_approved_by is not None,
+        handover_allowed=bool(wanted.handover_reason),
+    )
+    return await permits.refusal(session, line, asked, settings.zone)
+
+
+async def caps_for(session: AsyncSession, line: DutyLine) -> Caps:
+    """The strictest caps of the running plans that choose a line; the usual ones where none does."""
+    found = []
+    for plan in await repository.running_plans(session):
+        spec = choosing.spec_of(plan)
+        if spec is not None and await choosing.chooses(session, spec, line):
+            found.append(spec.caps)
+    return permits.strictest(found)
+
+
+async def _enter(
+    session: AsyncSession, line: DutyLine, wanted: Designation, who: str, now: datetime
+) -> SpotCheck:
+    check = _due(line, "designated", wanted.reason, who, now)
+    session.add(check)
+    await session.flush()
+    extra = "".join(
+        (
+            f"；临近交接班：{wanted.handover_reason}" if wanted.handover_reason else "",
+            f"；夜间批准：{wanted.night_approved_by}" if wanted.night_approved_by else "",
+        )
+    )
+    await audit.record(
+        session, "designate", f"check:{check.id}", f"line:{line.id} {wanted.reason}{extra}", who
+    )
+    return check
+
+
+def _due(line: DutyLine, kind: str, reason: str, who: str, now: datetime) -> SpotCheck:
+    return SpotCheck(
+        line_id=line.id,
+        kind=kind,
+        ordered_by=who,
+        due_at=now,
+        first_due_at=now,
+        state="due",
+        reason=reason,
+        created_at=now,
+    )
+
+
+async def verify_number(
+    session: AsyncSession, settings: Settings, line_id: int, reason: str, who: str
+) -> SpotCheck:
+    """Order an unscored call that tells whether a line's number is right (核号), due at once.
+
+    Raises `NotFoundError` and `ConflictError`.
+    """
+    await _check_office(session)
+    line = await ledger.lock_line(session, line_id)
+    if line is None:
+        raise NotFoundError(f"there is no line {line_id}")
+    now = clock.now()
+    refused = await _no_verification(session, settings, line, now)
+    if refused is not None:
+        raise ConflictError(f"the number cannot be verified now: {refused}")
+    check = _due(line, "verification", reason or "核号", who, now)
+    session.add(check)
+    await session.flush()
+    await audit.record(session, "verify_number", f"check:{check.id}", f"line:{line.id} {reason}", who)
+    return check
+
+
+async def _no_verification(
+    session: AsyncSession, settings: Settings, line: DutyLine, now: datetime
+) -> str | None:
+    if await ledger.open_order(session, line.id) is not None:
+        return f"a check of line {line.id} is under way"
+    today = await ledger.count_since(session, line.id, "verification", now - timedelta(days=1))
+    if today >= MOST_VERIFICATIONS_A_DAY:
+        return f"line {line.id} had {today} such calls within a day"
+    # A number that failed is called again on purpose: somebody says that it is right now.
+    wide = Caps(line_day=24, line_week=100, least_gap_h=0.5)
+    refused = await permits.refusal(session, line, Asked(now, wide, maintenance_allowed=True), settings.zone)
+    return None if refused is None or refused.why == "number" else refused.detail

@@ -1,0 +1,300 @@
+"""What planning asks of the ledger: which orders a line had, which checks count, who was covered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.checks.models import Attempt, SpotCheck
+from app.directory.models import DutyLine, LineUnit, Unit
+
+OURS = ("our_side", "cancelled", "interrupted")
+"""Verdicts of calls that say nothing of the unit: what happened was ours."""
+CALLED_STATES = ("due", "claimed", "retry", "done")
+"""Orders that called a line, or are about to; those withdrawn or missed rang nowhere."""
+OPEN_STATES = ("due", "claimed", "retry")
+_LATEST_REPEAT = timedelta(days=2)
+"""How much later than its first call an order's last one can be."""
+Span = tuple[datetime, datetime]
+
+
+def _counts() -> ColumnElement[bool]:
+    """Whether a call of an order says anything of the unit."""
+    return exists().where(
+        Attempt.check_id == SpotCheck.id,
+        Attempt.verdict_code.is_not(None),
+        Attempt.verdict_code.not_in(OURS),
+    )
+
+
+def _counted_in(span: Span) -> list[ColumnElement[bool]]:
+    return [
+        SpotCheck.kind == "random",
+        SpotCheck.state == "done",
+        SpotCheck.first_due_at >= span[0],
+        SpotCheck.first_due_at < span[1],
+        # For the index: the moment of the last call.
+        SpotCheck.due_at >= span[0],
+        SpotCheck.due_at < span[1] + _LATEST_REPEAT,
+        _counts(),
+    ]
+
+
+def _short(span: Span, required: int) -> ColumnElement[bool]:
+    """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
+    shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
+    last = (
+        select(literal(1))
+        .where(or_(SpotCheck.line_id.in_(own), SpotCheck.line_id.in_(shared)), *_counted_in(span))
+        .correlate(Unit)
+        .limit(1)
+        .offset(required - 1)
+    )
+    return ~last.exists()
+
+
+def _to_cover(span: Span) -> ColumnElement[bool]:
+    """Units that have a line and stood in the directory at some day of the span."""
+    own = exists().where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax")
+    shared = exists().where(LineUnit.unit_id == Unit.id)
+    return and_(
+        or_(own, shared),
+        or_(Unit.first_day.is_(None), Unit.first_day <= (span[1] - timedelta(hours=12)).date()),
+        or_(Unit.last_day.is_(None), Unit.last_day >= (span[0] + timedelta(hours=12)).date()),
+    )
+
+
+async def covered_units(
+    session: AsyncSession,
+    span: Span,
+    required: int,
+    *,
+    missing: bool | None,
+    after: str | None,
+    limit: int,
+) -> Sequence[Unit]:
+    """Units by code; `missing` leaves those that are short of `required` counted checks in the span, or not."""
+    query = select(Unit).where(_to_cover(span))
+    if missing is not None:
+        short = _short(span, required)
+        query = query.where(short if missing else ~short)
+    if after is not None:
+        query = query.where(Unit.code > after)
+    return (await session.scalars(query.order_by(Unit.code).limit(limit))).all()
+
+
+async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
+    """How many units there are to cover in a span, and how many of them are short."""
+    query = select(func.count()).select_from(Unit).where(_to_cover(span))
+    return (
+        await session.scalar(query) or 0,
+        await session.scalar(query.where(_short(span, required))) or 0,
+    )
+
+
+async def counted_moments(
+    session: AsyncSession, unit_ids: Sequence[int], span: Span
+) -> Mapping[int, Sequence[datetime]]:
+    """First calls of the random checks that count, by unit, in the order of time; shared lines count for each unit."""
+    own = select(DutyLine.unit_id.label("unit_id"), DutyLine.id.label("line_id")).where(
+        DutyLine.unit_id.in_(unit_ids), DutyLine.kind != "fax"
+    )
+    shared = select(LineUnit.unit_id.label("unit_id"), LineUnit.line_id.label("line_id")).where(
+        LineUnit.unit_id.in_(unit_ids)
+    )
+    reach = own.union(shared).subquery()
+    query = (
+        select(reach.c.unit_id, SpotCheck.first_due_at)
+        .join(SpotCheck, SpotCheck.line_id == reach.c.line_id)
+        .where(*_counted_in(span))
+        .order_by(SpotCheck.first_due_at, SpotCheck.id)
+    )
+    found: dict[int, list[datetime]] = {}
+    for unit_id, at in await session.execute(query):
+        found.setdefault(unit_id, []).append(at)
+    return found
+
+
+async def uses(
+    session: AsyncSession, line_ids: Sequence[int], since: datetime
+) -> Mapping[int, Sequence[datetime]]:
+    """When lines were called since a moment, by line and in the order of time: the first call of each order.
+
+    Random and designated checks and 核号 calls alike are calls that a duty room bears; the demonstration's are not.
+    """
+    query = (
+        select(SpotCheck.line_id, SpotCheck.first_due_at)
+        .where(
+            SpotCheck.line_id.in_(line_ids),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.kind != "demo",
+            SpotCheck.state.in_(CALLED_STATES),
+        )
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for line_id, at in await session.execute(query):
+        found.setdefault(line_id, []).append(at)
+    return found
+
+
+async def uses_of_all(
+    session: AsyncSession, line_ids: frozenset[int], since: datetime
+) -> Mapping[int, Sequence[datetime]]:
+    """As `uses`, for as many lines as there may be."""
+    query = (
+        select(SpotCheck.line_id, SpotCheck.first_due_at)
+        .where(
+            SpotCheck.state.in_(CALLED_STATES),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.kind != "demo",
+        )
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for line_id, at in await session.execute(query):
+        if line_id in line_ids:
+            found.setdefault(line_id, []).append(at)
+    return found
+
+
+def _counts_so_far() -> ColumnElement[bool]:
+    """Random checks that count, those that are not over yet among them."""
+    return and_(
+        SpotCheck.kind == "random",
+        or_(SpotCheck.state.in_(OPEN_STATES), and_(SpotCheck.state == "done", _counts())),
+    )
+
+
+async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequence[datetime]]:
+    """When a plan's checks that count were made, by the unit that answers for the line."""
+    query = (
+        select(DutyLine.unit_id, SpotCheck.first_due_at)
+        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
+        .where(SpotCheck.plan_id == plan_id, SpotCheck.first_due_at.is_not(None), _counts_so_far())
+        .order_by(SpotCheck.first_due_at)
+    )
+    found: dict[int, list[datetime]] = {}
+    for unit_id, at in await session.execute(query):
+        found.setdefault(unit_id, []).append(at)
+    return found
+
+
+async def done_by_year(
+    session: AsyncSession, first: int, last: int, zone: ZoneInfo
+) -> Mapping[int, Mapping[int, int]]:
+    """How many random checks that count each unit had by calendar year; those of a shared line count for each unit."""
+    since, until = datetime(first, 1, 1, tzinfo=zone), datetime(last + 1, 1, 1, tzinfo=zone)
+    query = (
+        select(SpotCheck.line_id, DutyLine.unit_id, SpotCheck.first_due_at)
+        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
+        .where(
+            SpotCheck.state.in_(CALLED_STATES),
+            SpotCheck.due_at >= since,
+            SpotCheck.first_due_at >= since,
+            SpotCheck.first_due_at < until,
+            _counts_so_far(),
+        )
+    )
+    shared: dict[int, list[int]] = {}
+    for line_id, unit_id in await session.execute(select(LineUnit.line_id, LineUnit.unit_id)):
+        shared.setdefault(line_id, []).append(unit_id)
+    found: dict[int, dict[int, int]] = {}
+    for line_id, unit_id, at in await session.execute(query):
+        year = at.astimezone(zone).year
+        for reached in {unit_id, *shared.get(line_id, ())}:
+            years = found.setdefault(reached, {})
+            years[year] = years.get(year, 0) + 1
+    return found
+
+
+async def orders_of(session: AsyncSession, run_id: int) -> Sequence[SpotCheck]:
+    """The orders of a run, by draw and slot."""
+    query = select(SpotCheck).where(SpotCheck.run_id == run_id)
+    return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot))).all()
+
+
+async def slots_after(
+    session: AsyncSession, run_id: int, place: tuple[int, int], limit: int
+) -> Sequence[SpotCheck]:
+    """The orders of a run behind a draw and slot."""
+    query = select(SpotCheck).where(
+        SpotCheck.run_id == run_id, tuple_(SpotCheck.epoch, SpotCheck.slot) > tuple_(*place)
+    )
+    return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot).limit(limit))).all()
+
+
+async def count_by_epoch(session: AsyncSession, run_id: int) -> Mapping[int, int]:
+    """How many orders of a run there are, by draw."""
+    query = select(SpotCheck.epoch, func.count()).where(SpotCheck.run_id == run_id).group_by(SpotCheck.epoch)
+    return {epoch: count for epoch, count in await session.execute(query) if epoch is not None}
+
+
+async def handled_slots(session: AsyncSession, run_id: int, epoch: int) -> frozenset[int]:
+    """The slots of a draw that are orders."""
+    query = select(SpotCheck.slot).where(SpotCheck.run_id == run_id, SpotCheck.epoch == epoch)
+    return frozenset(slot for slot in await session.scalars(query) if slot is not None)
+
+
+async def open_of_run(session: AsyncSession, run_id: int) -> bool:
+    """Whether an order of a run is not over yet."""
+    query = select(SpotCheck.id).where(SpotCheck.run_id == run_id, SpotCheck.state.in_(OPEN_STATES)).limit(1)
+    return await session.scalar(query) is not None
+
+
+async def count_verifications(session: AsyncSession, run_id: int, epoch: int) -> int:
+    """How many moments of a draw went to 核号 calls: the checks that they were drawn for are owed still."""
+    query = select(func.count()).where(
+        SpotCheck.run_id == run_id, SpotCheck.epoch == epoch, SpotCheck.kind == "verification"
+    )
+    return await session.scalar(query) or 0
+
+
+async def count_uncounted(session: AsyncSession, run_id: int, epoch: int, since: datetime) -> int:
+    """How many checks of a run ended without saying anything of the unit since its last draw: they are owed still."""
+    ended = or_(
+        and_(SpotCheck.state == "done", SpotCheck.closed_at >= since, ~_counts()),
+        and_(
+            SpotCheck.state.in_(("withdrawn", "missed")),
+            or_(SpotCheck.closed_at >= since, and_(SpotCheck.closed_at.is_(None), SpotCheck.epoch == epoch)),
+        ),
+    )
+    query = select(func.count()).where(SpotCheck.run_id == run_id, SpotCheck.kind == "random", ended)
+    return await session.scalar(query) or 0
+
+
+async def open_order(session: AsyncSession, line_id: int) -> int | None:
+    """Key of an order of this line that is not over yet."""
+    query = select(SpotCheck.id).where(SpotCheck.line_id == line_id, SpotCheck.state.in_(OPEN_STATES))
+    return await session.scalar(query.order_by(SpotCheck.id).limit(1))
+
+
+async def lock_line(session: AsyncSession, line_id: int) -> DutyLine | None:
+    """A line with its unit; whoever else wants to order a call of it waits until this unit of work is over."""
+    query = (
+        select(DutyLine)
+        .where(DutyLine.id == line_id)
+        .options(joinedload(DutyLine.unit))
+        .with_for_update(of=DutyLine)
+        .execution_options(populate_existing=True)
+    )
+    return await session.scalar(query)
+
+
+async def count_since(session: AsyncSession, line_id: int, kind: str, since: datetime) -> int:
+    """How many orders of a kind a line had since a moment."""
+    query = select(func.count()).where(
+        SpotCheck.line_id == line_id,
+        SpotCheck.kind == kind,
+        SpotCheck.due_at >= since,
+        SpotCheck.state.in_(CALLED_STATES),
+    )
+    return await session.scalar(query) or 0

@@ -1,0 +1,39 @@
+"""A client of the JSON over ASGI, and the person who asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from app.database import upgrade
+from app.main import create_app
+from app.settings import Settings
+
+WHO = "李值班"
+ACTOR = {"X-DutyRing-Actor": quote(WHO)}
+
+
+@asynccontextmanager
+async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client on a migrated database of these settings."""
+    upgrade(settings)
+    app = create_app(settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://testserver/api/v1", headers=ACTOR
+    ) as opened:
+        opened.app = app  # type: ignore[attr-defined]
+        yield opened
+    await app.state.database.close()
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, status: int = 200, **given: Any) -> Any:
+    """Ask, and return the JSON of an answer that has this status."""
+    body = {"json": given.pop("json")} if "json" in given else {}
+    answer = await client.request(method, path, params=given or None, **body)
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
