@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -241,3 +242,10 @@ async def test_an_alarm_stands_once_and_tells_what_is_new(either: Database) -> N
     async with either.unit_of_work() as session:
         with pytest.raises(ValueError, match="no such alarm"):
             await alarms.raise_alarm(session, "nothing")
+
+
+def test_the_page_names_every_alarm() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "office-alarms.md").read_text(encoding="utf-8")
+    for kind, (title_zh, _) in alarms.KINDS.items():
+        assert f"| `{kind}` | {title_zh} |" in page
+    assert page.count("\n| `") == len(alarms.KINDS)
