@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
@@ -90,23 +90,6 @@ async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
         )
     )
     return await session.scalar(query)
-
-
-async def due(session: AsyncSession, limit: int) -> Sequence[int]:
-    """Keys of the checks to call now, earliest first; lines with a live attempt and paused plans wait."""
-    busy_lines = select(Attempt.line_id).where(Attempt.state.in_(LIVE_STATES))
-    paused = select(Plan.id).where(Plan.running.is_(False))
-    query = (
-        select(SpotCheck.id)
-        .where(
-            SpotCheck.state == "due",
-            SpotCheck.line_id.not_in(busy_lines),
-            or_(SpotCheck.plan_id.is_(None), SpotCheck.plan_id.not_in(paused)),
-        )
-        .order_by(SpotCheck.due_at, SpotCheck.id)
-        .limit(limit)
-    )
-    return (await session.scalars(query)).all()
 
 
 async def take(session: AsyncSession, check_id: int) -> bool:
