@@ -13,6 +13,8 @@ bench = typer.Typer(help="Measure what this machine holds.", no_args_is_help=Fal
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output")]
 MOST_ROWS = 20_000_000
+MOST_UNITS = 20_000
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
 @bench.command()
@@ -55,6 +57,53 @@ def _measured(rows: int, url: str | None, repeats: int) -> dict[str, Any]:
     try:
         with own_folder() as folder:
             return asyncio.run(measure(rows, url, folder, repeats))
+    except (ArgumentError, NoSuchModuleError, OperationalError, NotEmptyError) as error:
+        reason = str(error).splitlines()[0]
+        raise typer.BadParameter(f"{reason}", param_hint="'--database'") from error
+
+
+@bench.command()
+def year(
+    units: Annotated[int, typer.Option(metavar="N", help="units with a line each")] = 2000,
+    of: Annotated[int, typer.Option("--year", metavar="YYYY", help="the year that is simulated")] = 2026,
+    seed: Annotated[int, typer.Option(metavar="N", help="chance by which the lines behave")] = 1,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="an empty PostgreSQL database [a SQLite file]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a plan run for a year on a virtual clock.
+
+    Status 1 where a unit is left out, a cap is broken or a line is dialled twice.
+    """
+    for name, value, least, most in (
+        ("--units", units, 1, MOST_UNITS),
+        ("--year", of, _FIRST_YEAR, _LAST_YEAR),
+    ):
+        if not least <= value <= most:
+            raise typer.BadParameter(f"{value}: it takes {least} to {most}", param_hint=f"'{name}'")
+    figures = _year(units, of, seed, database)
+    if as_json:
+        typer.echo(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            typer.echo(f"{name:>16}  {value}")
+    held = figures["coverage"] == 1 and not figures["cap_violations"] and not figures["double_dials"]
+    raise typer.Exit(0 if held else 1)
+
+
+def _year(units: int, of: int, seed: int, url: str | None) -> dict[str, Any]:
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    from app.bench.lists import own_folder
+    from app.bench.year import NotEmptyError, own_settings, simulate
+    from app.logs import configure
+
+    try:
+        with own_folder() as folder:
+            settings = own_settings(folder, url)
+            configure(settings)
+            return asyncio.run(simulate(settings, units, of, seed))
     except (ArgumentError, NoSuchModuleError, OperationalError, NotEmptyError) as error:
         reason = str(error).splitlines()[0]
         raise typer.BadParameter(f"{reason}", param_hint="'--database'") from error

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.accounts.models import AuditEvent
-from app.checks.models import Attempt, Recording, SpotCheck, StoredVerdict
+from app.checks.models import Attempt, Mitigation, Recording, SpotCheck, StoredVerdict
 from app.directory.models import DutyLine, Unit
 from app.directory.repository import below
 from app.planning.models import ManualCheck
@@ -122,6 +122,12 @@ async def hearings(
         )
         .order_by(AuditEvent.id)
     )
+    return (await session.scalars(query)).all()
+
+
+async def mitigations(session: AsyncSession, check_id: int) -> Sequence[Mitigation]:
+    """What speaks for the unit beside an order, as it was recorded."""
+    query = select(Mitigation).where(Mitigation.check_id == check_id).order_by(Mitigation.id)
     return (await session.scalars(query)).all()
 
 

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select, union
+from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from app.checks.models import Attempt, SpotCheck, StoredProposal
+from app.checks.listing import ORDERS, shelves_of
+from app.checks.models import Attempt, SpotCheck
 from app.checks.proposal_codes import OUR_FAULT
-from app.directory.models import DutyLine, Unit
+from app.checks.shelves import ORDER_LABELS, Labels, read
+from app.directory.models import Unit
 from app.directory.repository import below
 from app.reviews.models import COUNTING, Case
 from app.reviews.scoring import Finding
@@ -37,7 +40,12 @@ class Scope:
     head: Unit | None = None
     unit_ids: Sequence[int] | None = None
 
-    def of(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    @property
+    def everybody(self) -> bool:
+        """Whether it is narrowed to nobody."""
+        return self.head is None and self.unit_ids is None
+
+    def of(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
         """Return the conditions on a column with a unit's key."""
         if self.unit_ids is not None:
             return [column.in_(self.unit_ids)]
@@ -57,60 +65,69 @@ async def units(session: AsyncSession, head: Unit | None, after: int | None, lim
 
 
 async def counted(session: AsyncSession, period: Period, scope: Scope) -> tuple[Counter[int], Counter[int]]:
-    """For each unit: closed random orders of the period, and how many of them do not count because of us."""
-    lines = await session.execute(select(DutyLine.id, DutyLine.unit_id).where(*scope.of(DutyLine.unit_id)))  # type: ignore[arg-type]
-    unit_of = {row[0]: row[1] for row in lines}
-    narrowed = scope.head is not None or scope.unit_ids is not None
-    inside = _closed_random(period)
-    if narrowed:
-        inside.append(SpotCheck.line_id.in_(select(DutyLine.id).where(*scope.of(DutyLine.unit_id))))  # type: ignore[arg-type]
+    """For each unit: random orders that were closed and judged, and how many of them do not count because of us.
+
+    Read from an index alone: a unit's when some are asked for, else the shelves' of closed random orders.
+    """
     closed: Counter[int] = Counter()
-    query = select(SpotCheck.line_id, func.count()).where(*inside).group_by(SpotCheck.line_id)
-    for line_id, number in await session.execute(query):
-        closed[unit_of[line_id]] += number
     spoilt: Counter[int] = Counter()
-    ours = union(
-        select(StoredProposal.check_id).where(
-            StoredProposal.code.in_(sorted(OUR_FAULT)), StoredProposal.in_force
-        ),
-        select(Case.check_id).where(Case.end_cause == "our_fault", Case.check_id.is_not(None)),
-    ).subquery()
-    query = (
-        select(SpotCheck.line_id, func.count())
-        .join(ours, ours.c.check_id == SpotCheck.id)
-        .where(*inside)
-        .group_by(SpotCheck.line_id)
+    inside = [SpotCheck.first_due_at >= period.first_at, SpotCheck.first_due_at < period.until]
+    query = select(SpotCheck.unit_id, SpotCheck.shelf, func.count()).group_by(
+        SpotCheck.unit_id, SpotCheck.shelf
     )
-    for line_id, number in await session.execute(query):
-        spoilt[unit_of[line_id]] += number
+    if scope.everybody:
+        inside.append(SpotCheck.shelf.in_(await _judged_shelves(session)))
+    for unit_id, shelf, number in await session.execute(query.where(*inside, *scope.of(SpotCheck.unit_id))):
+        labels = read(shelf, ORDER_LABELS)
+        if _judged(labels):
+            closed[unit_id] += number
+            spoilt[unit_id] += number if labels["code"] in OUR_FAULT else 0
+    query_ours = (
+        select(Case.unit_id, func.count(distinct(Case.check_id)))
+        .where(
+            Case.end_cause == "our_fault",
+            Case.kind == "random",
+            Case.happened_at >= period.first_at,
+            Case.happened_at < period.until,
+            *scope.of(Case.unit_id),
+        )
+        .group_by(Case.unit_id)
+    )
+    for unit_id, number in await session.execute(query_ours):
+        spoilt[unit_id] += number
     return closed, spoilt
 
 
-def _closed_random(period: Period) -> list[ColumnElement[bool]]:
-    return [
-        SpotCheck.kind == "random",
-        SpotCheck.state == "done",
-        SpotCheck.first_due_at >= period.first_at,
-        SpotCheck.first_due_at < period.until,
-    ]
+def _judged(labels: Labels) -> bool:
+    return labels["kind"] == "random" and labels["state"] == "done" and labels["code"] is not None
+
+
+async def _judged_shelves(session: AsyncSession) -> list[str]:
+    return [shelf for shelf in await shelves_of(session, ORDERS) if _judged(read(shelf, ORDER_LABELS))]
 
 
 async def findings(session: AsyncSession, period: Period, scope: Scope) -> dict[int, list[Finding]]:
     """For each unit: what was confirmed of the period and has not been taken back, the demonstration's left out."""
     query = (
-        select(Case.unit_id, Case.confirmed_code, Case.happened_at, Case.kind, Case.check_id)
+        select(
+            Case.unit_id,
+            func.coalesce(Case.confirmed_code, Case.code),
+            Case.happened_at,
+            Case.kind,
+            Case.check_id,
+        )
         .where(
             Case.state.in_(COUNTING),
             Case.kind != "demo",
             Case.happened_at >= period.first_at,
             Case.happened_at < period.until,
-            *scope.of(Case.unit_id),  # type: ignore[arg-type]
+            *scope.of(Case.unit_id),
         )
         .order_by(Case.id)
     )
     found: dict[int, list[Finding]] = {}
     for unit_id, code, at, kind, check_id in await session.execute(query):
-        found.setdefault(unit_id, []).append(Finding(code or "", at, kind, check_id))
+        found.setdefault(unit_id, []).append(Finding(code, at, kind, check_id))
     return found
 
 
@@ -126,18 +143,18 @@ async def ring_times(session: AsyncSession, period: Period, unit_ids: Sequence[i
     )
     open_case = select(Case.id).where(Case.check_id == Attempt.check_id, Case.state.not_in(COUNTING)).exists()
     query = (
-        select(DutyLine.unit_id, stretch, func.count())
-        .select_from(SpotCheck)
-        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
-        .join(Attempt, Attempt.check_id == SpotCheck.id)
+        select(Attempt.unit_id, stretch, func.count())
         .where(
-            *_closed_random(period),
-            DutyLine.unit_id.in_(unit_ids),
+            Attempt.unit_id.in_(unit_ids),
+            Attempt.claimed_at >= period.first_at,
+            Attempt.claimed_at < period.until,
+            Attempt.kind == "random",
+            Attempt.proposal_code.not_in(sorted(OUR_FAULT)),
             Attempt.outcome == "answered",
             ring.is_not(None),
             ~open_case,
         )
-        .group_by(DutyLine.unit_id, stretch)
+        .group_by(Attempt.unit_id, stretch)
     )
     found: dict[int, list[int]] = {}
     for unit_id, position, number in await session.execute(query):

@@ -100,13 +100,13 @@ async def page(
 
 
 async def ranking(
-    session: AsyncSession, head: Unit | None, period: Period, known: Scales, closing: datetime, zone: ZoneInfo
+    session: AsyncSession, scope: Scope, period: Period, known: Scales, closing: datetime, zone: ZoneInfo
 ) -> tuple[list[Placed], int]:
     """Return the units with checks enough in their order, and how many had too few.
 
     By points where the office has its own, else by the rate of findings.
     """
-    found = await _figures(session, period, Scope(head=head), known, closing, zone)
+    found = await _figures(session, period, scope, known, closing, zone)
     keyed = sorted((_key(own), unit_id) for unit_id, (own, _) in found.items() if own.ranked)
     placed: list[Placed] = []
     for number, (key, unit_id) in enumerate(keyed, 1):

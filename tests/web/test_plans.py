@@ -28,7 +28,14 @@ def hand() -> Iterator[HandClock]:
 
 
 @pytest.fixture
-async def client(
+async def client(database: Database, settings: Settings, hand: HandClock) -> AsyncIterator[httpx.AsyncClient]:
+    await enter_lines(database, 3)
+    async with api(settings, database) as found:
+        yield found
+
+
+@pytest.fixture
+async def either_client(
     either: Database, either_settings: Settings, hand: HandClock
 ) -> AsyncIterator[httpx.AsyncClient]:
     await enter_lines(either, 3)
@@ -47,46 +54,48 @@ async def start(client: httpx.AsyncClient, plan_id: int, key: str = "") -> httpx
 
 
 async def test_the_life_of_a_plan(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    either_client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
 ) -> None:
-    made = await client.post("/api/v1/plans", json=body(opening_id=None))
+    made = await either_client.post("/api/v1/plans", json=body(opening_id=None))
     assert made.status_code == 201
     plan_id = made.json()["id"]
     assert (made.json()["state"], made.json()["starts"]) == ("draft", 0)
-    refused = await start(client, plan_id)
+    refused = await start(either_client, plan_id)
     assert refused.status_code == 409
     assert {"where": "opening_id", "message": "takes an approved opening"} in refused.json()["errors"]
     opening, closing = await enter_prompts(either, either_settings)
     changed = body(opening_id=opening, closing_id=closing)
-    assert (await client.put(f"/api/v1/plans/{plan_id}", json=changed)).json()["spec"][
+    assert (await either_client.put(f"/api/v1/plans/{plan_id}", json=changed)).json()["spec"][
         "opening_id"
     ] == opening
-    seen = (await client.get(f"/api/v1/plans/{plan_id}/preview")).json()
+    seen = (await either_client.get(f"/api/v1/plans/{plan_id}/preview")).json()
     assert (seen["startable"], seen["units"], seen["lines"]) == (True, 3, 3)
     assert 12 <= seen["expected_calls"] <= 12 + 3 * 4 * 0.3 + 0.01
     assert len(seen["loads"]) == 26
     assert seen["unknown_days"] == 28
     key = str(uuid4())
-    first = (await start(client, plan_id, key)).json()
+    first = (await start(either_client, plan_id, key)).json()
     assert (first["state"], first["starts"]) == ("running", 1)
     assert len(first["runs"][0]["commitment"]) == 64
     assert first["runs"][0]["seed"] is None
-    again = await start(client, plan_id, key)
+    again = await start(either_client, plan_id, key)
     assert (again.headers["idempotent-replay"], again.json()) == ("true", first)
-    assert (await start(client, plan_id)).status_code == 409
-    assert (await client.put(f"/api/v1/plans/{plan_id}", json=changed)).status_code == 409
+    assert (await start(either_client, plan_id)).status_code == 409
+    assert (await either_client.put(f"/api/v1/plans/{plan_id}", json=changed)).status_code == 409
     why = {"reason": "会议"}
-    assert (await client.post(f"/api/v1/plans/{plan_id}/resume", json=why)).status_code == 409
-    assert (await client.post(f"/api/v1/plans/{plan_id}/pause", json=why)).json()["state"] == "paused"
-    assert (await client.post(f"/api/v1/plans/{plan_id}/pause", json=why)).status_code == 409
-    assert (await client.post(f"/api/v1/plans/{plan_id}/resume", json=why)).json()["state"] == "running"
-    over = (await client.post(f"/api/v1/plans/{plan_id}/cancel", json=why)).json()
+    assert (await either_client.post(f"/api/v1/plans/{plan_id}/resume", json=why)).status_code == 409
+    assert (await either_client.post(f"/api/v1/plans/{plan_id}/pause", json=why)).json()["state"] == "paused"
+    assert (await either_client.post(f"/api/v1/plans/{plan_id}/pause", json=why)).status_code == 409
+    assert (await either_client.post(f"/api/v1/plans/{plan_id}/resume", json=why)).json()[
+        "state"
+    ] == "running"
+    over = (await either_client.post(f"/api/v1/plans/{plan_id}/cancel", json=why)).json()
     assert (over["state"], over["runs"][0]["ended_why"]) == ("cancelled", "cancelled: 会议")
     hand.forward(hours=1)
-    second = (await start(client, plan_id)).json()
+    second = (await start(either_client, plan_id)).json()
     assert (second["starts"], [run["number"] for run in second["runs"]]) == (2, [1, 2])
     assert second["runs"][0]["commitment"] != second["runs"][1]["commitment"]
-    (listed,) = (await client.get("/api/v1/plans?status=running")).json()["items"]
+    (listed,) = (await either_client.get("/api/v1/plans?status=running")).json()["items"]
     assert listed == second
     async with either.reading() as session:
         trail = await audit.of_subject(session, f"plan:{plan_id}")
@@ -98,9 +107,9 @@ async def test_the_life_of_a_plan(
 
 
 async def test_nights_take_a_supervisor_who_did_not_write_the_plan(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings
+    client: httpx.AsyncClient, database: Database, settings: Settings
 ) -> None:
-    await enter_prompts(either, either_settings)
+    await enter_prompts(database, settings)
     night = body(windows={"workday": [{"start": "22:00", "end": "04:00"}]}, calls_per_unit=1, period="whole")
     plan_id = (await client.post("/api/v1/plans", json=night)).json()["id"]
     refused = (await start(client, plan_id)).json()
@@ -119,9 +128,9 @@ async def test_nights_take_a_supervisor_who_did_not_write_the_plan(
 
 
 async def test_what_cannot_be_met_is_said_beforehand_with_numbers(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings
+    client: httpx.AsyncClient, database: Database, settings: Settings
 ) -> None:
-    await enter_prompts(either, either_settings)
+    await enter_prompts(database, settings)
     much = body(calls_per_unit=5, caps={"line_day": 1, "line_week": 3, "least_gap_h": 12})
     plan_id = (await client.post("/api/v1/plans", json=much)).json()["id"]
     seen = (await client.get(f"/api/v1/plans/{plan_id}/preview")).json()
@@ -135,9 +144,9 @@ async def test_what_cannot_be_met_is_said_beforehand_with_numbers(
 
 
 async def test_a_plan_whose_beginning_is_over_may_be_started(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    client: httpx.AsyncClient, database: Database, settings: Settings, hand: HandClock
 ) -> None:
-    await enter_prompts(either, either_settings)
+    await enter_prompts(database, settings)
     plan_id = (await client.post("/api/v1/plans", json=body())).json()["id"]
     hand.at += timedelta(days=14)
     seen = (await client.get(f"/api/v1/plans/{plan_id}/preview")).json()
@@ -149,14 +158,14 @@ async def test_a_plan_whose_beginning_is_over_may_be_started(
 
 
 async def test_no_plan_starts_by_a_wrong_clock_or_without_lines(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings
+    client: httpx.AsyncClient, database: Database, settings: Settings
 ) -> None:
-    await enter_prompts(either, either_settings)
+    await enter_prompts(database, settings)
     plan_id = (await client.post("/api/v1/plans", json=body())).json()["id"]
-    async with either.unit_of_work() as session:
+    async with database.unit_of_work() as session:
         await alarms.raise_alarm(session, "clock_off", "", "2.0 s")
     assert "clock" in (await start(client, plan_id)).json()["detail"]
-    async with either.unit_of_work() as session:
+    async with database.unit_of_work() as session:
         await alarms.clear_alarm(session, "clock_off")
         for key in (1, 2, 3):
             line = await session.get(DutyLine, key)

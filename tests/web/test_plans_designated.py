@@ -35,7 +35,14 @@ def hand() -> Iterator[HandClock]:
 
 
 @pytest.fixture
-async def client(
+async def client(database: Database, settings: Settings, hand: HandClock) -> AsyncIterator[httpx.AsyncClient]:
+    await enter_lines(database, 3)
+    async with api(settings, database) as found:
+        yield found
+
+
+@pytest.fixture
+async def either_client(
     either: Database, either_settings: Settings, hand: HandClock
 ) -> AsyncIterator[httpx.AsyncClient]:
     await enter_lines(either, 3)
@@ -51,18 +58,18 @@ async def designate(client: httpx.AsyncClient, key: str = "", **members: object)
 
 
 async def test_a_designated_check_is_due_at_once_and_once_for_a_key(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    client: httpx.AsyncClient, database: Database, settings: Settings, hand: HandClock
 ) -> None:
     early = await designate(client, unit_id=1)
     assert (early.status_code, "opening" in early.json()["detail"]) == (409, True)
-    await enter_prompts(either, either_settings)
+    await enter_prompts(database, settings)
     key = str(uuid4())
     made = await designate(client, key, unit_id=1)
     assert made.status_code == 201
     twice = await designate(client, key, unit_id=1)
     assert twice.json() == made.json()
     assert (await designate(client, key, unit_id=2)).status_code == 409
-    (order,) = await orders(either)
+    (order,) = await orders(database)
     assert (order.kind, order.state, order.line_id) == ("designated", "due", 1)
     assert (order.plan_id, order.run_id) == (None, None)
     assert order.due_at == order.first_due_at == hand()
@@ -76,33 +83,33 @@ async def test_a_designated_check_is_due_at_once_and_once_for_a_key(
 
 
 async def test_it_keeps_to_caps_of_the_plans(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    either_client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
 ) -> None:
     await enter_prompts(either, either_settings)
     plan_id = await enter_plan(
         either, caps={"line_day": 2, "line_week": 3, "least_gap_h": 2}, calls_per_unit=1
     )
-    assert (await designate(client, line_id=1)).status_code == 201
-    assert "under way" in (await designate(client, line_id=1)).json()["detail"]
+    assert (await designate(either_client, line_id=1)).status_code == 201
+    assert "under way" in (await designate(either_client, line_id=1)).json()["detail"]
     await close_all(either, hand)
     hand.forward(hours=3)
     # Without a plan the usual cap of one check a day holds, with it that of the plan.
-    assert "bears 1" in (await designate(client, line_id=1)).json()["detail"]
+    assert "bears 1" in (await designate(either_client, line_id=1)).json()["detail"]
     await start_plan(either, either_settings, plan_id)
-    assert (await designate(client, line_id=1)).status_code == 201
+    assert (await designate(either_client, line_id=1)).status_code == 201
     await close_all(either, hand)
     hand.forward(hours=1)
-    assert (await designate(client, line_id=2)).status_code == 201
+    assert (await designate(either_client, line_id=2)).status_code == 201
     await close_all(either, hand)
     hand.forward(hours=1)
-    assert "less than 2 hours" in (await designate(client, line_id=2)).json()["detail"]
+    assert "less than 2 hours" in (await designate(either_client, line_id=2)).json()["detail"]
 
 
 async def test_stops_emergencies_and_the_clock_forbid_it(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    client: httpx.AsyncClient, database: Database, settings: Settings, hand: HandClock
 ) -> None:
-    await enter_prompts(either, either_settings)
-    async with either.unit_of_work() as session:
+    await enter_prompts(database, settings)
+    async with database.unit_of_work() as session:
         stop = await stops.place_stop(session, 1, "演习", "boss")
         session.add(
             UnitExemption(
@@ -117,18 +124,18 @@ async def test_stops_emergencies_and_the_clock_forbid_it(
     assert "emergency" in (await designate(client, unit_id=2)).json()["detail"]
     assert (await designate(client, unit_id=3)).status_code == 409
     assert (await designate(client, line_id=3)).status_code == 409
-    async with either.unit_of_work() as session:
+    async with database.unit_of_work() as session:
         await stops.lift_stop(session, stop.id, "完毕", "boss")
         await alarms.raise_alarm(session, "clock_off", "", "3 s")
     assert "clock" in (await designate(client, unit_id=1)).json()["detail"]
-    assert await orders(either) == []
+    assert await orders(database) == []
 
 
 async def test_near_a_handover_and_at_night_only_when_said_so(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    client: httpx.AsyncClient, database: Database, settings: Settings, hand: HandClock
 ) -> None:
-    await enter_prompts(either, either_settings)
-    async with either.unit_of_work() as session:
+    await enter_prompts(database, settings)
+    async with database.unit_of_work() as session:
         unit = await session.get(Unit, 1)
         assert unit is not None
         unit.handover_times = ["10:05"]
@@ -140,17 +147,17 @@ async def test_near_a_handover_and_at_night_only_when_said_so(
     own = await designate(client, unit_id=2, night_approved_by="clerk")
     assert own.status_code == 403
     assert (await designate(client, unit_id=2, night_approved_by="boss")).status_code == 201
-    await close_all(either, hand)
+    await close_all(database, hand)
     hand.forward(days=1)
     second = await designate(client, unit_id=2, night_approved_by="boss")
     assert "in this month" in second.json()["detail"]
 
 
 async def test_a_number_is_verified_on_demand(
-    client: httpx.AsyncClient, either: Database, either_settings: Settings, hand: HandClock
+    client: httpx.AsyncClient, database: Database, settings: Settings, hand: HandClock
 ) -> None:
-    await enter_prompts(either, either_settings)
-    async with either.unit_of_work() as session:
+    await enter_prompts(database, settings)
+    async with database.unit_of_work() as session:
         line = await session.get(DutyLine, 2)
         assert line is not None
         line.verification = "failed"
@@ -164,10 +171,10 @@ async def test_a_number_is_verified_on_demand(
         made = await verify()
         assert (made.status_code, made.json()["kind"]) == (201, "verification")
         assert "under way" in (await verify()).json()["detail"]
-        await close_all(either, hand)
+        await close_all(database, hand)
         hand.forward(hours=1)
     assert "had 3 such calls" in (await verify()).json()["detail"]
-    async with either.reading() as session:
+    async with database.reading() as session:
         order = await session.get(SpotCheck, 1)
     assert order is not None
     assert order.run_id is None
