@@ -12,6 +12,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
+from app import clock
 from app.api.newest import Asked, Group, Place, newest
 from app.checks import shelves
 from app.checks.listing import ATTEMPTS, match, shelf_group, unit_group
@@ -104,8 +105,9 @@ async def release(session: AsyncSession, now: datetime, not_before: datetime) ->
     """Turn planned checks whose moment has come `due`, or `missed` if it is before `not_before`."""
     running = select(Plan.id).where(Plan.running)
     planned = (SpotCheck.state == "planned", SpotCheck.plan_id.in_(running))
+    over = {"state": "missed", "closed_at": now, "closed_why": "late"}
     missed = await _count(
-        session, update(SpotCheck).where(*planned, SpotCheck.due_at < not_before).values(state="missed")
+        session, update(SpotCheck).where(*planned, SpotCheck.due_at < not_before).values(**over)
     )
     released = await _count(
         session, update(SpotCheck).where(*planned, SpotCheck.due_at <= now).values(state="due")
@@ -130,7 +132,7 @@ async def withdraw_due(session: AsyncSession, reason: str) -> int:
         session,
         update(SpotCheck)
         .where(SpotCheck.state == "due", SpotCheck.reason.startswith(reason, autoescape=True))
-        .values(state="withdrawn"),
+        .values(state="withdrawn", closed_at=clock.now(), closed_why="demonstration"),
     )
 
 
