@@ -90,9 +90,12 @@ async def renew(
     return frozenset(await session.scalars(select(Attempt.id).where(*ours)))
 
 
-async def expired(session: AsyncSession, now: datetime) -> Sequence[int]:
-    """Keys of the live attempts whose lease has run out; those without one belong to an earlier version's process."""
-    query = select(Attempt.id).where(IS_LIVE, Attempt.lease_until < now)
+async def expired(session: AsyncSession, owner: str, now: datetime) -> Sequence[int]:
+    """Keys of the live attempts of others whose lease has run out.
+
+    Our own need nobody's sweeping: we know whether they live. Those without a lease are an earlier version's.
+    """
+    query = select(Attempt.id).where(IS_LIVE, Attempt.lease_until < now, Attempt.owner != owner)
     return (await session.scalars(query.order_by(Attempt.id))).all()
 
 

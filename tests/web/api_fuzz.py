@@ -150,7 +150,9 @@ def _fuzz(opened: Service, operation: Any, examples: int, number: int) -> None:
 
 def _send(opened: Service, case: Any, named: bool) -> httpx.Response:
     headers = {
-        str(name): str(value) for name, value in (case.headers or {}).items() if _is_header(str(name), str(value))
+        str(name): str(value)
+        for name, value in (case.headers or {}).items()
+        if _is_header(str(name), str(value))
     }
     if named:
         headers["X-DutyRing-Actor"] = quote("王小明")
