@@ -178,7 +178,9 @@ async def _clauses(session: AsyncSession, case: Case) -> list[dict[str, Any]]:
 def _limits(case: Case, check: SpotCheck | None) -> dict[str, Any] | None:
     """The limits by which the order was judged, named as the conversion that they are."""
     read = [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
-    limits = case.proposal.get("limits") or next((found["limits"] for found in read if "limits" in found), None)
+    limits = case.proposal.get("limits") or next(
+        (found["limits"] for found in read if "limits" in found), None
+    )
     if not limits:
         return None
     words = (
