@@ -8,16 +8,13 @@ its proposal made.
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
-from app.checks import permission, queue, repository, targets
+from app.checks import closing, permission, queue, repository, targets
 from app.checks.facts import Facts
 from app.checks.models import (
     LIVE_STATES,
@@ -29,7 +26,7 @@ from app.checks.models import (
     StoredVerdict,
 )
 from app.checks.retry import Bounds, CallMade, Cause, Repeat, RetryRule, at_night, next_call
-from app.checks.rules import Exemptions, Rules
+from app.checks.rules import Exemptions, rules_of
 from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
@@ -50,21 +47,10 @@ _OUTCOME_CAUSES: dict[str, Cause] = {
     "redirected": "line",
     "network_failure": "our_side",
 }
-Close = Callable[[AsyncSession, SpotCheck, Settings], Awaitable[Any]]
 
 
 class ConcludedError(ValueError):
     """The attempt is over already: what comes now is too late to change it."""
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The rule set with the limits of the settings."""
-    return Rules(
-        within_s=settings.three_ring_within_s,
-        limit_s=settings.three_ring_limit_s,
-        finding_s=settings.overtime_finding_s,
-        least_ring_s=settings.no_answer_least_ring_s,
-    )
 
 
 async def finish(
@@ -140,13 +126,7 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     if check.kind == "verification":
         await _verify(session, check)
         return
-    await _propose(session, check, settings)
-
-
-async def _propose(session: AsyncSession, check: SpotCheck, settings: Settings) -> None:
-    if importlib.util.find_spec("app.checks.closing") is not None:
-        propose: Close = importlib.import_module("app.checks.closing").close
-        await propose(session, check, settings)
+    await closing.close(session, check, settings)
 
 
 def attach(session: AsyncSession, attempt: Attempt, recording: RecordingInfo) -> None:

@@ -60,6 +60,8 @@ class Dispatcher:
         self._placer = placer
         self._settings = settings
         self._prompts = PromptShelf(settings)
+        self._prompts_doubted = True
+        """Whether an alarm may stand against the prompts: one of an earlier process too."""
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._live: dict[int, Attempt] = {}
@@ -226,11 +228,17 @@ class Dispatcher:
     async def _sounds(self, script: CallScript) -> tuple[Path | None, Path | None]:
         """The sounds of a call. One that is gone or was changed is an alarm, and the call is not placed without it."""
         try:
-            return await self._prompts.path_of(script.opening), await self._prompts.path_of(script.closing)
+            sounds = await self._prompts.path_of(script.opening), await self._prompts.path_of(script.closing)
         except PromptError as error:
             async with self._database.unit_of_work() as session:
                 await alarms.raise_alarm(session, "prompt_missing", "", str(error))
+            self._prompts_doubted = True
             raise
+        if self._prompts_doubted and script.opening is not None:
+            async with self._database.unit_of_work() as session:
+                await alarms.clear_alarm(session, "prompt_missing")
+            self._prompts_doubted = False
+        return sounds
 
     def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""

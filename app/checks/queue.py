@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -102,15 +102,14 @@ async def live_lines(session: AsyncSession, attempt_ids: Collection[int]) -> Seq
     return [(row[0], row[1], row[2]) for row in await session.execute(query)]
 
 
-async def called_since(
-    session: AsyncSession, unit_ids: Collection[int], line_ids: Collection[int], since: datetime
-) -> Sequence[Attempt]:
-    """Calls of scored orders to these lines, or to lines of these units, that ended since, the last one first."""
+async def called_since(session: AsyncSession, since: datetime) -> Sequence[Attempt]:
+    """Calls of scored orders that ended since, the last one first."""
     query = (
         select(Attempt)
         .join(Attempt.check)
         .where(
-            or_(Attempt.unit_id.in_(unit_ids), Attempt.line_id.in_(line_ids)),
+            # Nobody rings longer than an hour; the bound lets an index find them.
+            Attempt.claimed_at >= since - timedelta(hours=1),
             Attempt.ended_at >= since,
             Attempt.state == "finished",
             SpotCheck.kind.in_(("random", "designated")),

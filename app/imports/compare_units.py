@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from app.directory.tree import MOST_HANDOVERS, MOST_LEVELS
 from app.imports.changes import Change, Comparison, UnitRef, given_of
 from app.imports.records import Row
 from app.imports.stored import Stored
@@ -22,8 +23,6 @@ DEFAULTS: dict[str, Any] = {
 }
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", re.ASCII)
 """As the API takes codes."""
-MOST_LEVELS = 8
-MOST_HANDOVERS = 12
 _MOST_GUESSES = 50
 """Unknown names for which like ones are looked for: each look goes over all names."""
 

@@ -31,7 +31,7 @@ __all__ = [
     "draw",
     "expected_load",
 ]
-_BLIND_TRIES = 24
+_BLIND_TRIES = 6
 """Moments that are drawn and dropped before all allowed time is worked out; the choice is as uniform either way."""
 _DEMAND_TRIES = 6
 """How often the calls of one demand are drawn anew before the demand before it is too."""
@@ -139,7 +139,8 @@ def _whole_demand(dice: Dice, state: UnitState, demand: Demand) -> list[Pick] | 
 def _any_moment(dice: Dice, state: UnitState, demand: Demand) -> Pick | None:
     """Choose a moment, each allowed second as likely as any other; None where there is none."""
     lines = state.lines
-    seconds = [line.open.seconds(line.open.span(*demand)) for line in lines]
+    spans = [line.open.span(*demand) for line in lines]
+    seconds = [line.open.seconds(span) for line, span in zip(lines, spans, strict=True)]
     whole = sum(seconds)
     if whole == 0:
         return None
@@ -149,7 +150,7 @@ def _any_moment(dice: Dice, state: UnitState, demand: Demand) -> Pick | None:
             second -= seconds[index]
             index += 1
         line = lines[index]
-        pick = Pick(index, line.open.place(line.open.span(*demand), second))
+        pick = Pick(index, line.open.place(spans[index], second))
         if line.fits(pick.place) and state.has_room(pick):
             return pick
     free = state.free(demand)

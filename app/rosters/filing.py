@@ -75,10 +75,11 @@ async def file_roster(
 
     Raises `BadInputError` that names the shift, `ConflictError` where another version came between.
     """
+    name = unit.name  # not to be read any more once the database has refused
     newest = await repository.newest_version(session, unit.id, day, kind)
     if seen_version is not None and seen_version != newest:
         raise ConflictError(
-            f"“{unit.name}”{day} 的值班表已有第 {newest} 版（所据为第 {seen_version} 版）；请重读后再报",
+            f"“{name}”{day} 的值班表已有第 {newest} 版（所据为第 {seen_version} 版）；请重读后再报",
             [Fault("seen_version", f"现为 {newest}")],
         )
     check_shifts(shifts, day, zone, is_first=newest == 0)
@@ -98,7 +99,7 @@ async def file_roster(
     try:
         await session.flush()
     except IntegrityError as error:
-        raise ConflictError(f"“{unit.name}”{day} 的值班表刚由他人报送；请重读后再报") from error
+        raise ConflictError(f"“{name}”{day} 的值班表刚由他人报送；请重读后再报") from error
     return roster
 
 

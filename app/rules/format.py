@@ -140,8 +140,11 @@ class RuleSet(_Part):
         return next(item for item in self.documents if item.id == mark)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON; `parse` reads it back."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return plain JSON; `parse` reads it back. What is left at its default is left out.
+
+        A member that a later version adds thus changes no set, and no SHA-256, that was stored before.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
     @property
     def sha256(self) -> str:

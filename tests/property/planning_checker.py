@@ -7,12 +7,12 @@ so those moments alone need be looked at.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from app.planning.calendar import CalendarBook
@@ -22,6 +22,7 @@ from app.planning.windows import DrawMoment, UnitFacts, build_inputs
 
 ZONE = ZoneInfo("Asia/Shanghai")
 GUARD = timedelta(minutes=15)
+STEP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _cap_faults(world: World, key: int, moments: list[datetime], drawn: set[date
             if count[where] > most and (name != "nights" or at.hour < 6):
                 yield f"line {key}: {count[where]} in the {name} of {at}"
     gap = timedelta(hours=caps.least_gap_h)
-    for one, other in itertools.pairwise(local):
+    for one, other in pairwise(local):
         if other - one < gap and (one in new or other in new):
             yield f"line {key}: {one} and {other} are too close"
 
@@ -248,13 +249,13 @@ def _search(world: World, unit: UnitFacts, moments: list[int], where: list[_Stre
 
 
 def _stretches(world: World, unit: UnitFacts) -> Iterator[_Stretch]:
-    """Open time of a unit, minute by minute put together: windows here begin and end on whole minutes."""
+    """Open time of a unit, put together in steps of five minutes: all that happens here happens at such."""
     spec, (line,) = world.spec, unit.lines
     at = datetime.combine(spec.first_day, time(), world.zone)
     end = datetime.combine(spec.last_day + timedelta(days=2), time(), world.zone)
     running: _Stretch | None = None
     while at < end:
-        found = _minute(world, unit, at, line.closed)
+        found = _open_at(world, unit, at, line.closed)
         now = int(at.timestamp())
         if running is not None and (
             found is None
@@ -263,14 +264,12 @@ def _stretches(world: World, unit: UnitFacts) -> Iterator[_Stretch]:
             yield running
             running = None
         if found is not None:
-            # A guard lasts to the very second of its end: the minute that begins there lies behind it by one.
-            running = _Stretch(
-                running.start if running else now, now + 60, found.day, found.period, found.night
-            )
-        at += timedelta(minutes=1)
+            start = running.start if running else now
+            running = _Stretch(start, now + STEP.seconds, found.day, found.period, found.night)
+        at += STEP
 
 
-def _minute(
+def _open_at(
     world: World, unit: UnitFacts, at: datetime, closed: Sequence[tuple[datetime, datetime]]
 ) -> _Stretch | None:
     day = window_day(world, at)
