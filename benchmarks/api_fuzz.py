@@ -1,6 +1,6 @@
 """Sends many odd requests to every operation of the API: `python -m benchmarks.api_fuzz --examples 200`.
 
-Needs the development requirements. The service runs on a filled SQLite database, or on the empty PostgreSQL database given.
+Needs the development requirements. The service runs on a filled SQLite database, or on the empty PostgreSQL one given.
 """
 
 from __future__ import annotations
