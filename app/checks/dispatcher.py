@@ -30,6 +30,7 @@ from app.checks.scripts import CallScript, PromptError, PromptShelf, script_of
 from app.checks.watching import CallWatch
 from app.database import Database
 from app.directory import repository as directory
+from app.planning.spec import MOST_TALK_S
 from app.settings import Settings
 from sip.core import LocalProtocolError
 from sip.record import CallRecord, RecordingInfo
@@ -222,8 +223,14 @@ class Dispatcher:
             prefer_trunk=script.trunk,
             avoid_trunk=avoided,
             max_ring_s=script.max_ring_s,
-            max_talk_s=script.max_talk_s,
+            max_talk_s=self._talk_s(check.kind, script),
         )
+
+    def _talk_s(self, kind: str, script: CallScript) -> float | None:
+        """Nobody is kept on the line longer than an unattended call may last, whatever the settings say."""
+        if kind == "demo":
+            return None
+        return min(script.max_talk_s or self._settings.max_talk_s, MOST_TALK_S)
 
     async def _sounds(self, script: CallScript) -> tuple[Path | None, Path | None]:
         """The sounds of a call. One that is gone or was changed is an alarm, and the call is not placed without it."""
