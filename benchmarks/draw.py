@@ -66,7 +66,8 @@ def measure(inputs: DrawInputs) -> dict[str, Any]:
 def misses(figures: Mapping[str, Any], *, crowded: bool) -> list[str]:
     """Return the names of the figures that miss their limit.
 
-    Where the caps are reached, calls repel each other, most of all across the end of a week: times are not alike then.
+    Where the caps are reached, calls repel each other, most of all across the end of a week: times are not alike then,
+    and they are drawn in turns, which takes longer.
     """
     fits = [name for name in FITS if not (crowded and name in ("hour", "weekday", "day", "minute_of_hour"))]
     found = [name for name in fits if abs(figures[name]) > MOST_FIT]

@@ -16,7 +16,7 @@ from app import clock
 from app.api.newest import Asked, Group, Place, newest
 from app.checks import shelves
 from app.checks.listing import ATTEMPTS, match, shelf_group, unit_group
-from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
+from app.checks.models import IS_LIVE, LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.planning.models import Plan
 
 
@@ -187,7 +187,7 @@ async def target(session: AsyncSession, target_id: int) -> AttemptTarget:
 
 async def live_of_others(session: AsyncSession, owner: str) -> Sequence[Attempt]:
     """Live attempts that this process does not hold."""
-    query = select(Attempt).where(Attempt.state.in_(LIVE_STATES), Attempt.owner != owner)
+    query = select(Attempt).where(IS_LIVE, Attempt.owner != owner)
     return (await session.scalars(query.options(joinedload(Attempt.check)))).all()
 
 
@@ -231,7 +231,7 @@ async def open_checks(session: AsyncSession) -> int:
 
 async def live_count(session: AsyncSession) -> int:
     """How many calls are under way."""
-    query = select(func.count()).select_from(Attempt).where(Attempt.state.in_(LIVE_STATES))
+    query = select(func.count()).select_from(Attempt).where(IS_LIVE)
     return await session.scalar(query) or 0
 
 

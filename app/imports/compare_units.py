@@ -187,7 +187,10 @@ class _Settled:
             while above.get(path[-1]) and len(path) <= MOST_LEVELS and above[path[-1]] not in path:
                 path.append(above[path[-1]])
             last = above.get(path[-1], "")
-            if last in path:
+            if last and last != code and last in path:
+                # It hangs on a ring that is named where it is closed.
+                continue
+            if last == code:
                 names = " → ".join(case.by_code[each].name for each in (*path, last))
                 case.findings.about(change.row, "parent", "parent_cycle", path=names)
             elif len(path) > MOST_LEVELS:

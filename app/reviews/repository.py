@@ -214,11 +214,11 @@ class CaseFilter:
 async def page(
     session: AsyncSession, wanted: CaseFilter, after: tuple[datetime, int] | None, limit: int
 ) -> Sequence[Case]:
-    """Cases, the newest opened first."""
+    """Cases, what happened last first."""
     query = select(Case).where(*wanted.conditions())
     if after is not None:
-        query = query.where(tuple_(Case.opened_at, Case.id) < tuple_(*after))
-    return (await session.scalars(query.order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit))).all()
+        query = query.where(tuple_(Case.happened_at, Case.id) < tuple_(*after))
+    return (await session.scalars(query.order_by(Case.happened_at.desc(), Case.id.desc()).limit(limit))).all()
 
 
 async def queue(

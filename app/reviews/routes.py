@@ -56,7 +56,7 @@ async def list_cases(
     after: After = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:
-    """Cases, the newest opened first. `unit` takes its subtree along; `first` and `last` are days of the call."""
+    """Cases, what happened last first. `unit` takes its subtree along; `first` and `last` are days of the call."""
     database, settings = given
     first_at, until = span_of(first, last, settings.zone)
     spot = place(after)
@@ -66,7 +66,8 @@ async def list_cases(
             return Page(items=[], next=None)
         wanted = CaseFilter((state,) if state else (), head, code, first_at, until, mitigated, kind, order)
         found, end = cut(await repository.page(session, wanted, spot, limit + 1), limit)
-        return Page(items=await views.rows(session, found), next=_next(end))
+        items = await views.rows(session, found)
+    return Page(items=items, next=None if end is None else pack(end.happened_at, end.id))
 
 
 @router.get("/review-queue")
@@ -88,15 +89,15 @@ async def review_queue(
         found, end = cut(await repository.queue(session, wanted, spot, limit + 1), limit)
         counts = await repository.count_by_state(session, head)
         items = await views.rows(session, found)
-    return QueueOut(items=items, next=_next(end), counts={name.value: counts.get(name, 0) for name in State})
+    return QueueOut(
+        items=items,
+        next=None if end is None else pack(end.opened_at, end.id),
+        counts={name.value: counts.get(name, 0) for name in State},
+    )
 
 
 async def _head(session: AsyncSession, unit_id: int | None) -> Unit | None:
     return None if unit_id is None else await repository.unit(session, unit_id)
-
-
-def _next(end: Case | None) -> str | None:
-    return None if end is None else pack(end.opened_at, end.id)
 
 
 @router.get("/cases/{case_id}")

@@ -40,11 +40,6 @@ class Scope:
     head: Unit | None = None
     unit_ids: Sequence[int] | None = None
 
-    @property
-    def everybody(self) -> bool:
-        """Whether it is narrowed to nobody."""
-        return self.head is None and self.unit_ids is None
-
     def of(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
         """Return the conditions on a column with a unit's key."""
         if self.unit_ids is not None:
@@ -67,21 +62,26 @@ async def units(session: AsyncSession, head: Unit | None, after: int | None, lim
 async def counted(session: AsyncSession, period: Period, scope: Scope) -> tuple[Counter[int], Counter[int]]:
     """For each unit: random orders that were closed and judged, and how many of them do not count because of us.
 
-    Read from an index alone: a unit's when some are asked for, else the shelves' of closed random orders.
+    Read from the index of units alone.
     """
+    shelves = [shelf for shelf in await shelves_of(session, ORDERS) if _judged(read(shelf, ORDER_LABELS))]
+    ours = [shelf for shelf in shelves if read(shelf, ORDER_LABELS)["code"] in OUR_FAULT]
+    # From unit to unit: each has its stretch of the index, and nothing is sorted.
+    query = (
+        select(Unit.id, func.count(), func.sum(case((SpotCheck.shelf.in_(ours), 1), else_=0)))
+        .join(SpotCheck, SpotCheck.unit_id == Unit.id)
+        .where(
+            SpotCheck.first_due_at >= period.first_at,
+            SpotCheck.first_due_at < period.until,
+            SpotCheck.shelf.in_(shelves),
+            *scope.of(Unit.id),
+        )
+        .group_by(Unit.id)
+    )
     closed: Counter[int] = Counter()
     spoilt: Counter[int] = Counter()
-    inside = [SpotCheck.first_due_at >= period.first_at, SpotCheck.first_due_at < period.until]
-    query = select(SpotCheck.unit_id, SpotCheck.shelf, func.count()).group_by(
-        SpotCheck.unit_id, SpotCheck.shelf
-    )
-    if scope.everybody:
-        inside.append(SpotCheck.shelf.in_(await _judged_shelves(session)))
-    for unit_id, shelf, number in await session.execute(query.where(*inside, *scope.of(SpotCheck.unit_id))):
-        labels = read(shelf, ORDER_LABELS)
-        if _judged(labels):
-            closed[unit_id] += number
-            spoilt[unit_id] += number if labels["code"] in OUR_FAULT else 0
+    for unit_id, number, not_counted in await session.execute(query):
+        closed[unit_id], spoilt[unit_id] = number, not_counted
     query_ours = (
         select(Case.unit_id, func.count(distinct(Case.check_id)))
         .where(
@@ -102,32 +102,33 @@ def _judged(labels: Labels) -> bool:
     return labels["kind"] == "random" and labels["state"] == "done" and labels["code"] is not None
 
 
-async def _judged_shelves(session: AsyncSession) -> list[str]:
-    return [shelf for shelf in await shelves_of(session, ORDERS) if _judged(read(shelf, ORDER_LABELS))]
+async def found_orders(session: AsyncSession, period: Period, scope: Scope) -> Counter[int]:
+    """For each unit: how many random orders of the period have a confirmed finding."""
+    query = (
+        select(Case.unit_id, func.count(distinct(Case.check_id)))
+        .where(*_confirmed(period, scope), Case.kind == "random")
+        .group_by(Case.unit_id)
+    )
+    return Counter({row[0]: row[1] for row in await session.execute(query)})
+
+
+def _confirmed(period: Period, scope: Scope) -> list[ColumnElement[bool]]:
+    return [
+        Case.state.in_(COUNTING),
+        Case.happened_at >= period.first_at,
+        Case.happened_at < period.until,
+        *scope.of(Case.unit_id),
+    ]
 
 
 async def findings(session: AsyncSession, period: Period, scope: Scope) -> dict[int, list[Finding]]:
     """For each unit: what was confirmed of the period and has not been taken back, the demonstration's left out."""
-    query = (
-        select(
-            Case.unit_id,
-            func.coalesce(Case.confirmed_code, Case.code),
-            Case.happened_at,
-            Case.kind,
-            Case.check_id,
-        )
-        .where(
-            Case.state.in_(COUNTING),
-            Case.kind != "demo",
-            Case.happened_at >= period.first_at,
-            Case.happened_at < period.until,
-            *scope.of(Case.unit_id),
-        )
-        .order_by(Case.id)
-    )
+    code = func.coalesce(Case.confirmed_code, Case.code)
+    query = select(Case.unit_id, code, Case.happened_at, Case.kind, Case.check_id)
+    query = query.where(*_confirmed(period, scope), Case.kind != "demo")
     found: dict[int, list[Finding]] = {}
-    for unit_id, code, at, kind, check_id in await session.execute(query):
-        found.setdefault(unit_id, []).append(Finding(code, at, kind, check_id))
+    for unit_id, name, at, kind, check_id in await session.execute(query):
+        found.setdefault(unit_id, []).append(Finding(name, at, kind, check_id))
     return found
 
 

@@ -87,12 +87,14 @@ async def show_ranking(
         rest = [row for row in placed if spot is None or (row.key, row.unit_id) > spot]
         found, end = cut(rest[: limit + 1], limit)
         units = await repository.units_named(session, (row.unit_id for row in found))
+        shown = Scope(unit_ids=list(units))
+        own = await scores.by_unit(session, period, shown, known, _closing(period), settings.zone)
     return Ranking(
         period=_told(days, known, period),
         by="points" if known.at(_closing(period)) is not None else "rate",
         ranked=len(placed),
         unranked=unranked,
-        items=[rank_out(row, units[row.unit_id].name) for row in found],
+        items=[rank_out(row.place, units[row.unit_id], own[row.unit_id][0]) for row in found],
         next=None if end is None else pack(end.key, end.unit_id),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -77,8 +78,8 @@ async def started(database: Database, settings: Settings, **changes: object) -> 
 
 async def verified(database: Database) -> tuple[str, ...]:
     async with database.reading() as session:
-        found = await verify.gather(session)
-    return tuple(fault for item in found for fault in verify.verify_run(item).faults)
+        found = [await verify.verify_run(session, item) for item in await verify.gather(session)]
+    return tuple(fault for report in found for fault in report.faults)
 
 
 async def test_each_moment_comes_due_at_its_second_and_once(
@@ -361,6 +362,23 @@ async def test_nothing_is_entered_by_a_wrong_clock(
     hand.forward(seconds=settings.misfire_grace_s + 1)
     assert await planner.tick(hand.at) == 0
     assert [(s.slot, s.why) for s in await skips(office)] == [(second.slot, "clock")]
+
+
+async def test_a_draw_that_takes_long_goes_on_beside_the_ticks(
+    database: Database, settings: Settings, hand: HandClock
+) -> None:
+    await enter_lines(database, 3)
+    await enter_prompts(database, settings)
+    _, run_id = await started(database, settings)
+    slot = (await moments(database, settings, run_id))[0]
+    planner = Planner(database, settings, patience_s=0)
+    hand.at = slot.at
+    assert await planner.tick(hand.at) == 0
+    while planner.next_at() is None and not await orders(database):
+        await asyncio.sleep(0.01)
+        await planner.tick(hand.forward(seconds=1))
+    (order,) = await orders(database)
+    assert (order.slot, order.first_due_at) == (slot.slot, slot.at)
 
 
 async def test_a_seed_that_cannot_be_opened_is_an_alarm_and_calls_nobody(
