@@ -322,7 +322,11 @@ async def test_a_number_that_is_not_verified_gets_a_verification_call_first(
     await go_on(planner, office, hand, hand.at + timedelta(hours=2, minutes=1))
     assert "verification:1" in (await causes(office, run_id))[-1]
     await go_on(planner, office, hand, END + 2 * HOUR)
-    assert [o.kind for o in await orders(office) if o.line_id == 1][:3] == ["verification", "random", "random"]
+    assert [o.kind for o in await orders(office) if o.line_id == 1][:3] == [
+        "verification",
+        "random",
+        "random",
+    ]
     assert await verified(office) == ()
 
 
