@@ -72,17 +72,14 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
     dispatcher = Dispatcher(database, placer, settings, engine)
     planner = Planner(database, settings, patience_s=PATIENCE_S)
-<<<<<<< HEAD
-    hourly = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone)]
-    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
-=======
 
     async def forget_uploads(*_: object) -> None:
         await asyncio.to_thread(uploads.purge, settings)
 
-    purges: list[Purge] = [whereabouts.purge_expired, forget_uploads]
-    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], purges)
->>>>>>> dispatcher
+    hourly: list[Purge] = [
+        whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads
+    ]
+    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
