@@ -21,7 +21,7 @@ from app.errors import BadInputError, Fault, NotFoundError
 from app.rules.force import RulesInForce
 from app.settings import Settings
 
-MOST_ORDERS = 500
+MOST_ORDERS = 200
 """Of one comparison; a longer period goes on from its `next`."""
 FOR_COMPARISON = "对照，未启用"
 """Stands for the local document of rules that are only compared."""

@@ -33,7 +33,11 @@ class RulesInForce:
 
     def label(self, settings: Rules) -> str:
         """Name set, version and own part in at most 120 signs; other clauses, limits or points give another label."""
-        own = {"own": self.own.to_json(), "document": self.document, "limits": self.limits(settings).version}
+        own = {
+            "own": self.own.model_dump(mode="json", exclude_defaults=True),
+            "document": self.document,
+            "limits": self.limits(settings).version,
+        }
         digest = hashlib.sha256(canonical(own)).hexdigest()
         return f"{self.rules.key}/{self.rules.version}@{self.rules.sha256[:12]}+{digest[:8]}"
 

@@ -18,7 +18,7 @@ from app.api.text import Day, Long, Name, Short, Title, Words
 from app.directory.models import DUTY_REGIMES, LEADER_REGIMES, LINE_KINDS, UNIT_CATEGORIES
 from app.errors import BadInputError, Fault
 from app.planning.models import DAY_KINDS
-from app.rules.codes import FINDINGS
+from app.rules.codes import SUPPORTED
 
 SCHEMA = "dutyring.rules/1"
 LARGEST_FILE = 256 * 1024
@@ -27,9 +27,9 @@ MOST_CLAUSES = 200
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Mark = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
-Finding = Annotated[str, Field(json_schema_extra={"enum": sorted(FINDINGS)})]
+Finding = Annotated[str, Field(json_schema_extra={"enum": sorted(SUPPORTED)})]
 _KINDS: dict[str, tuple[str, ...]] = {
-    "findings": tuple(FINDINGS),
+    "findings": tuple(SUPPORTED),
     "applies": UNIT_CATEGORIES,
     "reference": UNIT_CATEGORIES,
     "days": DAY_KINDS,
@@ -140,8 +140,11 @@ class RuleSet(_Part):
         return next(item for item in self.documents if item.id == mark)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON; `parse` reads it back."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return plain JSON; `parse` reads it back. What is left at its default is left out.
+
+        A member that a later version adds thus changes no set, and no SHA-256, that was stored before.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
     @property
     def sha256(self) -> str:

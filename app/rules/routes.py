@@ -38,15 +38,8 @@ from app.settings import Settings
 
 router = APIRouter(prefix="/api/v1", tags=["rules"])
 Named = Annotated[SetName, Path(description="Key of a set, or the first twelve signs or more of its SHA-256")]
-TOML = ("application/toml", "text/plain")
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/RuleSet"}},
-            "application/toml": {"schema": {"type": "string"}},
-        },
-    }
+_TOML: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/toml": {"schema": {"type": "string"}}}}
 }
 
 
@@ -84,15 +77,16 @@ async def show_set(given: Service, name: Named) -> RuleSetDetail:
     return RuleSetDetail(**_set(rules, row).model_dump(), content=rules)
 
 
-@router.post("/rule-sets", status_code=201, operation_id="add_rule_set", openapi_extra=_BODY)
-async def add_set(given: Service, request: Request, response: Response, who: Actor) -> RuleSetDetail:
-    """Store a set, given as TOML (`application/toml`) or as JSON. What is stored already is answered with 200."""
-    rules = await _posted(request)
-    async with given[0].unit_of_work() as session:
-        row, new = await service.add(session, rules, who)
-    if not new:
-        response.status_code = 200
-    return RuleSetDetail(**_set(rules, row).model_dump(), content=rules)
+@router.post("/rule-sets", status_code=201, operation_id="add_rule_set")
+async def add_set(given: Service, body: RuleSet, response: Response, who: Actor) -> RuleSetDetail:
+    """Store a set, given as JSON. What is stored already is answered with 200."""
+    return await _added(given[0], body, response, who)
+
+
+@router.post("/rule-sets/toml", status_code=201, operation_id="add_rule_set_as_toml", openapi_extra=_TOML)
+async def add_toml(given: Service, request: Request, response: Response, who: Actor) -> RuleSetDetail:
+    """Store a set, given as TOML (256 kB at most). What is stored already is answered with 200."""
+    return await _added(given[0], await _posted(request), response, who)
 
 
 @router.post("/rule-sets/{name}/activate", status_code=201, operation_id="activate_rule_set")
@@ -192,20 +186,26 @@ async def correct_trunk_music(given: Service, body: CorrectIn, who: Actor) -> Co
     return CorrectionsOut(items=[CorrectionOut.model_validate(item) for item in done])
 
 
+async def _added(database: Database, rules: RuleSet, response: Response, who: str) -> RuleSetDetail:
+    async with database.unit_of_work() as session:
+        row, new = await service.add(session, rules, who)
+    if not new:
+        response.status_code = 200
+    return RuleSetDetail(**_set(rules, row).model_dump(), content=rules)
+
+
 async def _posted(request: Request) -> RuleSet:
-    raw = await request.body()
-    if len(raw) > LARGEST_FILE:
-        raise BadInputError(
-            f"a rule set takes at most {LARGEST_FILE // 1024} kB", [Fault("body", "too large")]
-        )
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > LARGEST_FILE:
+            fault = Fault("body", "is too large")
+            raise BadInputError(f"a rule set takes at most {LARGEST_FILE // 1024} kB", [fault])
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInputError("a rule set is UTF-8 text", [Fault("body", "is not UTF-8")]) from error
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in TOML:
-        return await run_in_threadpool(parse_toml, text)
-    return await run_in_threadpool(service.parse_json, text)
+    return await run_in_threadpool(parse_toml, text)
 
 
 def _set(rules: RuleSet, row: StoredRuleSet | None) -> RuleSetOut:

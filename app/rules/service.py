@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 
@@ -134,16 +133,6 @@ async def activate(
 async def note_comparison(session: AsyncSession, label: str, compared: int, who: str) -> None:
     """Put on record that orders were judged by other rules, to compare."""
     await audit.record(session, "rules_compare", f"rules:{label}"[:80], f"{compared} orders", who)
-
-
-def parse_json(text: str) -> RuleSet:
-    """Read a rule set from JSON. Raises `BadInputError` that says what is wrong."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise BadInputError(f"this is no JSON: {reason}", [Fault("body", reason)]) from error
-    return parse(content)
 
 
 def _check_words(rules: RuleSet, own: Own) -> None:

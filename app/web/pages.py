@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.api.guard import TooLargeError, too_large
 from app.api.problems import of_office, problem
-from app.checks import wording
+from app.checks import evidence_words, wording
 from app.errors import Fault, OfficeError
 from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
 from app.trunks.wording import alarms_zh
@@ -51,6 +51,7 @@ _environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["announced"] = wording.announced
+_environment.filters["proof"] = lambda evidence: evidence_words.detail(evidence["kind"], evidence["detail"])
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 

@@ -20,7 +20,7 @@ from app.checks.proposal_codes import ADVERSE, CODES, OUR_FAULT, REVIEWED
 from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import judge, judge_failed, judge_interrupted
 from app.planning.calendar import DayInfo
-from app.rules.codes import BY_TELEPHONE, FINDINGS
+from app.rules.codes import BY_TELEPHONE, FINDINGS, SUPPORTED
 from app.rules.force import RulesInForce, nothing_in_force
 from app.rules.library import shipped
 from app.rules.own import parse_own
@@ -405,5 +405,5 @@ def test_every_code_and_finding_is_documented() -> None:
     page = (DOCS / "verdicts.md").read_text(encoding="utf-8")
     for code, info in CODES.items():
         assert f"| `{code}` | {info.zh} |" in page, code
-    for code, finding in FINDINGS.items():
+    for code, finding in SUPPORTED.items():
         assert f"| `{code}` | {finding.zh} |" in page, code
