@@ -17,6 +17,8 @@ from app.imports.values import as_text, plain
 
 def read(content: bytes, name: str) -> Preview:
     """Read a workbook or CSV file. Raises `FileError` where the file as a whole cannot be read."""
+    # It goes into records and onto terminals; file systems allow signs that neither takes.
+    name = "".join(sign if sign.isprintable() else "·" for sign in name)[:200]
     book = open_file(content, name)
     preview = Preview(
         name=name,
