@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.commands.rule_group import rules
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
+from app.commands.directory_group import directory
+from app.commands.plan_groups import check, draw, plans, prompts
+from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
 
@@ -31,9 +33,14 @@ app.add_typer(db, name="db")
 app.add_typer(trunks, name="trunks")
 app.add_typer(numbers, name="numbers")
 app.add_typer(samples, name="samples")
-app.add_typer(rules, name="rules")
+app.add_typer(plans, name="plans")
+app.add_typer(prompts, name="prompts")
+app.add_typer(draw, name="draw")
+app.command()(check)
+app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
+app.add_typer(rules, name="rules")
 
 EXIT_ARGUMENT = 2
 

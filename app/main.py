@@ -25,6 +25,7 @@ from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(orders.router)
     app.include_router(trunks.router)
     app.include_router(directory.router)
+    app.include_router(imports.router)
     app.include_router(rosters.router)
     app.include_router(calendar.router)
     app.include_router(planning.router)

@@ -32,6 +32,8 @@ from app.checks.ports import CallPlacer
 from app.checks.timekeeper import Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
 from app.logs import configure
+from app.planning.clockwork import Planner
+from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
 from app.sntp import Server
 
@@ -39,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 """How often the clock ticks."""
+PATIENCE_S = 0.2
+"""How long a tick waits for the draw of a plan, which then goes on beside it."""
 EXIT_TAKEN = 4
 """Another phone process runs on the same data."""
 EXIT_ARGUMENT = 2
@@ -65,7 +69,8 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     watch = ClockWatch(database, Server.parse(settings.ntp_server) if settings.ntp_server else None)
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
     dispatcher = Dispatcher(database, placer, settings, engine)
-    keeper = Timekeeper(database, engine, dispatcher.wake)
+    planner = Planner(database, settings, patience_s=PATIENCE_S)
+    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], [whereabouts.purge_expired])
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)

@@ -48,7 +48,11 @@ class Server:
                 raise ValueError(f"{text!r} is no time server")
         elif plain.count(":") == 1:
             host, _, port = plain.partition(":")
-        if not host or any(sign.isspace() or sign == "/" for sign in host):
+        if (
+            not host
+            or (plain.endswith(":") and not plain.endswith("::"))
+            or any(sign.isspace() or sign == "/" for sign in host)
+        ):
             raise ValueError(f"{text!r} is no time server")
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise ValueError(f"{text!r} names no port")

@@ -112,6 +112,20 @@ class IncomingRecord:
 OnCall = Callable[["RingingCall"], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class MissedCall:
+    """A call to us that nobody takes, from a source that the trunk trusts."""
+
+    trunk: str
+    caller: str
+    """The URI of who calls: the network's word for it, else what the caller says of itself."""
+    at: float
+    """Seconds since 1970."""
+
+
+OnMissed = Callable[[MissedCall], None]
+
+
 class SourceLimiter:
     """How often one source may ring: a token bucket for each address. Times are monotonic seconds."""
 
@@ -379,6 +393,7 @@ class Reception:
 
     def __init__(self, engine: Callable[[], MediaEngine], limiter: SourceLimiter | None = None) -> None:
         self.on_call: OnCall | None = None
+        self.on_missed: OnMissed | None = None
         self._engine = engine
         self._limiter = limiter or SourceLimiter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -386,6 +401,7 @@ class Reception:
     def take(self, event: IncomingInvite, line: TrunkLine, agent: SipAgent) -> RingingCall | None:
         """Take or refuse a new incoming call; returns its handler."""
         if self.on_call is None:
+            self._tell_missed(event, line)
             return None
         now, call = time.monotonic(), event.call
         if not self._limiter.allows(event.source.host, now):
@@ -404,6 +420,23 @@ class Reception:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return ringing
+
+    def _tell_missed(self, event: IncomingInvite, line: TrunkLine) -> None:
+        """Who calls through the trunk's own server is told of; a stranger's word for who it is says nothing."""
+        known = line.trusts(event.source)
+        if (
+            self.on_missed is None
+            or not known
+            or not self._limiter.allows(event.source.host, time.monotonic())
+        ):
+            return
+        asserted = event.request.addresses("p-asserted-identity")
+        caller = asserted[0].uri if asserted else event.request.from_.uri
+        try:
+            self.on_missed(MissedCall(line.name, caller, time.time()))
+        except Exception:
+            # Whoever takes note must not be able to harm the phone's other calls.
+            log.exception("a missed call could not be told of")
 
     def _proven(self, event: IncomingInvite, line: TrunkLine, now: float) -> str | None:
         """Return the account that the caller has proved; None: it has been challenged or refused.

@@ -17,7 +17,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from sip.answering import OnCall, Reception
+from sip.answering import MissedCall, OnCall, OnMissed, Reception
 from sip.call_log import OnUpdate
 from sip.core import Address, LocalProtocolError
 from sip.driver import Journal
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 CLOSE_S = 5.0
 """How long a phone that is closed waits for the ends of its calls."""
 
-__all__ = ["Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
+__all__ = ["MissedCall", "Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
 
 
 class Phone:
@@ -132,6 +132,15 @@ class Phone:
     @on_call.setter
     def on_call(self, taker: OnCall | None) -> None:
         self._reception.on_call = taker
+
+    @property
+    def on_missed(self) -> OnMissed | None:
+        """Told of calls that are refused because nobody takes them, from sources that their trunk trusts."""
+        return self._reception.on_missed
+
+    @on_missed.setter
+    def on_missed(self, teller: OnMissed | None) -> None:
+        self._reception.on_missed = teller
 
     @property
     def lost(self) -> asyncio.Future[str]:

@@ -122,8 +122,8 @@ def _sqlite(ledger: Ledger, asked: Asked, leading: Group) -> str:
 
 def _postgresql(ledger: Ledger, asked: Asked, leading: Group) -> str:
     return (
-        f"SELECT rows_of_it.id FROM ({_listed(leading)}) AS leading CROSS JOIN LATERAL "
-        f"(SELECT id, {ledger.at} FROM {ledger.table} WHERE {leading.column} = leading.value "
+        f"SELECT rows_of_it.id FROM ({_listed(leading)}) AS heads CROSS JOIN LATERAL "
+        f"(SELECT id, {ledger.at} FROM {ledger.table} WHERE {leading.column} = heads.value "
         f"AND {_time(ledger, asked)} AND {_fits(asked, leading)} "
         f"ORDER BY {ledger.at} DESC, id DESC LIMIT :limit) AS rows_of_it "
         f"ORDER BY rows_of_it.{ledger.at} DESC, rows_of_it.id DESC LIMIT :limit"
@@ -152,8 +152,8 @@ async def _count(session: AsyncSession, ledger: Ledger, asked: Asked, group: Gro
         )
     else:
         rows = (
-            f"SELECT 1 FROM ({_listed(group)}) AS leading CROSS JOIN LATERAL (SELECT 1 FROM {ledger.table} "
-            f"WHERE {group.column} = leading.value AND {_time(ledger, asked)} LIMIT :most) AS one LIMIT :most"
+            f"SELECT 1 FROM ({_listed(group)}) AS heads CROSS JOIN LATERAL (SELECT 1 FROM {ledger.table} "
+            f"WHERE {group.column} = heads.value AND {_time(ledger, asked)} LIMIT :most) AS one LIMIT :most"
         )
     alone = Asked((), asked.since, asked.until, asked.after)
     values = _values(alone, group) | {"most": COUNT_ROWS}

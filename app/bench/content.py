@@ -49,7 +49,7 @@ COLUMNS = {
     "call_facts": "attempt_id content",
     "verdicts": "id attempt_id rule_set code lawful needs_review content judged_at",
     "proposals": "id check_id rule_set in_force code content judged_at",
-    "cases": "id check_id unit_id code state proposal opened_at changed_at mitigated",
+    "cases": "id check_id unit_id code kind happened_at state proposal opened_at changed_at mitigated",
 }
 """Columns of the rows, in their order."""
 
@@ -158,7 +158,7 @@ class Orders:
         for number in range(1, 3 if chance() < 0.12 else 2):
             self._call(batch, key, number, unit, at + timedelta(minutes=11 * (number - 1)), kind, code)
         if code is not None:
-            self._propose(batch, key, unit, at, code, bool(adverse), bool(review))
+            self._propose(batch, key, unit, at, kind, code, bool(adverse), bool(review))
 
     def _state(self, key: int) -> str:
         if key > self._rows - 20:
@@ -195,7 +195,15 @@ class Orders:
         batch.verdicts.append((key, key, "three-ring/1", verdict, True, review, json.dumps(content), at))
 
     def _propose(
-        self, batch: Batch, check: int, unit: int, at: datetime, code: str, adverse: bool, review: bool
+        self,
+        batch: Batch,
+        check: int,
+        unit: int,
+        at: datetime,
+        kind: str,
+        code: str,
+        adverse: bool,
+        review: bool,
     ) -> None:
         content = {
             "schema": "dutyring.proposal/1", "code": code, "adverse": adverse, "needs_review": review,
@@ -208,4 +216,4 @@ class Orders:
             state = self._random.choices(
                 ("to_review", "proposed", "confirmed", "revoked", "published"), weights=(5, 3, 50, 30, 12)
             )[0]
-            batch.cases.append((self._case, check, unit, code, state, told, at, at, False))
+            batch.cases.append((self._case, check, unit, code, kind, at, state, told, at, at, False))

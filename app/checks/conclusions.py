@@ -8,16 +8,13 @@ its proposal made.
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
-from app.checks import permission, queue, repository, targets
+from app.checks import closing, permission, queue, repository, targets
 from app.checks.facts import Facts
 from app.checks.models import (
     LIVE_STATES,
@@ -29,7 +26,7 @@ from app.checks.models import (
     StoredVerdict,
 )
 from app.checks.retry import Bounds, CallMade, Cause, Repeat, RetryRule, at_night, next_call
-from app.checks.rules import Exemptions, Rules
+from app.checks.rules import Exemptions, rules_of
 from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
@@ -50,21 +47,10 @@ _OUTCOME_CAUSES: dict[str, Cause] = {
     "redirected": "line",
     "network_failure": "our_side",
 }
-Close = Callable[[AsyncSession, SpotCheck, Settings], Awaitable[Any]]
 
 
 class ConcludedError(ValueError):
     """The attempt is over already: what comes now is too late to change it."""
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The rule set with the limits of the settings."""
-    return Rules(
-        within_s=settings.three_ring_within_s,
-        limit_s=settings.three_ring_limit_s,
-        finding_s=settings.overtime_finding_s,
-        least_ring_s=settings.no_answer_least_ring_s,
-    )
 
 
 async def finish(
@@ -74,11 +60,12 @@ async def finish(
     settings: Settings,
     *,
     stopped: bool = False,
-) -> Verdict:
+) -> Verdict | None:
     """Store the facts of a finished call, its recording and its verdict.
 
     `stopped`: the phone process is stopping. A call that it hung up for that reason was interrupted; only what
-    an operator stopped is `cancelled`. Raises `ConcludedError` where the attempt was given up meanwhile.
+    an operator stopped is `cancelled`. None where the attempt was given up for dead meanwhile: it stays interrupted,
+    and the facts stand beside it. Raises `ConcludedError` for one that is over otherwise.
     """
     if stopped and record.outcome == "cancelled":
         record = dataclasses.replace(record, interrupted=True, errors=(*record.errors, STOPPED))
@@ -89,7 +76,10 @@ async def finish(
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
     verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
-    await _take(session, attempt, "interrupted" if record.interrupted else "finished")
+    if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
+        await _keep_late(session, attempt, record, content)
+        return None
+    attempt.state = "interrupted" if record.interrupted else "finished"
     _keep_facts(session, attempt, record, content, started_at)
     if record.interrupted:
         # The signalling outlived the media engine, or stopped in good order: nobody is left to be told.
@@ -140,13 +130,7 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     if check.kind == "verification":
         await _verify(session, check)
         return
-    await _propose(session, check, settings)
-
-
-async def _propose(session: AsyncSession, check: SpotCheck, settings: Settings) -> None:
-    if importlib.util.find_spec("app.checks.closing") is not None:
-        propose: Close = importlib.import_module("app.checks.closing").close
-        await propose(session, check, settings)
+    await closing.close(session, check, settings)
 
 
 def attach(session: AsyncSession, attempt: Attempt, recording: RecordingInfo) -> None:
@@ -252,6 +236,19 @@ async def _take(session: AsyncSession, attempt: Attempt, state: str) -> None:
         await session.refresh(attempt, ["state"])
         raise ConcludedError(f"attempt {attempt.id} is already {attempt.state}")
     attempt.state = state
+
+
+async def _keep_late(
+    session: AsyncSession, attempt: Attempt, record: CallRecord, content: dict[str, Any]
+) -> None:
+    """Keep what a call showed that was given up for dead; its far end has been told all the same."""
+    await session.refresh(attempt)
+    if attempt.state != "interrupted" or await session.get(CallFacts, attempt.id) is not None:
+        raise ConcludedError(f"attempt {attempt.id} is already {attempt.state}")
+    session.add(CallFacts(attempt_id=attempt.id, content=content))
+    if record.recording is not None and await repository.recording_of(session, attempt.id) is None:
+        _keep_recording(session, attempt, record.recording, repaired=False)
+    attempt.released_at = attempt.released_at or clock.now()
 
 
 def _keep_facts(

@@ -30,6 +30,7 @@ from app.checks.scripts import CallScript, PromptError, PromptShelf, script_of
 from app.checks.watching import CallWatch
 from app.database import Database
 from app.directory import repository as directory
+from app.planning.spec import MOST_TALK_S
 from app.settings import Settings
 from sip.core import LocalProtocolError
 from sip.record import CallRecord, RecordingInfo
@@ -60,6 +61,8 @@ class Dispatcher:
         self._placer = placer
         self._settings = settings
         self._prompts = PromptShelf(settings)
+        self._prompts_doubted = True
+        """Whether an alarm may stand against the prompts: one of an earlier process too."""
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._live: dict[int, Attempt] = {}
@@ -220,17 +223,29 @@ class Dispatcher:
             prefer_trunk=script.trunk,
             avoid_trunk=avoided,
             max_ring_s=script.max_ring_s,
-            max_talk_s=script.max_talk_s,
+            max_talk_s=self._talk_s(check.kind, script),
         )
+
+    def _talk_s(self, kind: str, script: CallScript) -> float | None:
+        """Nobody is kept on the line longer than an unattended call may last, whatever the settings say."""
+        if kind == "demo":
+            return None
+        return min(script.max_talk_s or self._settings.max_talk_s, MOST_TALK_S)
 
     async def _sounds(self, script: CallScript) -> tuple[Path | None, Path | None]:
         """The sounds of a call. One that is gone or was changed is an alarm, and the call is not placed without it."""
         try:
-            return await self._prompts.path_of(script.opening), await self._prompts.path_of(script.closing)
+            sounds = await self._prompts.path_of(script.opening), await self._prompts.path_of(script.closing)
         except PromptError as error:
             async with self._database.unit_of_work() as session:
                 await alarms.raise_alarm(session, "prompt_missing", "", str(error))
+            self._prompts_doubted = True
             raise
+        if self._prompts_doubted and script.opening is not None:
+            async with self._database.unit_of_work() as session:
+                await alarms.clear_alarm(session, "prompt_missing")
+            self._prompts_doubted = False
+        return sounds
 
     def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""

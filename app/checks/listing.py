@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,11 +35,16 @@ async def unit_group(session: AsyncSession, ledger: Ledger, unit_id: int, alone:
     return Group("unit_id", index, below=unit.path)
 
 
+async def shelves_of(session: AsyncSession, ledger: Ledger) -> Sequence[str]:
+    """Every shelf on which there is a row."""
+    return (await session.scalars(text(_SHELVES.format(table=ledger.table)))).all()
+
+
 async def shelf_group(
     session: AsyncSession, ledger: Ledger, labels: tuple[str, ...], fits: Callable[[shelves.Labels], bool]
 ) -> Group | None:
     """The rows whose labels fit; None where those of every row do."""
-    found = (await session.scalars(text(_SHELVES.format(table=ledger.table)))).all()
+    found = await shelves_of(session, ledger)
     fitting = tuple(shelf for shelf in found if fits(shelves.read(shelf, labels)))
     if len(fitting) == len(found):
         return None

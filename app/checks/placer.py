@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from app.checks.call_backs import note_call_back
 from app.checks.ports import CallOrder, Journal
 from app.checks.service import TRACE_SUFFIX
 from app.database import Database, open_private
@@ -28,7 +29,7 @@ from app.trunks.watcher import TrunkWatcher
 from recordings import Archive, RecordingError
 from sip.guard import NeverDialledError
 from sip.media import load_prompt
-from sip.phone import Phone, Script, TargetError, Trunk
+from sip.phone import MissedCall, Phone, Script, TargetError, Trunk
 from sip.progress import Limits
 from sip.record import CallRecord, RecordingInfo
 from sip.targets import is_uri
@@ -62,6 +63,7 @@ class PhonePlacer:
         self._stopping = asyncio.Event()
         self._farewells: dict[str, asyncio.Event] = {}
         """Of the calls under way, by the name of their recording."""
+        self._notes: set[asyncio.Task[None]] = set()
         self._sounds: dict[Path, tuple[int, Sound]] = {}
         self._trunks: list[Trunk] = []
         self._phone: Phone
@@ -84,6 +86,7 @@ class PhonePlacer:
             samples=self._samples.library,
             tunes=await self._tunes.begin(),
         )
+        self._phone.on_missed = self._missed
         await self._watcher.begin(self._phone.trunks)
         try:
             await self._phone.__aenter__()
@@ -96,6 +99,7 @@ class PhonePlacer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._phone.__aexit__(kind, error, trace)
+        await asyncio.gather(*self._notes, return_exceptions=True)
         await self._watcher.end()
 
     def _direct(self) -> Trunk:
@@ -165,6 +169,12 @@ class PhonePlacer:
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
         return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
+
+    def _missed(self, call: MissedCall) -> None:
+        """Somebody called us: perhaps a unit that calls back."""
+        note = asyncio.create_task(note_call_back(self._database, call))
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
 
     def stop_call(self, recording_name: str) -> None:
         """Hang up one call under way."""

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.checks import conclusions, permission, queue, repository, targets
-from app.checks.conclusions import attach, fail, finish, interrupt, note, rules_of
+from app.checks.conclusions import attach, fail, finish, interrupt, note
 from app.checks.guard import check_target
 from app.checks.models import LIVE_STATES, Attempt, SpotCheck
+from app.checks.rules import rules_of
 from app.checks.scripts import script_of
 from app.directory.models import DutyLine
 from app.planning.models import Plan

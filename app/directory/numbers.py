@@ -23,6 +23,9 @@ _BARE_EXTENSION = re.compile(
     r"(?:总机)?[\s:]*(?:(?:[转轉]\s*(?:分机)?|分机|内线|[-‐-―−#,]|ext(?:ension)?\.?)[\s:.]*)(\d{1,8})",
     re.IGNORECASE,
 )
+_LOCAL_AND_EXTENSION = re.compile(r"([2-8]\d{6,7})\s*-\s*(\d{1,6})", re.ASCII)
+"""`3212345-806`: digits that could be 0321-2345806 as well, but nobody parts that so."""
+_SERVICE = ("400", "800")
 _BETWEEN = re.compile(r"[、;|\n]|或|和|及|以及")
 _AREA_AND_SLASH = re.compile(r"\(?0\d{2,3}\)?\s*/.+")
 _LEAST_NUMBER = 7
@@ -60,7 +63,7 @@ def read_number(text: str, mains: Iterable[str] = (), where: str = "number") -> 
     if is_uri(plain):
         return ReadNumber(text.strip(), checked_target(plain, where), None, completed=False)
     bare = _BARE_EXTENSION.fullmatch(plain)
-    main, extension = (_only(mains, plain, where), bare[1]) if bare else split_extension(plain)
+    main, extension = (_only(mains, plain, where), bare[1]) if bare else _parted(plain)
     digits = _digits(main, extension, plain, where)
     target = digits if extension is None else f"{digits}转{extension}"
     return ReadNumber(text.strip(), checked_target(target, where), extension, completed=bare is not None)
@@ -118,6 +121,13 @@ def is_odd_target(target: str) -> bool:
 def _visible(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
     return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf").strip()
+
+
+def _parted(plain: str) -> tuple[str, str | None]:
+    local = _LOCAL_AND_EXTENSION.fullmatch(plain)
+    if local is not None and not local[1].startswith(_SERVICE):
+        return local[1], local[2]
+    return split_extension(plain)
 
 
 def _only(mains: Iterable[str], plain: str, where: str) -> str:

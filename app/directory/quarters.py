@@ -53,6 +53,7 @@ async def confirm(
     first, _ = days_of(quarter)
     if first > today:
         raise BadInputError(f"{quarter} 还没有开始", [Fault("quarter", "尚未开始")])
+    name = unit.name  # not to be read any more once the database has refused
     confirmation = Confirmation(
         unit_id=unit.id, quarter=quarter, confirmed_at=clock.now(), confirmed_by=who, note=note
     )
@@ -60,5 +61,5 @@ async def confirm(
     try:
         await session.flush()
     except IntegrityError as error:
-        raise ConflictError(f"“{unit.name}”{quarter} 已核对", [Fault("quarter", "已核对")]) from error
+        raise ConflictError(f"“{name}”{quarter} 已核对", [Fault("quarter", "已核对")]) from error
     return confirmation

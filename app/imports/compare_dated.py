@@ -17,6 +17,7 @@ from app.imports.moments import DAY
 from app.imports.records import Row
 from app.imports.stored import ShiftKey, Stored, midnight, ordered
 from app.imports.values import is_bare_extension
+from app.rosters.filing import MOST_SHIFTS
 
 CALENDAR: dict[str, Any] = {
     "kind": "",
@@ -40,6 +41,8 @@ def compare_rosters(case: Comparison) -> None:
     for (code, day, kind), rows in groups.items():
         unit = case.by_code[code]
         shifts = _shifts(case, rows)
+        if len(shifts) > MOST_SHIFTS:
+            case.findings.about(rows[0], "name", "too_many", most=MOST_SHIFTS)
         if any(row.faulty for row in rows):
             continue
         found = newest.get((unit.id, day, kind)) if unit.id is not None else None
@@ -173,8 +176,13 @@ def compare_days(case: Comparison, today: date) -> None:
             continue
         given = given_of(row, CALENDAR)
         found = present.get(day)
+        if not ((found.values if found else CALENDAR) | given)["sensitive"]:
+            # Only a sensitive period has its name.
+            given["sensitive_name"] = ""
         before = len(case.changes)
-        if found is None:
+        if found is None and CALENDAR | given == CALENDAR:
+            case.unchanged["days"] += 1
+        elif found is None:
             values = {"day": day} | CALENDAR | given
             case.changes.append(Change("days", "add", str(day), row, values))
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from app.directory.lines import MOST_PILOTS, MOST_UNITS, Dialling
 from app.directory.numbers import key_of, main_number, read_number
 from app.errors import BadInputError
 from app.imports.changes import Change, Comparison, LineRef, UnitRef, given_of
@@ -13,7 +15,6 @@ from app.imports.compare_units import near, unit_of
 from app.imports.records import Row
 from app.imports.stored import Stored
 from app.imports.values import is_bare_extension
-from sip.guard import DialPolicy
 
 NAMES = {"duty": "值班电话", "leader": "带班电话", "fax": "传真", "other": "其他电话"}
 DEFAULTS: dict[str, Any] = {
@@ -30,14 +31,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What may be dialled here, and by which trunks."""
-
-    policy: DialPolicy
-    trunks: frozenset[str]
-
-
 @dataclass(slots=True)
 class _Entry:
     """One row that names a line."""
@@ -50,10 +43,10 @@ class _Entry:
 
 
 class _Lines:
-    def __init__(self, case: Comparison, allowed: Allowed) -> None:
+    def __init__(self, case: Comparison, may: Dialling) -> None:
         self._case = case
-        self._allowed = allowed
-        self._called: dict[str, Stored] = {}
+        self._dialling = may
+        self._called: dict[str, list[Stored]] = defaultdict(list)
         self._faxes: dict[tuple[int, str], Stored] = {}
         self._mains: dict[str, set[str]] = defaultdict(set)
         self._seen: dict[tuple[str, ...], _Entry] = {}
@@ -62,7 +55,7 @@ class _Lines:
             if entry.values["kind"] == "fax":
                 self._faxes[entry.unit_id, entry.key] = entry
             else:
-                self._called[entry.key] = entry
+                self._called[entry.key].append(entry)
             self._know_mains(
                 case.by_unit_id[entry.unit_id].code, entry.values["pilots"], entry.values["target"]
             )
@@ -95,13 +88,17 @@ class _Lines:
         given = given_of(row, DEFAULTS)
         if "shared" in given:
             given["shared"] = self._shared(row, unit, given["shared"])
+        for key, most in (("shared", MOST_UNITS), ("pilots", MOST_PILOTS)):
+            if len(given.get(key, ())) > most:
+                case.findings.about(row, key, "too_many", most=most)
         target = self._target(row, unit, given)
-        if target is None or row.faulty:
+        if target is None:
             return None
         given["target"] = target
         kind = given.get("kind", "duty")
         entry = _Entry(row, unit, given, key_of(target), kind)
-        return entry if self._is_first(entry) else None
+        # A row that is wrong elsewhere has its number all the same.
+        return entry if self._is_first(entry) and not row.faulty else None
 
     def _target(self, row: Row, unit: UnitRef, given: dict[str, Any]) -> str | None:
         """What is dialled for a row; None, and a finding, where that cannot be told or must not be."""
@@ -121,9 +118,7 @@ class _Lines:
 
     def _may(self, entry: _Entry) -> bool:
         """Whether a number that is new here may be dialled; those that are known may stay as they are."""
-        try:
-            self._allowed.policy.check(entry.given["target"], trunk=False)
-        except ValueError:
+        if not _may_be_dialled(self._dialling, entry.given["target"]):
             # The guard's words may hold a number of a superior office: the cell's own value says enough.
             key = "target" if "target" in entry.row.values else "number"
             self._case.findings.about(entry.row, key, "never_dialled")
@@ -143,8 +138,13 @@ class _Lines:
         return tuple(sorted(found))
 
     def _is_first(self, entry: _Entry) -> bool:
-        """Whether no row before named the number; a 通讯录 may say again what the sheet of lines says."""
-        key = ("fax", entry.unit.code, entry.key) if entry.kind == "fax" else ("called", entry.key)
+        """Whether no row before named the number; a 通讯录 may say again what the sheet of lines says.
+
+        Faxes may have the number of a duty line, and lines that are out of use that of one in use.
+        """
+        key: tuple[str, ...] = ("called", entry.key)
+        if entry.kind == "fax" or not entry.given.get("active", True):
+            key = (entry.kind, entry.unit.code, entry.key)
         earlier = self._seen.setdefault(key, entry)
         if earlier is entry:
             return True
@@ -159,9 +159,7 @@ class _Lines:
     def _match(self, entry: _Entry) -> bool:
         """Settle an entry whose number the records have."""
         case, unit = self._case, entry.unit
-        found = self._called.get(entry.key)
-        if entry.kind == "fax":
-            found = self._faxes.get((unit.id, entry.key)) if unit.id is not None else None
+        found = self._known(entry)
         if found is None:
             return False
         owner = case.by_unit_id[found.unit_id]
@@ -173,6 +171,15 @@ class _Lines:
         else:
             case.findings.about(entry.row, "number", "number_taken", unit=owner.name)
         return True
+
+    def _known(self, entry: _Entry) -> Stored | None:
+        """The line of the records that has the number: of this unit and in the same use where there are several."""
+        unit_id, active = entry.unit.id, entry.given.get("active", True)
+        if entry.kind == "fax":
+            return None if unit_id is None else self._faxes.get((unit_id, entry.key))
+        known = self._called.get(entry.key, [])
+        rank = {each.id: (each.unit_id == unit_id, each.values["active"] == active) for each in known}
+        return max(known, key=lambda each: rank[each.id], default=None)
 
     def _settle(self, entry: _Entry, found: Stored) -> None:
         given = entry.given
@@ -237,7 +244,7 @@ class _Lines:
 
     def _check_trunk(self, entry: _Entry, before: str) -> None:
         trunk = entry.given.get("trunk")
-        if trunk and trunk != before and trunk not in self._allowed.trunks:
+        if trunk and trunk != before and trunk not in self._dialling.trunks:
             self._case.findings.about(entry.row, "trunk", "trunk_unknown")
 
     def _check_days(self, entry: _Entry, after: dict[str, Any]) -> None:
@@ -254,6 +261,16 @@ class _Lines:
                 self._case.findings.about(entry.row, "number", "fax_is_line", place=known[entry.key])
 
 
-def compare_lines(case: Comparison, allowed: Allowed) -> None:
+@lru_cache(maxsize=16_384)
+def _may_be_dialled(may: Dialling, target: str) -> bool:
+    """Look a number up; what a preview found its confirmation need not look for again."""
+    try:
+        may.check(target, "number")
+    except BadInputError:
+        return False
+    return True
+
+
+def compare_lines(case: Comparison, may: Dialling) -> None:
     """See which lines the file adds or changes; then `case.lines` knows the lines of each unit."""
-    _Lines(case, allowed).compare()
+    _Lines(case, may).compare()

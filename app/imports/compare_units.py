@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from app.directory.tree import MOST_HANDOVERS, MOST_LEVELS
 from app.imports.changes import Change, Comparison, UnitRef, given_of
 from app.imports.records import Row
 from app.imports.stored import Stored
@@ -22,8 +23,6 @@ DEFAULTS: dict[str, Any] = {
 }
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", re.ASCII)
 """As the API takes codes."""
-MOST_LEVELS = 8
-MOST_HANDOVERS = 12
 _MOST_GUESSES = 50
 """Unknown names for which like ones are looked for: each look goes over all names."""
 
@@ -188,7 +187,10 @@ class _Settled:
             while above.get(path[-1]) and len(path) <= MOST_LEVELS and above[path[-1]] not in path:
                 path.append(above[path[-1]])
             last = above.get(path[-1], "")
-            if last in path:
+            if last and last != code and last in path:
+                # It hangs on a ring that is named where it is closed.
+                continue
+            if last == code:
                 names = " → ".join(case.by_code[each].name for each in (*path, last))
                 case.findings.about(change.row, "parent", "parent_cycle", path=names)
             elif len(path) > MOST_LEVELS:

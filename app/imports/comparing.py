@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.directory.lines import Dialling, dialling
 from app.imports import repository
 from app.imports.changes import Comparison
 from app.imports.compare_dated import compare_days, compare_exemptions, compare_rosters
-from app.imports.compare_lines import Allowed, compare_lines
+from app.imports.compare_lines import compare_lines
 from app.imports.compare_people import compare_people, compare_regimes
 from app.imports.compare_units import compare_units
 from app.imports.records import Findings, Preview
+from app.imports.stored import Snapshot
 from app.settings import Settings
 
 
-async def compare(
-    session: AsyncSession, preview: Preview, settings: Settings, allowed: Allowed
-) -> Comparison:
-    """Compare a preview with the records as they stand. Writes nothing, and leaves the preview as it is."""
+async def compare(session: AsyncSession, preview: Preview, settings: Settings) -> Comparison:
+    """Compare a preview with the records as they stand. Writes nothing, and leaves the preview as it is.
+
+    Raises `ConflictError` where it cannot be told which numbers may be dialled.
+    """
+    may = await dialling(session, settings)
     snapshot = await repository.directory(session, settings.zone)
     days = _days(preview, "duty", "leader")
     if days is not None:
@@ -28,6 +33,13 @@ async def compare(
     days = _days(preview, "days")
     if days is not None:
         snapshot.days = await repository.calendar_days(session, *days)
+    today = clock.now().astimezone(settings.zone).date()
+    # Ten thousand rows take a moment in which the service should answer others.
+    return await asyncio.to_thread(weigh, preview, snapshot, may, today)
+
+
+def weigh(preview: Preview, snapshot: Snapshot, may: Dialling, today: date) -> Comparison:
+    """Compare a preview with a snapshot of the records. Pure."""
     findings = Findings()
     for finding in preview.findings.all:
         findings.add(finding)
@@ -35,11 +47,11 @@ async def compare(
     faulty = [row.faulty for row in preview.rows]
     compare_units(case)
     compare_regimes(case)
-    compare_lines(case, allowed)
+    compare_lines(case, may)
     compare_people(case)
     compare_rosters(case)
     compare_exemptions(case)
-    compare_days(case, clock.now().astimezone(settings.zone).date())
+    compare_days(case, today)
     for row, was_faulty in zip(preview.rows, faulty, strict=True):
         # What is wrong beside the records of today may be right beside those of tomorrow.
         row.faulty = was_faulty

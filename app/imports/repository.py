@@ -138,3 +138,16 @@ async def _by_key(session: AsyncSession, table: type[Entry], keys: Collection[in
             await session.scalars(select(table).where(table.id.in_(wanted[start : start + _MOST_KEYS])))
         )
     return found
+
+
+async def person_ids(session: AsyncSession, unit_ids: Collection[int]) -> dict[tuple[int, str], int]:
+    """People by unit and name; a name that several of a unit have is not there."""
+    found: dict[tuple[int, str], int | None] = {}
+    keys = sorted(unit_ids)
+    for start in range(0, len(keys), _MOST_KEYS):
+        query = select(Person.id, Person.unit_id, Person.name).where(
+            Person.unit_id.in_(keys[start : start + _MOST_KEYS])
+        )
+        for key, unit_id, name in await session.execute(query):
+            found[unit_id, name] = None if (unit_id, name) in found else key
+    return {place: key for place, key in found.items() if key is not None}

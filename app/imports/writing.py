@@ -142,10 +142,11 @@ def _cells(kind: SheetKind, entry: Stored, lines: Mapping[int, Stored]) -> Cells
         values["number"] = "" if line is None else lines[line].values["number"]
     if kind == "lines" and _says_target(values["number"], values["target"]):
         values["target"] = ""
-    return {key: _cell(kind, key, value) for key, value in values.items()}
+    return {key: cell_text(kind, key, value) for key, value in values.items()}
 
 
-def _cell(kind: SheetKind, key: str, value: Any) -> str | date | None:
+def cell_text(kind: SheetKind, key: str, value: Any) -> str | date | None:
+    """Return what stands in a cell for a value."""
     words = _WORDS.get((kind, key))
     if words is not None:
         return first_word(words, value) if value else ""
@@ -178,22 +179,16 @@ def _shifts(entry: Stored) -> Iterable[Cells]:
             "title": title,
             "phone": phone,
             "start": clock_text(start, day),
-            "end": _end_text(end, day),
+            "end": clock_text(end, day),
         }
-
-
-def _end_text(end: datetime, day: date) -> str:
-    return clock_text(end, day)
 
 
 def only_units(snapshot: Snapshot, keys: frozenset[int]) -> Snapshot:
     """Return the part of a snapshot that speaks of some units; the calendar is everybody's."""
     part = Snapshot(snapshot.zone, days=snapshot.days)
     part.units = [entry for entry in snapshot.units if entry.id in keys]
-    kept = {}
     for name in ("regimes", "lines", "people", "exemptions", "line_exemptions", "rosters"):
-        kept[name] = [entry for entry in getattr(snapshot, name) if entry.unit_id in keys]
-        setattr(part, name, kept[name])
+        setattr(part, name, [entry for entry in getattr(snapshot, name) if entry.unit_id in keys])
     here = {entry.id for entry in part.lines}
     # An exemption may be of a line that another unit answers for.
     part.exemptions = [

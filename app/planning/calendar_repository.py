@@ -27,7 +27,7 @@ async def before_changes(
         .where(CalendarChange.day >= first, CalendarChange.day <= last, CalendarChange.changed_at > at)
         .order_by(CalendarChange.id.desc())
     )
-    return {row[0]: row[1] for row in await session.execute(query)}
+    return {row.day: row.before for row in (await session.execute(query)).all()}
 
 
 async def changes_of(session: AsyncSession, day: date, limit: int) -> Sequence[CalendarChange]:

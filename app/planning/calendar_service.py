@@ -24,6 +24,8 @@ from app.planning.calendar import load_book, stretches, weekend_rule
 from app.planning.models import CalendarChange, CalendarDay
 
 Source = Literal["seed", "import", "entered"]
+_Notes = dict[date, tuple[dict[str, Any] | None, dict[str, Any] | None]]
+"""Days before and after a change; None: nothing is entered."""
 MOST_SENSITIVE_DAYS = 366
 WARNED_DAYS = 60
 """So long before its end the calendar must be gone on with."""
@@ -208,11 +210,15 @@ async def _enter(
     if not entries:
         return Changed()
     rows = {row.day: row for row in await repository.days(session, min(entries), max(entries))}
-    notes: dict[date, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {}
-    for day, entry in entries.items():
+    changing = {
+        day: entry
+        for day, entry in entries.items()
+        if (entry_of(rows[day]) if day in rows else Entry(None)) != entry
+    }
+    _need_reason(changing, author)
+    notes: _Notes = {}
+    for day, entry in changing.items():
         row = rows.get(day)
-        if (entry_of(row) if row else Entry(None)) == entry:
-            continue
         before = snapshot(row) if row else None
         if entry == Entry(None) and row is not None:
             notes[day] = before, None
@@ -222,7 +228,6 @@ async def _enter(
         session.add(row)
         _write(row, entry, source, author)
         notes[day] = before, snapshot(row)
-    _need_reason(notes, author)
     await _note(session, notes, author)
     added = sum(before is None for before, _ in notes.values())
     return Changed(added, len(notes) - added, len(entries) - len(notes))
@@ -260,11 +265,7 @@ def _need_reason(days: Iterable[date], author: Author) -> None:
         raise BadInputError(f"a day of the past ({span}) is changed with a reason only", [fault])
 
 
-async def _note(
-    session: AsyncSession,
-    notes: Mapping[date, tuple[dict[str, Any] | None, dict[str, Any] | None]],
-    author: Author,
-) -> None:
+async def _note(session: AsyncSession, notes: _Notes, author: Author) -> None:
     now = clock.now()
     session.add_all(
         CalendarChange(

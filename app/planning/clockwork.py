@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -22,12 +22,14 @@ from app.checks.models import SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine
 from app.planning import choosing, ledger, permits, redrawing, repository
-from app.planning.live_run import BrokenDrawError, LiveRun, Slot, recall
+from app.planning.calendar_service import watch_end
+from app.planning.draw import Contradiction, contradictions
+from app.planning.live_run import BrokenDrawError, LiveRun, Slot, Stored, recall
 from app.planning.models import Plan
 from app.planning.permits import Asked
 from app.planning.spec import PlanSpec
 from app.sealing import Sealer, sealer
-from app.settings import Settings
+from app.settings import SettingError, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -40,14 +42,18 @@ RETRY_BROKEN = timedelta(minutes=10)
 class Planner:
     """Enters the orders of running plans as their moments come."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, *, patience_s: float | None = None) -> None:
+        """`patience_s`: how long a tick waits for a draw, which then goes on beside it; None: to its end."""
         self._database = database
         self._settings = settings
+        self._patience_s = patience_s
         self._sealer: Sealer | None = None
         self._runs: dict[int, LiveRun] = {}
+        self._recalls: dict[int, asyncio.Task[tuple[LiveRun, tuple[Contradiction, ...]]]] = {}
         self._broken: dict[int, tuple[int, datetime]] = {}
         """Run, and the draw and moment at which it was found broken."""
         self._looked_at: datetime | None = None
+        self._today: date | None = None
 
     async def tick(self, now: datetime) -> int:
         """Let come due what has come by now; return how many orders were entered."""
@@ -75,39 +81,64 @@ class Planner:
         return min((at for run in self._runs.values() if (at := run.next_at) is not None), default=None)
 
     async def _follow(self, row: repository.StandingRun, now: datetime) -> None:
-        """Hold the present draw of a run."""
+        """Hold the present draw of a run, once it is drawn again."""
         run = self._runs.get(row.run_id)
         if run is not None and run.epoch == row.last_epoch:
             return
         self._runs.pop(row.run_id, None)
         broken = self._broken.get(row.run_id)
-        if broken is not None and broken[0] == row.last_epoch and now - broken[1] < RETRY_BROKEN:
-            return
-        try:
-            self._runs[row.run_id] = await self._recalled(row.run_id)
-        except BrokenDrawError as error:
-            self._broken[row.run_id] = (row.last_epoch, now)
-            log.error("a plan's draw does not hold together", plan=row.plan_id, reason=str(error))
-            async with self._database.unit_of_work() as session:
-                await raise_alarm(session, "draw_broken", f"plan:{row.plan_id}", str(error))
-            return
-        if self._broken.pop(row.run_id, None) is not None:
-            async with self._database.unit_of_work() as session:
-                await clear_alarm(session, "draw_broken", f"plan:{row.plan_id}")
+        if broken is None or broken[0] != row.last_epoch or now - broken[1] >= RETRY_BROKEN:
+            await self._hold(row.run_id, row.plan_id, row.last_epoch, now)
 
-    async def _recalled(self, run_id: int) -> LiveRun:
+    async def _hold(self, run_id: int, plan_id: int, epoch: int, now: datetime) -> LiveRun | None:
+        """Draw a run's last draw again; None where that takes longer than the tick may, or cannot be done."""
+        task = self._recalls.get(run_id)
+        if task is None:
+            task = self._recalls[run_id] = asyncio.create_task(self._recalled(run_id))
+        await asyncio.wait({task}, timeout=self._patience_s)
+        if not task.done():
+            return None
+        del self._recalls[run_id]
+        subject = f"plan:{plan_id}"
+        try:
+            run, short = task.result()
+        except BrokenDrawError as error:
+            self._broken[run_id] = (epoch, now)
+            log.error("a plan's draw does not hold together", plan=plan_id, reason=str(error))
+            async with self._database.unit_of_work() as session:
+                await raise_alarm(session, "draw_broken", subject, str(error))
+            return None
+        if run.epoch != epoch:
+            # Drawn anew meanwhile: the next tick looks again.
+            return None
+        self._runs[run_id] = run
+        async with self._database.unit_of_work() as session:
+            await redrawing.tell_coverage(session, plan_id, short)
+            if self._broken.pop(run_id, None) is not None:
+                await clear_alarm(session, "draw_broken", subject)
+        return run
+
+    async def _recalled(self, run_id: int) -> tuple[LiveRun, tuple[Contradiction, ...]]:
+        """Draw again, and say what of its guarantees a draw of a remainder cannot keep."""
         if self._sealer is None:
-            self._sealer = await asyncio.to_thread(sealer, self._settings)
+            try:
+                self._sealer = await asyncio.to_thread(sealer, self._settings)
+            except SettingError as error:
+                raise BrokenDrawError(str(error)) from error
         async with self._database.reading() as session:
             run = await repository.run(session, run_id)
-            epochs = await repository.epochs(session, run_id)
-            skips = await repository.skips(session, run_id)
+            epochs = await repository.epoch_heads(session, run_id)
             if run is None or not epochs:
                 raise BrokenDrawError(f"run {run_id} is not there")
-            handled = await ledger.handled_slots(session, run_id, epochs[-1].number)
-        handled |= {skip.slot for skip in skips if skip.epoch == epochs[-1].number}
-        # Drawing takes seconds for thousands of units: the calls under way go on meanwhile.
-        return await asyncio.to_thread(recall, self._sealer, run, epochs, skips, handled)
+            last = epochs[-1].number
+            skips = await repository.skips(session, run_id)
+            handled = await ledger.handled_slots(session, run_id, last)
+            handled |= {skip.slot for skip in skips if skip.epoch == last}
+            inputs = [await repository.inputs_of(session, run_id, number) for number in (0, last)]
+        stored = Stored(run, epochs, skips, handled, *inputs)
+        # Seconds for thousands of units: the calls under way go on meanwhile.
+        found = await asyncio.to_thread(recall, self._sealer, stored)
+        return found, await asyncio.to_thread(contradictions, found.inputs) if last else ()
 
     async def _notice_changes(self, live: Sequence[LiveRun], now: datetime) -> list[LiveRun]:
         """Draw anew what the directory or the calendar changed; return the runs as they are then."""
@@ -121,36 +152,37 @@ class Planner:
         found = []
         for run in live:
             change = changed.get(run.run_id)
+            held: LiveRun | None = run
             if change is not None:
                 if run.is_due(now):
                     await self._enter(run, now, change)
-                run = await self._redrawn(run, ",".join(change.causes), now)
-            if change is None or run.stamp == "":
-                run.stamp = stamp
-            found.append(run)
+                held = await self._redrawn(run, ",".join(change.causes), now)
+            if held is None:
+                continue
+            if change is None or not held.stamp:
+                held.stamp = stamp
+            found.append(held)
         return found
 
-    async def _redrawn(self, run: LiveRun, cause: str, now: datetime) -> LiveRun:
-        """Draw the remainder of a run anew; return what then holds."""
+    async def _redrawn(self, run: LiveRun, cause: str, now: datetime) -> LiveRun | None:
+        """Draw the remainder of a run anew; return what then holds, None as long as it is being drawn."""
         if run.is_due(now):
             # A moment that waits for the clock to be right must not be lost between two draws.
             run.stamp = "waiting"
             return run
         async with self._database.unit_of_work() as session:
             epoch = await redrawing.redraw(session, run, self._settings.zone, cause, now)
-        if epoch is not None:
-            await redrawing.watch_coverage(self._database, run.plan_id, epoch)
-        try:
-            self._runs[run.run_id] = await self._recalled(run.run_id)
-        except BrokenDrawError as error:
-            # The next tick finds it again, and says so.
-            log.error("a draw could not be repeated", plan=run.plan_id, reason=str(error))
-            self._runs.pop(run.run_id, None)
-            return run
-        return self._runs[run.run_id]
+        self._runs.pop(run.run_id, None)
+        number = run.epoch if epoch is None else epoch.number
+        return await self._hold(run.run_id, run.plan_id, number, now)
 
     async def _settle_debts(self, now: datetime) -> None:
-        """Draw anew what is owed, and end what is over."""
+        """Draw anew what is owed, end what is over, and see once a day whether the calendar ends."""
+        today = now.astimezone(self._settings.zone).date()
+        if today != self._today:
+            async with self._database.unit_of_work() as session:
+                await watch_end(session, today)
+            self._today = today
         for run in list(self._runs.values()):
             async with self._database.reading() as session:
                 owed = await redrawing.owed(session, run, now)
@@ -196,6 +228,7 @@ class Planner:
             # Drawn anew by another process, or over: the next tick looks again.
             return 0
         handled = await ledger.handled_slots(session, run.run_id, run.epoch)
+        handled |= {skip.slot for skip in await repository.skips(session, run.run_id, run.epoch)}
         entered = 0
         for slot in slots:
             if slot.slot in handled:

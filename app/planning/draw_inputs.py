@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 SCHEMA: Literal["dutyring.draw/1"] = "dutyring.draw/1"
 PPM = 1_000_000
@@ -100,6 +100,9 @@ class DrawUnit(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawInputs:
     """The inputs of one draw."""
+
+    # A member that nobody reads would be one that nobody checks.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     schema: Literal["dutyring.draw/1"] = SCHEMA
     epoch: _Count

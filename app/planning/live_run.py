@@ -5,12 +5,13 @@ What is here must never be logged, stored or shown: it tells when random checks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from app.planning import sealed
-from app.planning.draw import commitment, draw
+from app.planning.draw import NotDrawableError, commitment, draw
 from app.planning.draw_inputs import DrawInputs, DrawInputsError
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
 from app.sealing import Sealer, SealError
@@ -75,37 +76,62 @@ class Slot:
     at: datetime
 
 
-def recall(
-    sealer: Sealer, run: PlanRun, epochs: Sequence[DrawEpoch], skips: Sequence[DrawSkip], handled: Set[int]
-) -> LiveRun:
-    """Draw the last draw of a run again; `handled`: its slots that are orders or were passed over.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of a run: its draws without their inputs, but for the first and the last one's."""
 
-    Everything that is stored in the open is checked against the seed first. Takes seconds for thousands of units.
-    Raises `BrokenDrawError`.
+    run: PlanRun
+    epochs: Sequence[DrawEpoch]
+    skips: Sequence[DrawSkip]
+    handled: Set[int]
+    """Slots of the last draw that are orders or were passed over."""
+    first: Mapping[str, Any]
+    last: Mapping[str, Any]
+
+
+def recall(sealer: Sealer, stored: Stored) -> LiveRun:
+    """Draw the last draw of a run again, after what is stored in the open was checked against the seed.
+
+    Takes seconds for thousands of units. Raises `BrokenDrawError`.
     """
+    run, epochs = stored.run, stored.epochs
     try:
         seed = sealed.open_seed(sealer, run)
     except SealError as error:
         raise BrokenDrawError(f"the seed of run {run.number} cannot be opened with this key") from error
     try:
-        inputs = [DrawInputs.from_dict(epoch.inputs) for epoch in (epochs[0], epochs[-1])]
-    except (DrawInputsError, IndexError) as error:
+        first = DrawInputs.from_dict(stored.first)
+        last = DrawInputs.from_dict(stored.last) if len(epochs) > 1 else first
+    except DrawInputsError as error:
         raise BrokenDrawError(f"the inputs of run {run.number} cannot be read") from error
-    if commitment(seed, inputs[0]) != run.commitment:
+    if commitment(seed, first) != run.commitment:
         raise BrokenDrawError(f"run {run.number}: seed and first inputs are not those that were committed to")
-    broken = chain_fault(run, epochs, skips)
+    # The inputs in between were drawn from once and are looked at by `dutyring draw verify`.
+    digests = {epoch.number: epoch.inputs_sha256 for epoch in epochs}
+    digests |= {0: first.digest(), epochs[-1].number: last.digest()}
+    broken = chain_fault(run, epochs, stored.skips, lambda epoch: digests[epoch.number])
     if broken is not None:
         raise BrokenDrawError(f"run {run.number}: {broken}")
-    last = epochs[-1]
-    coming = [(s.at, s.slot, s.line_id) for s in draw(seed, inputs[1]) if s.slot not in handled]
+    try:
+        drawn = draw(seed, last)
+    except NotDrawableError as error:
+        raise BrokenDrawError(f"draw {epochs[-1].number} of run {run.number} cannot be repeated") from error
+    coming = [(s.at, s.slot, s.line_id) for s in drawn if s.slot not in stored.handled]
     coming.sort(reverse=True)
-    return LiveRun(
-        run.id, run.plan_id, run.number, last.number, last.chain, last.drawn_at, inputs[1], "", coming
-    )
+    here = epochs[-1]
+    return LiveRun(run.id, run.plan_id, run.number, here.number, here.chain, here.drawn_at, last, "", coming)
 
 
-def chain_fault(run: PlanRun, epochs: Sequence[DrawEpoch], skips: Sequence[DrawSkip]) -> str | None:
-    """Name the first draw of a run whose link does not hold; None where all do."""
+def chain_fault(
+    run: PlanRun,
+    epochs: Sequence[DrawEpoch],
+    skips: Sequence[DrawSkip],
+    digest_of: Callable[[DrawEpoch], str | None],
+) -> str | None:
+    """Name the first draw of a run whose link does not hold; None where all do.
+
+    `digest_of` gives the digest of a draw's inputs, None where they cannot be read.
+    """
     previous = run.commitment
     for number, epoch in enumerate(epochs):
         if epoch.number != number:
@@ -118,11 +144,3 @@ def chain_fault(run: PlanRun, epochs: Sequence[DrawEpoch], skips: Sequence[DrawS
             return f"draw {number}: its link in the chain does not hold"
         previous = epoch.chain
     return None
-
-
-def digest_of(epoch: DrawEpoch) -> str | None:
-    """The digest of a draw's stored inputs, None where they are none."""
-    try:
-        return DrawInputs.from_dict(epoch.inputs).digest()
-    except DrawInputsError:
-        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import service as audit
 from app.checks.alarms import clear_alarm, raise_alarm
 from app.checks.retry import LATEST
-from app.database import Database
 from app.planning import choosing, gathering, ledger, repository, sealed
 from app.planning.differences import differences
-from app.planning.draw import contradictions
+from app.planning.draw import Contradiction
 from app.planning.draw_inputs import DrawInputs
 from app.planning.gathering import stamp
 from app.planning.live_run import LiveRun, Slot
@@ -24,10 +24,14 @@ from app.planning.models import DrawEpoch, DrawSkip, Plan
 from app.planning.windows import DrawMoment
 from app.sealing import Sealer
 
-__all__ = ["Change", "change", "finish", "is_over", "owed", "redraw", "skip_of", "stamp", "watch_coverage"]
+__all__ = ["Change", "change", "finish", "is_over", "owed", "redraw", "skip_of", "stamp", "tell_coverage"]
 
-OWED_AFTER = timedelta(minutes=15)
-"""What is owed is drawn anew at most this often: many moments that passed together are one draw."""
+OWED_SOON = timedelta(minutes=15)
+OWED_AFTER = timedelta(hours=2)
+"""What is owed is drawn anew at most so often: many moments that passed together are one draw. Sooner after a time in
+which nothing ran, and where the period is about to end."""
+DOWNTIME = frozenset({"missed", "paused", "clock"})
+SHORT = timedelta(days=1)
 LAST_CALL = LATEST + timedelta(minutes=10)
 """After the last window, the last repeat of the last order is over by then."""
 STUCK = timedelta(days=1)
@@ -70,18 +74,33 @@ async def _inputs(
         return None
     found = await gathering.gather(session, plan, spec, zone, now)
     approved = plan.night_approved_at is not None
+    # What has come by now belongs to the draw before: it is settled already.
+    from_at = now.replace(microsecond=0) + timedelta(seconds=1)
     # What cannot be met any more must not keep the rest from being drawn: an alarm says so.
-    return found.inputs(zone, DrawMoment(epoch, now, night_approved=approved, best_effort=True))
+    moment = DrawMoment(epoch, from_at, night_approved=approved, best_effort=True)
+    return await asyncio.to_thread(found.inputs, zone, moment)
 
 
 async def owed(session: AsyncSession, run: LiveRun, now: datetime) -> str:
     """Name what of the present draw must be drawn anew, with numbers; empty where nothing is owed yet."""
-    if now - run.drawn_at < OWED_AFTER or run.ends_at <= now.timestamp():
+    since = now - run.drawn_at
+    if since < OWED_SOON or run.ends_at <= now.timestamp():
         return ""
     counts = Counter(skip.why for skip in await repository.skips(session, run.run_id, run.epoch))
+    if since < OWED_AFTER and not (counts.keys() & DOWNTIME) and not _period_ends(run, now):
+        return ""
     counts["verification"] = await ledger.count_verifications(session, run.run_id, run.epoch)
     counts["uncounted"] = await ledger.count_uncounted(session, run.run_id, run.epoch, run.drawn_at)
     return ",".join(f"{why}:{count}" for why, count in sorted(counts.items()) if count)
+
+
+def _period_ends(run: LiveRun, now: datetime) -> bool:
+    """Whether the period that is under way has less than a day left."""
+    second = now.timestamp()
+    ends: dict[int, int] = {}
+    for piece in run.inputs.pieces:
+        ends[piece.period] = piece.end
+    return any(second < end < second + SHORT.total_seconds() for end in ends.values())
 
 
 async def redraw(
@@ -103,17 +122,14 @@ async def redraw(
     return epoch
 
 
-async def watch_coverage(database: Database, plan_id: int, epoch: DrawEpoch) -> None:
+async def tell_coverage(session: AsyncSession, plan_id: int, found: Sequence[Contradiction]) -> None:
     """Let an alarm stand as long as a draw cannot give every unit what is guaranteed."""
-    inputs = DrawInputs.from_dict(epoch.inputs)
-    found = await asyncio.to_thread(contradictions, inputs)
     subject = f"plan:{plan_id}"
-    async with database.unit_of_work() as session:
-        if found:
-            rest = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
-            await raise_alarm(session, "coverage_short", subject, "; ".join(map(str, found[:3])) + rest)
-        else:
-            await clear_alarm(session, "coverage_short", subject)
+    if not found:
+        await clear_alarm(session, "coverage_short", subject)
+        return
+    rest = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    await raise_alarm(session, "coverage_short", subject, "; ".join(map(str, found[:3])) + rest)
 
 
 def skip_of(slot: Slot, why: str, now: datetime) -> DrawSkip:
@@ -161,5 +177,6 @@ async def finish(session: AsyncSession, sealer: Sealer, run: LiveRun, now: datet
     row.last_link = sealed.last_link(run.chain, run.epoch, row.ended_at, row.ended_why, passed)
     row.seed, row.revealed_at = sealed.open_seed(sealer, row).hex(), now
     await session.flush()
+    await clear_alarm(session, "coverage_short", f"plan:{plan.id}")
     detail = f"run {row.number}, commitment {row.commitment}, seed {row.seed}"
     await audit.record(session, "reveal_seed", f"plan:{plan.id}", detail, MACHINE)

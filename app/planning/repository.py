@@ -149,6 +149,12 @@ async def epoch(session: AsyncSession, run_id: int, number: int) -> DrawEpoch | 
     )
 
 
+async def inputs_of(session: AsyncSession, run_id: int, number: int) -> Mapping[str, Any]:
+    """The inputs of a draw."""
+    query = select(DrawEpoch.inputs).where(DrawEpoch.run_id == run_id, DrawEpoch.number == number)
+    return await session.scalar(query) or {}
+
+
 async def skips(session: AsyncSession, run_id: int, epoch_number: int | None = None) -> Sequence[DrawSkip]:
     """The moments of a run, or of one of its draws, that passed without a call."""
     query = select(DrawSkip).where(DrawSkip.run_id == run_id)

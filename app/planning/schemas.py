@@ -123,6 +123,8 @@ class PreviewOut(BaseModel):
     contradictions: list[ContradictionOut]
     """The first 200; `contradiction_count` counts all."""
     contradiction_count: int
+    over: int
+    """Guarantees for periods that are over by now: nothing can be done for them any more."""
     uncallable: list[UncallableOut]
     pending_lines: int
     """Numbers that have yet to be verified: their first call is a 核号."""
@@ -210,6 +212,7 @@ def preview_out(seen: Preview) -> PreviewOut:
             for item in seen.contradictions[:MOST_CONTRADICTIONS]
         ],
         contradiction_count=len(seen.contradictions),
+        over=seen.over,
         uncallable=[UncallableOut.model_validate(item) for item in seen.uncallable],
         pending_lines=seen.pending,
         unknown_days=seen.unknown_days,

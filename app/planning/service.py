@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,6 +40,8 @@ class Preview:
     inputs: DrawInputs
     loads: Sequence[Load]
     contradictions: Sequence[Contradiction]
+    over: int
+    """Things that were guaranteed for periods that are over by now: nothing can be done for them any more."""
     uncallable: Sequence[Uncallable]
     pending: int
     """Lines whose number has yet to be verified: their first call is a 核号."""
@@ -132,11 +134,16 @@ async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Pr
     if not inputs.units:
         hindrances.append(Fault("units", "no unit with a line that may be called is chosen"))
     loads, against = await asyncio.to_thread(lambda: (expected_load(inputs), contradictions(inputs)))
+    ahead = [item for item in against if not _is_over(item, inputs, now.astimezone(settings.zone).date())]
+    if len(ahead) < len(against):
+        # What is over must not keep the rest from being drawn.
+        inputs = found.inputs(settings.zone, DrawMoment(0, now, night_approved=approved, best_effort=True))
     return Preview(
         plan,
         inputs,
         loads,
-        against,
+        ahead,
+        len(against) - len(ahead),
         found.uncallable,
         found.pending,
         len(found.book.unknown(spec.first_day, spec.last_day)),
@@ -144,6 +151,14 @@ async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Pr
         stamp,
         approved,
     )
+
+
+def _is_over(item: Contradiction, inputs: DrawInputs, today: date) -> bool:
+    """Whether the period or year that something is guaranteed for has passed."""
+    if item.span == "year":
+        return int(item.label) < today.year
+    following = inputs.periods.index(item.label) + 1
+    return following < len(inputs.periods) and date.fromisoformat(inputs.periods[following]) <= today
 
 
 async def _hindrances(

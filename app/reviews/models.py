@@ -38,11 +38,15 @@ class Case(Base):
         CheckConstraint("(check_id IS NULL) <> (manual_id IS NULL)", name="origin"),
         UniqueConstraint("check_id", "code"),
         UniqueConstraint("manual_id", "code"),
+        # The queue goes by age, lists by when it happened; each filter of theirs has an index in that order.
         Index("ix_cases_state_opened_at_id", "state", "opened_at", "id"),
-        Index("ix_cases_unit_id_opened_at_id", "unit_id", "opened_at", "id"),
-        Index("ix_cases_opened_at_id", "opened_at", "id"),
-        Index("ix_cases_code_opened_at_id", "code", "opened_at", "id"),
-        Index("ix_cases_happened_at_state", "happened_at", "state"),
+        Index("ix_cases_unit_id_state_opened_at_id", "unit_id", "state", "opened_at", "id"),
+        Index("ix_cases_happened_at_id", "happened_at", "id"),
+        Index("ix_cases_state_happened_at_id", "state", "happened_at", "id"),
+        Index("ix_cases_unit_id_happened_at_id", "unit_id", "happened_at", "id"),
+        Index("ix_cases_code_happened_at_id", "code", "happened_at", "id"),
+        Index("ix_cases_kind_happened_at_id", "kind", "happened_at", "id"),
+        Index("ix_cases_mitigated_happened_at_id", "mitigated", "happened_at", "id"),
         Index("ix_cases_end_cause", "end_cause"),
     )
 

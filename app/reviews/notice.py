@@ -42,12 +42,18 @@ OUTCOME_ZH = {
     "cancelled": "我方取消",
     "network_failure": "线路故障",
 }
+MITIGATION_ZH = {
+    "called_back": "及时回拨",
+    "hung_up_to_verify": "挂断后核实来电",
+    "refused_numbers": "未向未核实来电者提供号码",
+    "other": "其他情形",
+}
 MAY_ANSWER = (
     "认可所列情况",
     "说明情况并附证明材料（如值班记录、通话清单、线路故障单）",
     "对号码登记、接听时间、呼叫转移等事实提出异议",
 )
-_PROPOSED = ("reasons", "rule_set", "document", "day", "regime", "roster", "exempted", "mitigations")
+_PROPOSED = ("reasons", "grade", "rule_set", "document", "day", "regime", "roster", "exempted")
 """What the notice takes over from the proposal as it stands there."""
 
 
@@ -86,7 +92,8 @@ async def build(
         "by_hand": _by_hand(manual, zone),
         "finding": {"code": code, "title_zh": title_of(code, case.proposal)},
         "clauses": await _clauses(session, case),
-        "limits": _limits(check),
+        "limits": _limits(case, check),
+        "mitigations": await _mitigations(session, case, zone),
         "answer": {
             "until": answer.until.astimezone(zone).isoformat(),
             "working_days": answer.working_days,
@@ -168,19 +175,29 @@ async def _clauses(session: AsyncSession, case: Case) -> list[dict[str, Any]]:
     return list(confirmed.content.get("clauses") or ()) if confirmed is not None else []
 
 
-def _limits(check: SpotCheck | None) -> dict[str, Any] | None:
-    """The limits by which the calls were read, named as the conversion that they are."""
-    verdicts = (
-        [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+def _limits(case: Case, check: SpotCheck | None) -> dict[str, Any] | None:
+    """The limits by which the order was judged, named as the conversion that they are."""
+    read = [attempt.verdicts[-1].content for attempt in check.attempts if attempt.verdicts] if check else []
+    limits = case.proposal.get("limits") or next(
+        (found["limits"] for found in read if "limits" in found), None
     )
-    limits = next((dict(found["limits"]) for found in verdicts if found.get("limits")), None)
-    if limits is None:
+    if not limits:
         return None
     words = (
         f"“响铃三声”按 {limits.get('limit_s', 15):g} 秒折算（折算口径，本单位自定，各规范未规定秒数）；"
         f"超过 {limits.get('finding_s', 20):g} 秒方拟认定超时"
     )
-    return limits | {"words": words}
+    return dict(limits) | {"words": words}
+
+
+async def _mitigations(session: AsyncSession, case: Case, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """What speaks for the unit, also what was recorded only after the case was opened."""
+    if case.check_id is None:
+        return []
+    return [
+        {"kind": row.kind, "title_zh": MITIGATION_ZH[row.kind], "at": _at(row.at, zone), "note": row.note}
+        for row in await repository.mitigations(session, case.check_id)
+    ]
 
 
 def _at(moment: datetime, zone: ZoneInfo) -> str:

@@ -13,7 +13,7 @@ from app.reviews import repository, steps
 from app.reviews.models import Case, Publication, PublicationEntry
 from app.reviews.states import STATE_ZH, TRANSITIONS, State, Step
 
-MOST_CASES = 2000
+MOST_CASES = 500
 """Of one publication."""
 
 

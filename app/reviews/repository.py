@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.accounts.models import AuditEvent
-from app.checks.models import Attempt, Recording, SpotCheck, StoredVerdict
+from app.checks.models import Attempt, Mitigation, Recording, SpotCheck, StoredVerdict
 from app.directory.models import DutyLine, Unit
 from app.directory.repository import below
 from app.planning.models import ManualCheck
@@ -125,6 +125,12 @@ async def hearings(
     return (await session.scalars(query)).all()
 
 
+async def mitigations(session: AsyncSession, check_id: int) -> Sequence[Mitigation]:
+    """What speaks for the unit beside an order, as it was recorded."""
+    query = select(Mitigation).where(Mitigation.check_id == check_id).order_by(Mitigation.id)
+    return (await session.scalars(query)).all()
+
+
 async def manual(session: AsyncSession, manual_id: int) -> ManualCheck | None:
     """One check that was made by hand."""
     return await session.get(ManualCheck, manual_id)
@@ -208,11 +214,11 @@ class CaseFilter:
 async def page(
     session: AsyncSession, wanted: CaseFilter, after: tuple[datetime, int] | None, limit: int
 ) -> Sequence[Case]:
-    """Cases, the newest opened first."""
+    """Cases, what happened last first."""
     query = select(Case).where(*wanted.conditions())
     if after is not None:
-        query = query.where(tuple_(Case.opened_at, Case.id) < tuple_(*after))
-    return (await session.scalars(query.order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit))).all()
+        query = query.where(tuple_(Case.happened_at, Case.id) < tuple_(*after))
+    return (await session.scalars(query.order_by(Case.happened_at.desc(), Case.id.desc()).limit(limit))).all()
 
 
 async def queue(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +14,7 @@ from app.api.text import Code, Day
 from app.directory.models import Unit
 from app.errors import NotFoundError
 from app.reviews import repository, service, views
-from app.reviews.models import CASE_KINDS, Case
+from app.reviews.models import Case
 from app.reviews.repository import CaseFilter
 from app.reviews.schemas import (
     AcceptIn,
@@ -36,14 +36,16 @@ from app.reviews.states import State, Step
 router = APIRouter(prefix="/api/v1", tags=["review"])
 WAITING = (State.TO_REVIEW, State.PROPOSED, State.NOTIFIED, State.DISPUTED)
 """States in which somebody still has to do something."""
-Kind = Annotated[str, Query(pattern=f"^({'|'.join(CASE_KINDS)})$")]
-States = Annotated[list[State], Query(max_length=len(State))]
+Kind = Literal["random", "designated", "demo", "manual"]
+StateName = Literal[
+    "to_review", "proposed", "notified", "disputed", "confirmed", "revoked", "published", "overturned"
+]
 
 
 @router.get("/cases")
 async def list_cases(
     given: Service,
-    state: States = [],  # noqa: B006 - FastAPI copies it
+    state: StateName | None = None,
     unit: Key | None = None,
     code: Annotated[Code | None, Query()] = None,
     kind: Kind | None = None,
@@ -54,7 +56,7 @@ async def list_cases(
     after: After = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:
-    """Cases, the newest opened first. `unit` takes its subtree along; `first` and `last` are days of the call."""
+    """Cases, what happened last first. `unit` takes its subtree along; `first` and `last` are days of the call."""
     database, settings = given
     first_at, until = span_of(first, last, settings.zone)
     spot = place(after)
@@ -62,15 +64,16 @@ async def list_cases(
         head = await _head(session, unit)
         if unit is not None and head is None:
             return Page(items=[], next=None)
-        wanted = CaseFilter(state, head, code, first_at, until, mitigated, kind, order)
+        wanted = CaseFilter((state,) if state else (), head, code, first_at, until, mitigated, kind, order)
         found, end = cut(await repository.page(session, wanted, spot, limit + 1), limit)
-        return Page(items=await views.rows(session, found), next=_next(end))
+        items = await views.rows(session, found)
+    return Page(items=items, next=None if end is None else pack(end.happened_at, end.id))
 
 
 @router.get("/review-queue")
 async def review_queue(
     given: Service,
-    state: States = [],  # noqa: B006 - FastAPI copies it
+    state: StateName | None = None,
     unit: Key | None = None,
     after: After = None,
     limit: Limit = 50,
@@ -82,19 +85,19 @@ async def review_queue(
         head = await _head(session, unit)
         if unit is not None and head is None:
             return QueueOut(items=[], next=None, counts=dict.fromkeys(State, 0))
-        wanted = CaseFilter(state or WAITING, head)
+        wanted = CaseFilter((state,) if state else WAITING, head)
         found, end = cut(await repository.queue(session, wanted, spot, limit + 1), limit)
         counts = await repository.count_by_state(session, head)
         items = await views.rows(session, found)
-    return QueueOut(items=items, next=_next(end), counts={name.value: counts.get(name, 0) for name in State})
+    return QueueOut(
+        items=items,
+        next=None if end is None else pack(end.opened_at, end.id),
+        counts={name.value: counts.get(name, 0) for name in State},
+    )
 
 
 async def _head(session: AsyncSession, unit_id: int | None) -> Unit | None:
     return None if unit_id is None else await repository.unit(session, unit_id)
-
-
-def _next(end: Case | None) -> str | None:
-    return None if end is None else pack(end.opened_at, end.id)
 
 
 @router.get("/cases/{case_id}")

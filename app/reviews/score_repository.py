@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select, union
+from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from app.checks.models import Attempt, SpotCheck, StoredProposal
+from app.checks.listing import ORDERS, shelves_of
+from app.checks.models import Attempt, SpotCheck
 from app.checks.proposal_codes import OUR_FAULT
-from app.directory.models import DutyLine, Unit
+from app.checks.shelves import ORDER_LABELS, Labels, read
+from app.directory.models import Unit
 from app.directory.repository import below
 from app.reviews.models import COUNTING, Case
 from app.reviews.scoring import Finding
@@ -37,7 +40,7 @@ class Scope:
     head: Unit | None = None
     unit_ids: Sequence[int] | None = None
 
-    def of(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    def of(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
         """Return the conditions on a column with a unit's key."""
         if self.unit_ids is not None:
             return [column.in_(self.unit_ids)]
@@ -57,60 +60,75 @@ async def units(session: AsyncSession, head: Unit | None, after: int | None, lim
 
 
 async def counted(session: AsyncSession, period: Period, scope: Scope) -> tuple[Counter[int], Counter[int]]:
-    """For each unit: closed random orders of the period, and how many of them do not count because of us."""
-    lines = await session.execute(select(DutyLine.id, DutyLine.unit_id).where(*scope.of(DutyLine.unit_id)))  # type: ignore[arg-type]
-    unit_of = {row[0]: row[1] for row in lines}
-    narrowed = scope.head is not None or scope.unit_ids is not None
-    inside = _closed_random(period)
-    if narrowed:
-        inside.append(SpotCheck.line_id.in_(select(DutyLine.id).where(*scope.of(DutyLine.unit_id))))  # type: ignore[arg-type]
-    closed: Counter[int] = Counter()
-    query = select(SpotCheck.line_id, func.count()).where(*inside).group_by(SpotCheck.line_id)
-    for line_id, number in await session.execute(query):
-        closed[unit_of[line_id]] += number
-    spoilt: Counter[int] = Counter()
-    ours = union(
-        select(StoredProposal.check_id).where(
-            StoredProposal.code.in_(sorted(OUR_FAULT)), StoredProposal.in_force
-        ),
-        select(Case.check_id).where(Case.end_cause == "our_fault", Case.check_id.is_not(None)),
-    ).subquery()
+    """For each unit: random orders that were closed and judged, and how many of them do not count because of us.
+
+    Read from the index of units alone.
+    """
+    shelves = [shelf for shelf in await shelves_of(session, ORDERS) if _judged(read(shelf, ORDER_LABELS))]
+    ours = [shelf for shelf in shelves if read(shelf, ORDER_LABELS)["code"] in OUR_FAULT]
+    # From unit to unit: each has its stretch of the index, and nothing is sorted.
     query = (
-        select(SpotCheck.line_id, func.count())
-        .join(ours, ours.c.check_id == SpotCheck.id)
-        .where(*inside)
-        .group_by(SpotCheck.line_id)
+        select(Unit.id, func.count(), func.sum(case((SpotCheck.shelf.in_(ours), 1), else_=0)))
+        .join(SpotCheck, SpotCheck.unit_id == Unit.id)
+        .where(
+            SpotCheck.first_due_at >= period.first_at,
+            SpotCheck.first_due_at < period.until,
+            SpotCheck.shelf.in_(shelves),
+            *scope.of(Unit.id),
+        )
+        .group_by(Unit.id)
     )
-    for line_id, number in await session.execute(query):
-        spoilt[unit_of[line_id]] += number
+    closed: Counter[int] = Counter()
+    spoilt: Counter[int] = Counter()
+    for unit_id, number, not_counted in await session.execute(query):
+        closed[unit_id], spoilt[unit_id] = number, not_counted
+    query_ours = (
+        select(Case.unit_id, func.count(distinct(Case.check_id)))
+        .where(
+            Case.end_cause == "our_fault",
+            Case.kind == "random",
+            Case.happened_at >= period.first_at,
+            Case.happened_at < period.until,
+            *scope.of(Case.unit_id),
+        )
+        .group_by(Case.unit_id)
+    )
+    for unit_id, number in await session.execute(query_ours):
+        spoilt[unit_id] += number
     return closed, spoilt
 
 
-def _closed_random(period: Period) -> list[ColumnElement[bool]]:
+def _judged(labels: Labels) -> bool:
+    return labels["kind"] == "random" and labels["state"] == "done" and labels["code"] is not None
+
+
+async def found_orders(session: AsyncSession, period: Period, scope: Scope) -> Counter[int]:
+    """For each unit: how many random orders of the period have a confirmed finding."""
+    query = (
+        select(Case.unit_id, func.count(distinct(Case.check_id)))
+        .where(*_confirmed(period, scope), Case.kind == "random")
+        .group_by(Case.unit_id)
+    )
+    return Counter({row[0]: row[1] for row in await session.execute(query)})
+
+
+def _confirmed(period: Period, scope: Scope) -> list[ColumnElement[bool]]:
     return [
-        SpotCheck.kind == "random",
-        SpotCheck.state == "done",
-        SpotCheck.first_due_at >= period.first_at,
-        SpotCheck.first_due_at < period.until,
+        Case.state.in_(COUNTING),
+        Case.happened_at >= period.first_at,
+        Case.happened_at < period.until,
+        *scope.of(Case.unit_id),
     ]
 
 
 async def findings(session: AsyncSession, period: Period, scope: Scope) -> dict[int, list[Finding]]:
     """For each unit: what was confirmed of the period and has not been taken back, the demonstration's left out."""
-    query = (
-        select(Case.unit_id, Case.confirmed_code, Case.happened_at, Case.kind, Case.check_id)
-        .where(
-            Case.state.in_(COUNTING),
-            Case.kind != "demo",
-            Case.happened_at >= period.first_at,
-            Case.happened_at < period.until,
-            *scope.of(Case.unit_id),  # type: ignore[arg-type]
-        )
-        .order_by(Case.id)
-    )
+    code = func.coalesce(Case.confirmed_code, Case.code)
+    query = select(Case.unit_id, code, Case.happened_at, Case.kind, Case.check_id)
+    query = query.where(*_confirmed(period, scope), Case.kind != "demo")
     found: dict[int, list[Finding]] = {}
-    for unit_id, code, at, kind, check_id in await session.execute(query):
-        found.setdefault(unit_id, []).append(Finding(code or "", at, kind, check_id))
+    for unit_id, name, at, kind, check_id in await session.execute(query):
+        found.setdefault(unit_id, []).append(Finding(name, at, kind, check_id))
     return found
 
 
@@ -126,18 +144,18 @@ async def ring_times(session: AsyncSession, period: Period, unit_ids: Sequence[i
     )
     open_case = select(Case.id).where(Case.check_id == Attempt.check_id, Case.state.not_in(COUNTING)).exists()
     query = (
-        select(DutyLine.unit_id, stretch, func.count())
-        .select_from(SpotCheck)
-        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
-        .join(Attempt, Attempt.check_id == SpotCheck.id)
+        select(Attempt.unit_id, stretch, func.count())
         .where(
-            *_closed_random(period),
-            DutyLine.unit_id.in_(unit_ids),
+            Attempt.unit_id.in_(unit_ids),
+            Attempt.claimed_at >= period.first_at,
+            Attempt.claimed_at < period.until,
+            Attempt.kind == "random",
+            Attempt.proposal_code.not_in(sorted(OUR_FAULT)),
             Attempt.outcome == "answered",
             ring.is_not(None),
             ~open_case,
         )
-        .group_by(DutyLine.unit_id, stretch)
+        .group_by(Attempt.unit_id, stretch)
     )
     found: dict[int, list[int]] = {}
     for unit_id, position, number in await session.execute(query):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import cast
+from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from app import clock
 from app.api.paging import After, Key, Limit, cut, pack, unpack
 from app.api.text import Day
 from app.errors import BadInputError, Fault, NotFoundError
 from app.reviews import repository, score_repository, scores
-from app.reviews.score_repository import Period
+from app.reviews.score_repository import Period, Scope
 from app.reviews.score_schemas import PeriodOut, Ranking, ScorePage, rank_out, score_out
 from app.reviews.scores import Scales
 from app.reviews.scoring import LEAST_CHECKS
@@ -21,23 +21,33 @@ from app.reviews.serving import PathKey, Service, span_of
 
 router = APIRouter(prefix="/api/v1", tags=["scores"])
 LONGEST = timedelta(days=3 * 366)
+First = Annotated[
+    Day | None, Query(description="First day; the beginning of the year of `last` unless given")
+]
+Last = Annotated[Day | None, Query(description="Last day; today unless given")]
 
 
 @router.get("/scores")
 async def list_scores(
-    given: Service, first: Day, last: Day, unit: Key | None = None, after: After = None, limit: Limit = 50
+    given: Service,
+    first: First = None,
+    last: Last = None,
+    unit: Key | None = None,
+    after: After = None,
+    limit: Limit = 50,
 ) -> ScorePage:
     """Scores of units over the days from `first` to `last`, by the units' keys; `unit` takes its subtree along.
 
     Only what a named person confirmed counts; what was revoked or overturned counts no longer.
     """
     database, settings = given
-    period = _period(first, last, settings.zone)
+    days = _days(first, last, settings.zone)
+    period = _period(days, settings.zone)
     spot = cast(int, unpack(after, int)[0]) if after else None
     async with database.reading() as session:
         head = await repository.unit(session, unit) if unit is not None else None
         known = await scores.scales(session, period.until)
-        told = _told(first, last, known, period)
+        told = _told(days, known, period)
         if unit is not None and head is None:
             return ScorePage(period=told, items=[], next=None)
         rows = await score_repository.units(session, head, spot, limit + 1)
@@ -52,39 +62,49 @@ async def list_scores(
 
 @router.get("/scores/ranking")
 async def show_ranking(
-    given: Service, first: Day, last: Day, unit: Key | None = None, after: After = None, limit: Limit = 50
+    given: Service,
+    first: First = None,
+    last: Last = None,
+    unit: Key | None = None,
+    after: After = None,
+    limit: Limit = 50,
 ) -> Ranking:
     """Units in their order over the days from `first` to `last`: by points, or by the rate of findings.
 
     Units with fewer than 3 counted random checks are not in it.
     """
     database, settings = given
-    period = _period(first, last, settings.zone)
+    days = _days(first, last, settings.zone)
+    period = _period(days, settings.zone)
     spot = cast(tuple[int, int], unpack(after, int, int)) if after else None
     async with database.reading() as session:
         head = await repository.unit(session, unit) if unit is not None else None
-        if unit is not None and head is None:
-            raise NotFoundError(f"没有单位 {unit} (no such unit)")
         known = await scores.scales(session, period.until)
-        placed, unranked = await scores.ranking(session, head, period, known, _closing(period), settings.zone)
+        scope = Scope(head=head) if unit is None or head is not None else Scope(unit_ids=())
+        placed, unranked = await scores.ranking(
+            session, scope, period, known, _closing(period), settings.zone
+        )
         rest = [row for row in placed if spot is None or (row.key, row.unit_id) > spot]
         found, end = cut(rest[: limit + 1], limit)
         units = await repository.units_named(session, (row.unit_id for row in found))
+        shown = Scope(unit_ids=list(units))
+        own = await scores.by_unit(session, period, shown, known, _closing(period), settings.zone)
     return Ranking(
-        period=_told(first, last, known, period),
+        period=_told(days, known, period),
         by="points" if known.at(_closing(period)) is not None else "rate",
         ranked=len(placed),
         unranked=unranked,
-        items=[rank_out(row, units[row.unit_id].name) for row in found],
+        items=[rank_out(row.place, units[row.unit_id], own[row.unit_id][0]) for row in found],
         next=None if end is None else pack(end.key, end.unit_id),
     )
 
 
 @router.get("/scores/{unit_id}")
-async def show_score(given: Service, unit_id: PathKey, first: Day, last: Day) -> ScorePage:
+async def show_score(given: Service, unit_id: PathKey, first: First = None, last: Last = None) -> ScorePage:
     """The score of one unit alone, without those below it."""
     database, settings = given
-    period = _period(first, last, settings.zone)
+    days = _days(first, last, settings.zone)
+    period = _period(days, settings.zone)
     async with database.reading() as session:
         found = await repository.unit(session, unit_id)
         if found is None:
@@ -92,11 +112,20 @@ async def show_score(given: Service, unit_id: PathKey, first: Day, last: Day) ->
         known = await scores.scales(session, period.until)
         shown = await scores.page(session, [found], period, known, _closing(period), settings.zone)
     return ScorePage(
-        period=_told(first, last, known, period), items=[score_out(score) for score in shown], next=None
+        period=_told(days, known, period), items=[score_out(score) for score in shown], next=None
     )
 
 
-def _period(first: date, last: date, zone: ZoneInfo) -> Period:
+def _days(first: date | None, last: date | None, zone: ZoneInfo) -> tuple[date, date]:
+    """The days of a period; without its last day up to today, without its first from the beginning of that year."""
+    if last is None:
+        today = clock.now().astimezone(zone).date()
+        last = today if first is None else min(max(today, first), first + LONGEST)
+    return first or last.replace(month=1, day=1), last
+
+
+def _period(days: tuple[date, date], zone: ZoneInfo) -> Period:
+    first, last = days
     if last - first > LONGEST:
         raise BadInputError("a score covers at most three years", [Fault("last", "more than three years on")])
     first_at, until = span_of(first, last, zone)
@@ -108,11 +137,11 @@ def _closing(period: Period) -> datetime:
     return min(period.until - timedelta(microseconds=1), max(clock.now(), period.first_at))
 
 
-def _told(first: date, last: date, known: Scales, period: Period) -> PeriodOut:
+def _told(days: tuple[date, date], known: Scales, period: Period) -> PeriodOut:
     closing = _closing(period)
     return PeriodOut(
-        first=first,
-        last=last,
+        first=days[0],
+        last=days[1],
         least_checks=LEAST_CHECKS,
         points_document=known.document_at(closing) if known.at(closing) is not None else None,
         computed_at=clock.now(),

@@ -6,10 +6,11 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
+from app.directory.models import Unit
 from app.reviews.codes import title_of
 from app.reviews.schemas import UnitRef
 from app.reviews.score_repository import RING_EDGES_S
-from app.reviews.scores import Placed, UnitScore
+from app.reviews.scores import UnitScore
 from app.reviews.scoring import Figures
 
 
@@ -132,10 +133,6 @@ def score_out(score: UnitScore) -> ScoreOut:
     )
 
 
-def rank_out(placed: Placed, name: str) -> RankOut:
+def rank_out(place: int, unit: Unit, own: Figures) -> RankOut:
     """Return a place in the order as the API shows it."""
-    return RankOut(
-        **_plain(placed.figures).model_dump(),
-        place=placed.place,
-        unit=UnitRef(id=placed.unit_id, name=name),
-    )
+    return RankOut(**_plain(own).model_dump(), place=place, unit=UnitRef(id=unit.id, name=unit.name))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.directory.models import Unit
 from app.reviews import score_repository as repository
 from app.reviews.score_repository import Period, Scope
-from app.reviews.scoring import Cap, Figures, Scale, figures
+from app.reviews.scoring import LEAST_CHECKS, Cap, Figures, Scale, figures
 from app.rules.own import Own, parse_own
 
 
@@ -56,7 +56,6 @@ class Placed:
     key: int
     """What it was ordered by: smaller is better."""
     unit_id: int
-    figures: Figures
 
 
 def scale_of(own: Own) -> Scale | None:
@@ -93,37 +92,49 @@ async def page(
     if not units:
         return []
     keys = [unit.id for unit in units]
-    found = await _figures(session, period, Scope(unit_ids=keys), known, closing, zone)
+    found = await by_unit(session, period, Scope(unit_ids=keys), known, closing, zone)
     ring = await repository.ring_times(session, period, keys)
     nothing = figures(0, (), known.at, known.at(closing), zone), 0
     return [UnitScore(unit, *found.get(unit.id, nothing), ring.get(unit.id, ())) for unit in units]
 
 
 async def ranking(
-    session: AsyncSession, head: Unit | None, period: Period, known: Scales, closing: datetime, zone: ZoneInfo
+    session: AsyncSession, scope: Scope, period: Period, known: Scales, closing: datetime, zone: ZoneInfo
 ) -> tuple[list[Placed], int]:
     """Return the units with checks enough in their order, and how many had too few.
 
     By points where the office has its own, else by the rate of findings.
     """
-    found = await _figures(session, period, Scope(head=head), known, closing, zone)
-    keyed = sorted((_key(own), unit_id) for unit_id, (own, _) in found.items() if own.ranked)
+    if known.at(closing) is not None:
+        keys = {
+            unit_id: -round((own.points or 0.0) * 1000) if own.ranked else None
+            for unit_id, (own, _) in (await by_unit(session, period, scope, known, closing, zone)).items()
+        }
+    else:
+        keys = await _rates(session, period, scope)
     placed: list[Placed] = []
-    for number, (key, unit_id) in enumerate(keyed, 1):
+    ordered = sorted((key, unit_id) for unit_id, key in keys.items() if key is not None)
+    for number, (key, unit_id) in enumerate(ordered, 1):
         place = placed[-1].place if placed and placed[-1].key == key else number
-        placed.append(Placed(place, key, unit_id, found[unit_id][0]))
-    return placed, len(found) - len(placed)
+        placed.append(Placed(place, key, unit_id))
+    return placed, len(keys) - len(placed)
 
 
-def _key(own: Figures) -> int:
-    if own.points is not None:
-        return -round(own.points * 1000)
-    return round((own.rate or 0.0) * 1_000_000_000)
+async def _rates(session: AsyncSession, period: Period, scope: Scope) -> dict[int, int | None]:
+    """For each unit with checks or findings its rate in billionths, None with too few checks."""
+    closed, spoilt = await repository.counted(session, period, scope)
+    found = await repository.found_orders(session, period, scope)
+    counts = {unit_id: closed[unit_id] - spoilt[unit_id] for unit_id in {*closed, *found}}
+    return {
+        unit_id: round(found[unit_id] / n * 1_000_000_000) if n >= LEAST_CHECKS else None
+        for unit_id, n in counts.items()
+    }
 
 
-async def _figures(
+async def by_unit(
     session: AsyncSession, period: Period, scope: Scope, known: Scales, closing: datetime, zone: ZoneInfo
 ) -> Mapping[int, tuple[Figures, int]]:
+    """Return the figures of every unit with checks or findings, and how many of its checks do not count."""
     closed, spoilt = await repository.counted(session, period, scope)
     found = await repository.findings(session, period, scope)
     last = known.at(closing)

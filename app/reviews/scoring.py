@@ -90,6 +90,7 @@ def figures(
     n: int, findings: Sequence[Finding], scale_at: ScaleAt, closing: Scale | None, zone: ZoneInfo
 ) -> Figures:
     """Work out a unit's figures; `closing` is the scale at the period's end, whose base and bands hold for it all."""
+    findings = _once(findings)
     drawn = [finding for finding in findings if finding.kind == "random"]
     by_code = {
         code: len({finding.check_id for finding in drawn if finding.code == code})
@@ -115,6 +116,14 @@ def figures(
         points_with_beside=round(max(0.0, closing.base - deduction(findings, scale_at, zone)), 3),
         band=closing.band(score),
     )
+
+
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """One order has a finding of one code once, however many cases came to it."""
+    kept: dict[object, Finding] = {}
+    for position, finding in enumerate(findings):
+        kept.setdefault((finding.check_id, finding.code) if finding.check_id else position, finding)
+    return list(kept.values())
 
 
 def deduction(findings: Iterable[Finding], scale_at: ScaleAt, zone: ZoneInfo) -> float:

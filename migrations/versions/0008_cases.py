@@ -114,12 +114,18 @@ def _create_cases() -> None:
         sa.UniqueConstraint("check_id", "code", name="uq_cases_check_id_code"),
         sa.UniqueConstraint("manual_id", "code", name="uq_cases_manual_id_code"),
     )
-    op.create_index("ix_cases_code_opened_at_id", "cases", ["code", "opened_at", "id"], unique=False)
-    op.create_index("ix_cases_end_cause", "cases", ["end_cause"], unique=False)
-    op.create_index("ix_cases_happened_at_state", "cases", ["happened_at", "state"], unique=False)
-    op.create_index("ix_cases_opened_at_id", "cases", ["opened_at", "id"], unique=False)
-    op.create_index("ix_cases_state_opened_at_id", "cases", ["state", "opened_at", "id"], unique=False)
-    op.create_index("ix_cases_unit_id_opened_at_id", "cases", ["unit_id", "opened_at", "id"], unique=False)
+    for columns in (
+        ("state", "opened_at", "id"),
+        ("unit_id", "state", "opened_at", "id"),
+        ("happened_at", "id"),
+        ("state", "happened_at", "id"),
+        ("unit_id", "happened_at", "id"),
+        ("code", "happened_at", "id"),
+        ("kind", "happened_at", "id"),
+        ("mitigated", "happened_at", "id"),
+        ("end_cause",),
+    ):
+        op.create_index(f"ix_cases_{'_'.join(columns)}", "cases", list(columns), unique=False)
 
 
 def _create_case_events() -> None:

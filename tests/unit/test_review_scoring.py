@@ -26,6 +26,13 @@ def test_a_rate_counts_orders_not_findings() -> None:
     assert (own.points, own.deducted, own.band) == (None, None, None)
 
 
+def test_two_cases_of_one_order_that_come_to_one_code_count_once() -> None:
+    scale = Scale(100.0, POINTS)
+    twice = [found("no_answer", 1, 1), found("no_answer", 1, 1)]
+    own = figures(4, twice, lambda _: scale, scale, ZONE)
+    assert (own.found, own.deducted, own.by_code) == (1, 5.0, {"no_answer": 1})
+
+
 @pytest.mark.parametrize(("n", "ranked", "rate"), [(0, False, None), (2, False, 0.0), (3, True, 0.0)])
 def test_fewer_than_three_checks_rank_nobody(n: int, ranked: bool, rate: float | None) -> None:
     own = figures(n, [], lambda _: None, None, ZONE)

@@ -101,7 +101,7 @@ async def test_a_second_one_refuses(database: Database, settings: Settings) -> N
         stdin=subprocess.PIPE,
         capture_output=True,
         env=os.environ | settings.environment(),
-        timeout=30,
+        timeout=120,
     )
     assert second.returncode == EXIT_TAKEN
     assert b"another phone process" in second.stderr

@@ -218,7 +218,7 @@ async def test_scores_list_a_subtree_page_by_page(office: Office) -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {"first": "2026-01-01"}, {"first": "2026-02-01", "last": "2026-01-01"},
+        {"first": "2026-02-01", "last": "2026-01-01"},
         {"first": "1980-01-01", "last": "2026-01-01"}, {**DAYS, "after": "x"}, {**DAYS, "unit": 0},
         {"first": "9999-12-31", "last": "9999-12-31"},
     ],
@@ -229,3 +229,15 @@ async def test_wrong_periods_are_named(settings: Settings, params: dict[str, Any
             answer = await office.client.get(f"/api/v1{path}", params=params)
             assert answer.status_code == 422, answer.text
         assert (await office.client.get("/api/v1/scores/999", params=DAYS)).status_code == 404
+
+
+async def test_without_days_a_score_is_of_this_year_so_far(settings: Settings) -> None:
+    async with running(settings) as office:
+        for params, days in (
+            ({}, ("2026-01-01", "2026-11-26")),
+            ({"first": "2026-03-01"}, ("2026-03-01", "2026-11-26")),
+            ({"last": "2024-05-05"}, ("2024-01-01", "2024-05-05")),
+            ({"first": "2027-03-01"}, ("2027-03-01", "2027-03-01")),
+        ):
+            period = (await office.get("/scores", params=params))["period"]
+            assert (period["first"], period["last"]) == days
