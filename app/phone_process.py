@@ -76,9 +76,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     async def forget_uploads(*_: object) -> None:
         await asyncio.to_thread(uploads.purge, settings)
 
-    hourly: list[Purge] = [
-        whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads
-    ]
+    hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
     keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
