@@ -29,8 +29,9 @@ from app.checks.clock_offset import ClockWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
-from app.checks.timekeeper import Timekeeper
+from app.checks.timekeeper import Purge, Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
+from app.imports import uploads
 from app.logs import configure
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
@@ -71,7 +72,11 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
     dispatcher = Dispatcher(database, placer, settings, engine)
     planner = Planner(database, settings, patience_s=PATIENCE_S)
-    hourly = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone)]
+
+    async def forget_uploads(*_: object) -> None:
+        await asyncio.to_thread(uploads.purge, settings)
+
+    hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
     keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
