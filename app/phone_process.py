@@ -33,6 +33,7 @@ from app.checks.timekeeper import Purge, Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
 from app.imports import uploads
 from app.logs import configure
+from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
@@ -75,8 +76,8 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     async def forget_uploads(*_: object) -> None:
         await asyncio.to_thread(uploads.purge, settings)
 
-    purges: list[Purge] = [whereabouts.purge_expired, forget_uploads]
-    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], purges)
+    hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
+    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)

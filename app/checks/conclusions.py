@@ -33,6 +33,7 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.planning.models import Plan
+from app.rules.service import in_force
 from app.settings import Settings
 from sip.record import CallRecord, RecordingInfo
 
@@ -78,7 +79,9 @@ async def finish(
     day = started_at.astimezone(settings.zone).date()
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
-    verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
+    # The office's own limits in force at the call read it, as they will judge its order.
+    limits = (await in_force(session, started_at)).limits(rules_of(settings))
+    verdict = judge(Facts.from_json(content), limits, exemptions)
     if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
         await _keep_late(session, attempt, record, content)
         return None
