@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         default=None, description="Sound file that is played after the answer. Unset: we stay silent."
     )
     poll_s: float = Field(
-        default=0.5, gt=0, le=60, description="How often, in seconds, the phone process looks for due checks."
+        default=0.2, gt=0, le=60, description="How often, in seconds, the phone process looks for due checks."
     )
     ntp_server: str | None = Field(
         default=None,

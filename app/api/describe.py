@@ -39,7 +39,7 @@ _WORDS = {
     415: "The body is of another type",
     422: "What was given cannot be right",
 }
-_READS = (400, 403, 404, 422)
+_READS = (400, 403, 404, 409, 422)
 _WRITES = tuple(_WORDS)
 _METHODS = ("get", "put", "post", "patch", "delete")
 DESCRIPTION = (

@@ -31,6 +31,7 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.planning.models import Plan
+from app.rules.service import in_force
 from app.settings import Settings
 from sip.record import CallRecord, RecordingInfo
 
@@ -60,11 +61,12 @@ async def finish(
     settings: Settings,
     *,
     stopped: bool = False,
-) -> Verdict:
+) -> Verdict | None:
     """Store the facts of a finished call, its recording and its verdict.
 
     `stopped`: the phone process is stopping. A call that it hung up for that reason was interrupted; only what
-    an operator stopped is `cancelled`. Raises `ConcludedError` where the attempt was given up meanwhile.
+    an operator stopped is `cancelled`. None where the attempt was given up for dead meanwhile: it stays interrupted,
+    and the facts stand beside it. Raises `ConcludedError` for one that is over otherwise.
     """
     if stopped and record.outcome == "cancelled":
         record = dataclasses.replace(record, interrupted=True, errors=(*record.errors, STOPPED))
@@ -74,8 +76,13 @@ async def finish(
     day = started_at.astimezone(settings.zone).date()
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
-    verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
-    await _take(session, attempt, "interrupted" if record.interrupted else "finished")
+    # The office's own limits in force at the call read it, as they will judge its order.
+    limits = (await in_force(session, started_at)).limits(rules_of(settings))
+    verdict = judge(Facts.from_json(content), limits, exemptions)
+    if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
+        await _keep_late(session, attempt, record, content)
+        return None
+    attempt.state = "interrupted" if record.interrupted else "finished"
     _keep_facts(session, attempt, record, content, started_at)
     if record.interrupted:
         # The signalling outlived the media engine, or stopped in good order: nobody is left to be told.
@@ -232,6 +239,19 @@ async def _take(session: AsyncSession, attempt: Attempt, state: str) -> None:
         await session.refresh(attempt, ["state"])
         raise ConcludedError(f"attempt {attempt.id} is already {attempt.state}")
     attempt.state = state
+
+
+async def _keep_late(
+    session: AsyncSession, attempt: Attempt, record: CallRecord, content: dict[str, Any]
+) -> None:
+    """Keep what a call showed that was given up for dead; its far end has been told all the same."""
+    await session.refresh(attempt)
+    if attempt.state != "interrupted" or await session.get(CallFacts, attempt.id) is not None:
+        raise ConcludedError(f"attempt {attempt.id} is already {attempt.state}")
+    session.add(CallFacts(attempt_id=attempt.id, content=content))
+    if record.recording is not None and await repository.recording_of(session, attempt.id) is None:
+        _keep_recording(session, attempt, record.recording, repaired=False)
+    attempt.released_at = attempt.released_at or clock.now()
 
 
 def _keep_facts(

@@ -163,7 +163,7 @@ class LedgerEngine:
     async def sweep(self) -> int:
         """Interrupt what nobody gives a sign of life for. Its far end is told by the next start of a phone."""
         async with self._database.reading() as session:
-            expired = await queue.expired(session, clock.now())
+            expired = await queue.expired(session, self._owner, clock.now())
         count = 0
         for attempt_id in expired:
             with contextlib.suppress(ConcludedError):

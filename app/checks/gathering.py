@@ -19,7 +19,7 @@ from app.checks.proposal import Mitigating, Order, Spared
 from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
-from app.planning.calendar import load_book
+from app.planning.calendar import CalendarBook, load_book
 from app.rosters.service import roster_at
 from sip.trunks import AlarmKind
 
@@ -56,9 +56,12 @@ async def gather(
     taken as it stood at the call: calendar, exemptions, changes of number, roster, regime.
     """
     line = await repository.line(session, check.line_id)
-    calls = tuple([await _call(session, item, limits, zone, item.id in our_music) for item in attempts])
-    spared, changes = await _around(session, check, attempts)
     first = moment_of(attempts[0]) if attempts else check.first_due_at
+    moments = [first, *(moment_of(item) for item in attempts)]
+    days = sorted(at.astimezone(zone).date() for at in moments)
+    book = await load_book(session, days[0], days[-1], as_of=first)
+    calls = tuple([await _call(session, item, limits, zone, book, item.id in our_music) for item in attempts])
+    spared, changes = await _around(session, check, attempts)
     regime = await directory.regime_on(session, check.unit_id, first.astimezone(zone).date())
     # The books as they stood at the call; what was filed afterwards stands beside.
     roster = await roster_at(session, check.unit_id, first, first, zone)
@@ -90,16 +93,21 @@ def called_back_in_time(at: datetime, attempts: Sequence[Attempt]) -> bool:
 
 
 async def _call(
-    session: AsyncSession, attempt: Attempt, limits: Rules, zone: ZoneInfo, our_music: bool
+    session: AsyncSession,
+    attempt: Attempt,
+    limits: Rules,
+    zone: ZoneInfo,
+    book: CalendarBook,
+    our_music: bool,
 ) -> Call:
     at = moment_of(attempt).astimezone(zone)
-    day = at.date()
-    book = await load_book(session, day, day, as_of=at)
-    facts = None if attempt.facts is None else Facts.from_json(attempt.facts.content)
+    # Of a call that was given up for dead facts may have come in later: they are kept, and count for nothing.
+    ours = attempt.facts is None or attempt.state in ("interrupted", "failed")
+    facts = None if ours or attempt.facts is None else Facts.from_json(attempt.facts.content)
     if facts is not None and our_music and AlarmKind.TRUNK_MUSIC not in facts.alarms:
         facts = replace(facts, alarms=(*facts.alarms, AlarmKind.TRUNK_MUSIC.value))
     verdict = await _verdict(session, attempt, facts, limits, at)
-    return Call(attempt.id, attempt.number, at, facts, verdict, book.day(day))
+    return Call(attempt.id, attempt.number, at, facts, verdict, book.day(at.date()))
 
 
 async def _verdict(

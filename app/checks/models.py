@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    bindparam,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -177,6 +178,12 @@ class Attempt(Base):
     verdicts: Mapped[list[StoredVerdict]] = relationship(lazy="raise", order_by="StoredVerdict.id")
     events: Mapped[list[AttemptEvent]] = relationship(lazy="raise", order_by="AttemptEvent.id")
     targets: Mapped[list[AttemptTarget]] = relationship(lazy="raise", order_by="AttemptTarget.position")
+
+
+IS_LIVE = Attempt.state.in_(
+    bindparam("live_states", LIVE_STATES, expanding=True, literal_execute=True, type_=String())
+)
+"""The condition on attempts under way, with its words written out: only so does the partial index above serve it."""
 
 
 class AttemptTarget(Base):

@@ -11,14 +11,14 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from app.checks.models import LIVE_STATES, Attempt, SpotCheck
+from app.checks.models import IS_LIVE, Attempt, SpotCheck
 from app.directory.models import DutyLine
 from app.planning.models import Plan
 
 
 async def due(session: AsyncSession, limit: int) -> Sequence[int]:
     """Keys of the orders to call now, earliest first; lines with a live attempt and paused plans wait."""
-    busy_lines = select(Attempt.line_id).where(Attempt.state.in_(LIVE_STATES))
+    busy_lines = select(Attempt.line_id).where(IS_LIVE)
     paused = select(Plan.id).where(Plan.running.is_(False), Plan.state.not_in(("cancelled", "finished")))
     query = (
         select(SpotCheck.id)
@@ -70,13 +70,13 @@ async def release_repeats(session: AsyncSession, now: datetime) -> int:
 
 async def take_over(session: AsyncSession, attempt_id: int, state: str) -> bool:
     """Move a live attempt to its last state; False when somebody else has concluded it."""
-    statement = update(Attempt).where(Attempt.id == attempt_id, Attempt.state.in_(LIVE_STATES))
+    statement = update(Attempt).where(Attempt.id == attempt_id, IS_LIVE)
     return await changed(session, statement.values(state=state)) == 1
 
 
 async def move(session: AsyncSession, attempt: Attempt, state: str) -> None:
     """Move an attempt that is still live to another live state; one that was concluded meanwhile stays as it is."""
-    statement = update(Attempt).where(Attempt.id == attempt.id, Attempt.state.in_(LIVE_STATES))
+    statement = update(Attempt).where(Attempt.id == attempt.id, IS_LIVE)
     await changed(session, statement.values(state=state))
     await session.refresh(attempt, ["state"])
 
@@ -85,14 +85,17 @@ async def renew(
     session: AsyncSession, owner: str, attempt_ids: Collection[int], until: datetime
 ) -> frozenset[int]:
     """Put off the leases of attempts of ours; return those that are still ours."""
-    ours = (Attempt.id.in_(attempt_ids), Attempt.owner == owner, Attempt.state.in_(LIVE_STATES))
+    ours = (Attempt.id.in_(attempt_ids), Attempt.owner == owner, IS_LIVE)
     await changed(session, update(Attempt).where(*ours).values(lease_until=until))
     return frozenset(await session.scalars(select(Attempt.id).where(*ours)))
 
 
-async def expired(session: AsyncSession, now: datetime) -> Sequence[int]:
-    """Keys of the live attempts whose lease has run out; those without one belong to an earlier version's process."""
-    query = select(Attempt.id).where(Attempt.state.in_(LIVE_STATES), Attempt.lease_until < now)
+async def expired(session: AsyncSession, owner: str, now: datetime) -> Sequence[int]:
+    """Keys of the live attempts of others whose lease has run out.
+
+    Our own need nobody's sweeping: we know whether they live. Those without a lease are an earlier version's.
+    """
+    query = select(Attempt.id).where(IS_LIVE, Attempt.lease_until < now, Attempt.owner != owner)
     return (await session.scalars(query.order_by(Attempt.id))).all()
 
 

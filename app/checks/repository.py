@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
+from app import clock
 from app.api.newest import Asked, Group, Place, newest
 from app.checks import shelves
 from app.checks.listing import ATTEMPTS, match, shelf_group, unit_group
-from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
+from app.checks.models import IS_LIVE, LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.planning.models import Plan
 
 
@@ -92,23 +93,6 @@ async def check(session: AsyncSession, check_id: int) -> SpotCheck | None:
     return await session.scalar(query)
 
 
-async def due(session: AsyncSession, limit: int) -> Sequence[int]:
-    """Keys of the checks to call now, earliest first; lines with a live attempt and paused plans wait."""
-    busy_lines = select(Attempt.line_id).where(Attempt.state.in_(LIVE_STATES))
-    paused = select(Plan.id).where(Plan.running.is_(False))
-    query = (
-        select(SpotCheck.id)
-        .where(
-            SpotCheck.state == "due",
-            SpotCheck.line_id.not_in(busy_lines),
-            or_(SpotCheck.plan_id.is_(None), SpotCheck.plan_id.not_in(paused)),
-        )
-        .order_by(SpotCheck.due_at, SpotCheck.id)
-        .limit(limit)
-    )
-    return (await session.scalars(query)).all()
-
-
 async def take(session: AsyncSession, check_id: int) -> bool:
     """Move a check from `due` to `claimed`; False when someone else already did."""
     return await _changed(
@@ -121,8 +105,9 @@ async def release(session: AsyncSession, now: datetime, not_before: datetime) ->
     """Turn planned checks whose moment has come `due`, or `missed` if it is before `not_before`."""
     running = select(Plan.id).where(Plan.running)
     planned = (SpotCheck.state == "planned", SpotCheck.plan_id.in_(running))
+    over = {"state": "missed", "closed_at": now, "closed_why": "late"}
     missed = await _count(
-        session, update(SpotCheck).where(*planned, SpotCheck.due_at < not_before).values(state="missed")
+        session, update(SpotCheck).where(*planned, SpotCheck.due_at < not_before).values(**over)
     )
     released = await _count(
         session, update(SpotCheck).where(*planned, SpotCheck.due_at <= now).values(state="due")
@@ -147,7 +132,7 @@ async def withdraw_due(session: AsyncSession, reason: str) -> int:
         session,
         update(SpotCheck)
         .where(SpotCheck.state == "due", SpotCheck.reason.startswith(reason, autoescape=True))
-        .values(state="withdrawn"),
+        .values(state="withdrawn", closed_at=clock.now(), closed_why="demonstration"),
     )
 
 
@@ -202,7 +187,7 @@ async def target(session: AsyncSession, target_id: int) -> AttemptTarget:
 
 async def live_of_others(session: AsyncSession, owner: str) -> Sequence[Attempt]:
     """Live attempts that this process does not hold."""
-    query = select(Attempt).where(Attempt.state.in_(LIVE_STATES), Attempt.owner != owner)
+    query = select(Attempt).where(IS_LIVE, Attempt.owner != owner)
     return (await session.scalars(query.options(joinedload(Attempt.check)))).all()
 
 
@@ -246,7 +231,7 @@ async def open_checks(session: AsyncSession) -> int:
 
 async def live_count(session: AsyncSession) -> int:
     """How many calls are under way."""
-    query = select(func.count()).select_from(Attempt).where(Attempt.state.in_(LIVE_STATES))
+    query = select(func.count()).select_from(Attempt).where(IS_LIVE)
     return await session.scalar(query) or 0
 
 

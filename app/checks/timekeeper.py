@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 Tick = Callable[[datetime], Awaitable[int]]
 """Asked each second; returns how many orders it made due."""
 Purge = Callable[[AsyncSession, datetime], Awaitable[object]]
-"""Deletes what has expired."""
+"""Done at the start and each hour, e.g. deletes what has expired."""
 SWEEP_S = 5.0
 PURGE_S = 3600.0
 
@@ -63,8 +63,8 @@ class Timekeeper:
         now = clock.now()
         try:
             if await self._keeps_time(now):
-                await self._release(now)
-                await self._tidy(now)
+                right = await self._release(now)
+                await self._tidy(now, right)
         except SQLAlchemyError:
             log.exception("the clock could not do its work")
 
@@ -77,7 +77,8 @@ class Timekeeper:
             self._renew_at = now + timedelta(seconds=leases.RENEW_S)
         return self._held_until is not None and now < self._held_until
 
-    async def _release(self, now: datetime) -> None:
+    async def _release(self, now: datetime) -> bool:
+        """Make due what is due; return whether the clock may be trusted."""
         due = 0
         for tick in self._ticks:
             due += await tick(now)
@@ -91,9 +92,11 @@ class Timekeeper:
         if due:
             log.info("checks released", count=due)
             self._wake()
+        return right
 
-    async def _tidy(self, now: datetime) -> None:
-        if self._sweep_at is None or now >= self._sweep_at:
+    async def _tidy(self, now: datetime, right: bool) -> None:
+        # By a clock that has jumped every lease would have run out.
+        if right and (self._sweep_at is None or now >= self._sweep_at):
             self._sweep_at = now + timedelta(seconds=SWEEP_S)
             swept = await self._engine.sweep()
             if swept:

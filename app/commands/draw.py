@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 
@@ -21,7 +20,7 @@ def verify(plan_id: int | None, *, as_json: bool) -> int:
             if plan_id is not None:
                 await service.get(session, plan_id)
             found = await gather(session, plan_id)
-        reports = [await asyncio.to_thread(verify_run, item) for item in found]
+            reports = [await verify_run(session, item) for item in found]
         missing = verify_numbers(found)
         holds = not missing and not any(report.faults for report in reports)
         if as_json:

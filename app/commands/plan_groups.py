@@ -39,11 +39,11 @@ def list_plans(
 
 
 @plans.command("show")
-def show_plan(plan: PlanId, as_json: Json = False) -> None:
+def show_plan(id: PlanId, as_json: Json = False) -> None:
     """One plan with its starts and their commitments."""
     from app.commands.plans import show as run
 
-    raise typer.Exit(run(plan, as_json=as_json))
+    raise typer.Exit(run(id, as_json=as_json))
 
 
 @plans.command()
@@ -60,51 +60,51 @@ def create(
 
 
 @plans.command()
-def preview(plan: PlanId, as_json: Json = False) -> None:
+def preview(id: PlanId, as_json: Json = False) -> None:
     """What a plan would do if it was started now, never when; exit status 1 if something is against it."""
     from app.commands.plans import preview as run
 
-    raise typer.Exit(run(plan, as_json=as_json))
+    raise typer.Exit(run(id, as_json=as_json))
 
 
 @plans.command()
-def start(plan: PlanId, by: By = "local", as_json: Json = False) -> None:
+def start(id: PlanId, by: By = "local", as_json: Json = False) -> None:
     """Start a plan; exit status 1 if something is against it, with everything named."""
     from app.commands.plans import start as run
 
-    raise typer.Exit(run(plan, by, as_json=as_json))
+    raise typer.Exit(run(id, by, as_json=as_json))
 
 
 @plans.command()
-def pause(plan: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
+def pause(id: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
     """Call nobody until the plan is resumed."""
     from app.commands.plans import change as run
 
-    raise typer.Exit(run("pause", plan, reason, by, as_json=as_json))
+    raise typer.Exit(run("pause", id, reason, by, as_json=as_json))
 
 
 @plans.command()
-def resume(plan: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
+def resume(id: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
     """Let a paused plan go on."""
     from app.commands.plans import change as run
 
-    raise typer.Exit(run("resume", plan, reason, by, as_json=as_json))
+    raise typer.Exit(run("resume", id, reason, by, as_json=as_json))
 
 
 @plans.command()
-def cancel(plan: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
+def cancel(id: PlanId, reason: Reason, by: By = "local", as_json: Json = False) -> None:
     """End a plan; started again it gets a new draw, and its starts are counted."""
     from app.commands.plans import change as run
 
-    raise typer.Exit(run("cancel", plan, reason, by, as_json=as_json))
+    raise typer.Exit(run("cancel", id, reason, by, as_json=as_json))
 
 
 @plans.command("approve-night")
-def approve_night(plan: PlanId, by: By = "local", as_json: Json = False) -> None:
+def approve_night(id: PlanId, by: By = "local", as_json: Json = False) -> None:
     """Let a plan call between 00:00 and 06:00; not by the person who wrote it."""
     from app.commands.plans import change as run
 
-    raise typer.Exit(run("approve-night", plan, "", by, as_json=as_json))
+    raise typer.Exit(run("approve-night", id, "", by, as_json=as_json))
 
 
 @prompts.command("list")
@@ -133,19 +133,19 @@ def add(
 
 
 @prompts.command()
-def approve(prompt: PromptId, by: By = "local") -> None:
+def approve(id: PromptId, by: By = "local") -> None:
     """Let a prompt be played; not by the person who made it."""
     from app.commands.plans import change_prompt as run
 
-    raise typer.Exit(run("approve", prompt, by))
+    raise typer.Exit(run("approve", id, by))
 
 
 @prompts.command()
-def retire(prompt: PromptId, by: By = "local") -> None:
+def retire(id: PromptId, by: By = "local") -> None:
     """Take a prompt out of use."""
     from app.commands.plans import change_prompt as run
 
-    raise typer.Exit(run("retire", prompt, by))
+    raise typer.Exit(run("retire", id, by))
 
 
 @draw.command()

@@ -282,7 +282,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "lines",
-        ("线路", "线路表", "值班电话", "值班线路", "电话"),
+        ("线路", "线路表", "值班线路"),
         (
             *_UNIT,
             Column("name", ("线路名称", "电话名称", "名称"), values.text(80)),
@@ -356,7 +356,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "book",
-        ("通讯录", "值班通讯录", "值班电话通讯录", "电话簿"),
+        ("通讯录", "值班电话", "电话表", "电话簿"),
         (
             *_UNIT,
             Column("parent", ("上级单位", "上级", "主管单位", "所属单位"), values.text(120), fills=True),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -22,6 +22,7 @@ from app.checks.models import SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine
 from app.planning import choosing, ledger, permits, redrawing, repository
+from app.planning.calendar_service import watch_end
 from app.planning.draw import Contradiction, contradictions
 from app.planning.live_run import BrokenDrawError, LiveRun, Slot, Stored, recall
 from app.planning.models import Plan
@@ -52,6 +53,7 @@ class Planner:
         self._broken: dict[int, tuple[int, datetime]] = {}
         """Run, and the draw and moment at which it was found broken."""
         self._looked_at: datetime | None = None
+        self._today: date | None = None
 
     async def tick(self, now: datetime) -> int:
         """Let come due what has come by now; return how many orders were entered."""
@@ -175,7 +177,12 @@ class Planner:
         return await self._hold(run.run_id, run.plan_id, number, now)
 
     async def _settle_debts(self, now: datetime) -> None:
-        """Draw anew what is owed, and end what is over."""
+        """Draw anew what is owed, end what is over, and see once a day whether the calendar ends."""
+        today = now.astimezone(self._settings.zone).date()
+        if today != self._today:
+            async with self._database.unit_of_work() as session:
+                await watch_end(session, today)
+            self._today = today
         for run in list(self._runs.values()):
             async with self._database.reading() as session:
                 owed = await redrawing.owed(session, run, now)

@@ -39,6 +39,10 @@ _FARTHEST_BACK = 3
 _MOST_STEPS_BACK = 200
 """Steps back of one unit; after them each call is checked to leave the rest possible."""
 _CHECKED_TRIES = 6
+_ROUNDS = 2
+"""In which the calls of a crowded unit are drawn anew."""
+Placed = tuple[Demand, Pick]
+"""A call, and the period or year that it was drawn for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,11 @@ def draw(seed: bytes, inputs: DrawInputs) -> tuple[DrawnSlot, ...]:
     for unit in inputs.units:
         state = board.state(unit)
         if unit.lines:
-            state, picks = _guaranteed(dice, board, state)
-            picks += _further(dice, state)
-            found += [(pick.place.at, unit.lines[pick.line].line_id, unit.unit_id) for pick in picks]
+            state, placed = _guaranteed(dice, board, state)
+            placed += _further(dice, state)
+            if state.crowded:
+                placed = _stirred(dice, state, placed)
+            found += [(pick.place.at, unit.lines[pick.line].line_id, unit.unit_id) for _, pick in placed]
         elif not inputs.best_effort and any(state.missing(demand) for demand in state.demands()):
             raise NotDrawableError(contradictions(inputs))
     return tuple(
@@ -88,15 +94,16 @@ def draw(seed: bytes, inputs: DrawInputs) -> tuple[DrawnSlot, ...]:
     )
 
 
-def _guaranteed(dice: Dice, board: Board, state: UnitState) -> tuple[UnitState, list[Pick]]:
-    picks = _blindly(dice, state)
-    if picks is not None:
-        return state, picks
+def _guaranteed(dice: Dice, board: Board, state: UnitState) -> tuple[UnitState, list[Placed]]:
+    placed = _blindly(dice, state)
+    if placed is not None:
+        return state, placed
     state = board.state(state.unit)
+    state.crowded = True
     return state, _with_foresight(dice, state)
 
 
-def _blindly(dice: Dice, state: UnitState) -> list[Pick] | None:
+def _blindly(dice: Dice, state: UnitState) -> list[Placed] | None:
     """Place what is guaranteed, each call without a thought of the next; None where that leads nowhere.
 
     A demand that finds no room is drawn anew together with the one before it.
@@ -116,7 +123,7 @@ def _blindly(dice: Dice, state: UnitState) -> list[Pick] | None:
         for _ in range(min(len(placed), 1 + steps_back % _FARTHEST_BACK)):
             for pick in placed.pop():
                 state.take(pick)
-    return [pick for picks in placed for pick in picks]
+    return [(demand, pick) for demand, picks in zip(demands, placed, strict=True) for pick in picks]
 
 
 def _whole_demand(dice: Dice, state: UnitState, demand: Demand) -> list[Pick] | None:
@@ -153,13 +160,14 @@ def _any_moment(dice: Dice, state: UnitState, demand: Demand) -> Pick | None:
         pick = Pick(index, line.open.place(spans[index], second))
         if line.fits(pick.place) and state.has_room(pick):
             return pick
+        state.crowded = True
     free = state.free(demand)
     if not free:
         return None
     return at_random(free, dice.below(free[-1][0] + free[-1][1]))
 
 
-def _with_foresight(dice: Dice, state: UnitState) -> list[Pick]:
+def _with_foresight(dice: Dice, state: UnitState) -> list[Placed]:
     """Place what is guaranteed so that after each call the rest is possible. Raises `NotDrawableError`."""
     known = complete(state)
     if known.short:
@@ -167,11 +175,11 @@ def _with_foresight(dice: Dice, state: UnitState) -> list[Pick]:
             raise NotDrawableError(contradictions(state.inputs))
         for demand, lacking in known.short.items():
             state.waived[demand] += lacking
-    found: list[Pick] = []
+    found: list[Placed] = []
     while lacking_demands := [each for each in state.demands() if state.missing(each)]:
         pick, known = _next_call(dice, state, lacking_demands[0], known)
         state.put(pick)
-        found.append(pick)
+        found.append((lacking_demands[0], pick))
     return found
 
 
@@ -192,10 +200,10 @@ def _next_call(dice: Dice, state: UnitState, demand: Demand, known: Completion) 
     return pick, Completion(tuple(left))
 
 
-def _further(dice: Dice, state: UnitState) -> list[Pick]:
+def _further(dice: Dice, state: UnitState) -> list[Placed]:
     """Draw the calls that nothing guarantees, of each period as many as chance says and the caps allow."""
     inputs, unit = state.inputs, state.unit
-    found: list[Pick] = []
+    found: list[Placed] = []
     for number in range(len(inputs.periods)):
         demand: Demand = ("period", number)
         whole_s = sum(line.open.whole_s[number] for line in state.lines)
@@ -209,5 +217,23 @@ def _further(dice: Dice, state: UnitState) -> list[Pick]:
             if pick is None:
                 break
             state.put(pick)
-            found.append(pick)
+            found.append((demand, pick))
+    return found
+
+
+def _stirred(dice: Dice, state: UnitState, placed: list[Placed]) -> list[Placed]:
+    """Draw each call anew among all that the others leave it, several times over.
+
+    Where calls got in each other's way, those that were drawn first had the choice: the first days of a week would
+    yield to the last days of the week before. Drawn in turns, no call has it, and the moments come close to what a
+    choice among all arrangements would give.
+    """
+    found = [*placed]
+    for _ in range(_ROUNDS):
+        for number, (demand, pick) in enumerate(found):
+            state.take(pick)
+            # Its own moment is free again, so that there is always one.
+            other = _any_moment(dice, state, demand) or pick
+            state.put(other)
+            found[number] = demand, other
     return found

@@ -42,11 +42,13 @@ class UnitState:
         """Calls that a period takes over its own need, for the sake of its year."""
         self.most = inputs.most
         """Most calls of a period."""
+        self.crowded = False
+        """Whether some moment was drawn that its caps did not allow."""
 
     def copy(self) -> UnitState:
         """Return the same unit, to try things on."""
         twin = UnitState.__new__(UnitState)
-        twin.inputs, twin.unit, twin.most = self.inputs, self.unit, self.most
+        twin.inputs, twin.unit, twin.most, twin.crowded = self.inputs, self.unit, self.most, self.crowded
         twin.lines = [line.copy() for line in self.lines]
         twin.counts, twin.waived, twin.raised = self.counts.copy(), self.waived.copy(), self.raised.copy()
         return twin

@@ -122,21 +122,16 @@ def recall(sealer: Sealer, stored: Stored) -> LiveRun:
     return LiveRun(run.id, run.plan_id, run.number, here.number, here.chain, here.drawn_at, last, "", coming)
 
 
-def digest_of(epoch: DrawEpoch) -> str | None:
-    """The digest of a draw's stored inputs, None where they are none."""
-    try:
-        return DrawInputs.from_dict(epoch.inputs).digest()
-    except DrawInputsError:
-        return None
-
-
 def chain_fault(
     run: PlanRun,
     epochs: Sequence[DrawEpoch],
     skips: Sequence[DrawSkip],
-    digest_of: Callable[[DrawEpoch], str | None] = digest_of,
+    digest_of: Callable[[DrawEpoch], str | None],
 ) -> str | None:
-    """Name the first draw of a run whose link does not hold; None where all do."""
+    """Name the first draw of a run whose link does not hold; None where all do.
+
+    `digest_of` gives the digest of a draw's inputs, None where they cannot be read.
+    """
     previous = run.commitment
     for number, epoch in enumerate(epochs):
         if epoch.number != number:

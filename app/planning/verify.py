@@ -8,10 +8,12 @@ still sealed the chain and what is stored in the open are checked; its seed is o
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +22,7 @@ from app.planning import ledger, repository
 from app.planning.draw import NotDrawableError, commitment, draw
 from app.planning.draw_inputs import DrawInputs, DrawInputsError
 from app.planning.draw_random import SEED_BYTES
-from app.planning.live_run import chain_fault, digest_of
+from app.planning.live_run import chain_fault
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
 from app.planning.sealed import last_link, passed_over
 
@@ -29,7 +31,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """All that is stored of a run."""
+    """All that is stored of a run; the inputs of its draws, which are large, are read one after the other."""
 
     run: PlanRun
     epochs: Sequence[DrawEpoch]
@@ -62,7 +64,7 @@ async def gather(session: AsyncSession, plan_id: int | None = None) -> list[RunE
     return [
         RunEvidence(
             run,
-            await repository.epochs(session, run.id),
+            await repository.epoch_heads(session, run.id),
             await repository.skips(session, run.id),
             await ledger.orders_of(session, run.id),
         )
@@ -82,24 +84,52 @@ def verify_numbers(found: Sequence[RunEvidence]) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def verify_run(found: RunEvidence) -> RunReport:
-    """Check all of a run. Pure, but takes seconds for thousands of units and many draws."""
+async def verify_run(session: AsyncSession, found: RunEvidence) -> RunReport:
+    """Check all of a run. Takes seconds for thousands of units and many draws."""
     run = found.run
     sealed = run.revealed_at is None and run.seed is None
-    faults = [*_open_faults(found), *(() if sealed else _revealed_faults(found))]
-    return RunReport(
-        run.plan_id,
-        run.number,
-        sealed,
-        len(found.epochs),
-        len(found.orders),
-        len(found.skips),
-        tuple(dict.fromkeys(faults)),
-    )
+    faults = list(_open_faults(found))
+    seed = None if sealed else _seed(run)
+    if not sealed and seed is None:
+        faults.append(f"its seed is no {SEED_BYTES} bytes in hex")
+    digests: dict[int, str | None] = {}
+    before: tuple[DrawEpoch, DrawInputs] | None = None
+    for epoch in found.epochs:
+        inputs = _read(await repository.inputs_of(session, run.id, epoch.number))
+        digests[epoch.number] = None if inputs is None else inputs.digest()
+        if seed is None:
+            continue
+        if epoch.number == 0 and (inputs is None or commitment(seed, inputs) != run.commitment):
+            faults.append("seed and first inputs are not what was committed to")
+        if before is not None:
+            until = None if inputs is None else inputs.from_at
+            faults += await asyncio.to_thread(_epoch_faults, found, seed, *before, until)
+        before = None
+        if inputs is None or inputs.epoch != epoch.number:
+            faults.append(f"draw {epoch.number}: its inputs cannot be read, or are another draw's")
+        else:
+            before = epoch, inputs
+    if seed is not None and before is not None:
+        faults += await asyncio.to_thread(_epoch_faults, found, seed, *before, None)
+    broken = chain_fault(run, found.epochs, found.skips, lambda epoch: digests[epoch.number])
+    faults += [] if broken is None else [broken]
+    if not sealed and found.epochs and _last_link(found) != run.last_link:
+        faults.append(
+            "the last link of its chain does not hold: its end or what passed without a call was changed"
+        )
+    counts = len(found.epochs), len(found.orders), len(found.skips)
+    return RunReport(run.plan_id, run.number, sealed, *counts, tuple(dict.fromkeys(faults)))
+
+
+def _read(content: Mapping[str, Any]) -> DrawInputs | None:
+    try:
+        return DrawInputs.from_dict(content)
+    except DrawInputsError:
+        return None
 
 
 def _open_faults(found: RunEvidence) -> Iterator[str]:
-    """What does not hold as far as everybody can see."""
+    """What does not hold as far as everybody can see, the chain apart."""
     run = found.run
     if not _DIGEST.fullmatch(run.commitment):
         yield "its commitment is no SHA-256"
@@ -108,9 +138,6 @@ def _open_faults(found: RunEvidence) -> Iterator[str]:
         return
     if run.revealed_at is not None and run.seed is None:
         yield "its seed is said to be revealed, and is not there"
-    broken = chain_fault(run, found.epochs, found.skips)
-    if broken is not None:
-        yield broken
     if run.started_at != found.epochs[0].drawn_at:
         yield "it was started at another moment than its first draw was made"
     for before, after in zip(found.epochs, found.epochs[1:], strict=False):
@@ -129,28 +156,6 @@ def _open_faults(found: RunEvidence) -> Iterator[str]:
             yield f"draw {skip.epoch} slot {skip.slot} was noted as passed over before its moment"
 
 
-def _revealed_faults(found: RunEvidence) -> Iterator[str]:
-    seed = _seed(found.run)
-    if seed is None:
-        yield f"its seed is no {SEED_BYTES} bytes in hex"
-        return
-    if not found.epochs:
-        return
-    if _last_link(found) != found.run.last_link:
-        yield "the last link of its chain does not hold: its end or what passed without a call was changed"
-    inputs = _inputs(found.epochs)
-    if inputs[0] is None or commitment(seed, inputs[0]) != found.run.commitment:
-        yield "seed and first inputs are not what was committed to"
-    for index, epoch in enumerate(found.epochs):
-        here = inputs[index]
-        if here is None or here.epoch != epoch.number:
-            yield f"draw {epoch.number}: its inputs cannot be read, or are another draw's"
-            continue
-        following = inputs[index + 1] if index + 1 < len(inputs) else None
-        until = None if following is None else following.from_at
-        yield from _epoch_faults(found, seed, epoch, here, until)
-
-
 def _last_link(found: RunEvidence) -> str | None:
     run, last = found.run, found.epochs[-1]
     if run.ended_at is None:
@@ -167,21 +172,16 @@ def _seed(run: PlanRun) -> bytes | None:
     return seed if len(seed) == SEED_BYTES else None
 
 
-def _inputs(epochs: Sequence[DrawEpoch]) -> list[DrawInputs | None]:
-    found: list[DrawInputs | None] = []
-    for epoch in epochs:
-        try:
-            found.append(DrawInputs.from_dict(epoch.inputs) if digest_of(epoch) else None)
-        except DrawInputsError:
-            found.append(None)
-    return found
-
-
 def _epoch_faults(
     found: RunEvidence, seed: bytes, epoch: DrawEpoch, inputs: DrawInputs, until: int | None
+) -> list[str]:
+    return list(_compared(found, seed, epoch.number, inputs, until))
+
+
+def _compared(
+    found: RunEvidence, seed: bytes, number: int, inputs: DrawInputs, until: int | None
 ) -> Iterator[str]:
     """Compare a draw, made again, with its orders and what was passed over."""
-    number = epoch.number
     try:
         slots = {slot.slot: slot for slot in draw(seed, inputs)}
     except NotDrawableError as error:

@@ -19,7 +19,6 @@ from app.rosters.models import Roster, Shift
 from app.rosters.service import LONGEST_SHIFT
 
 MOST_SHIFTS = 60
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +158,7 @@ async def filings(
     filed = await repository.first_filings(session, unit_ids, *period)
     regimes = await tree_queries.regimes_of(session, unit_ids)
     now = clock.now()
+    deadlines = {day: deadline_of(day, days_ahead, zone) for day in _days(*period)}
     found = []
     for unit in units:
         missing: list[tuple[date, str]] = []
@@ -166,7 +166,7 @@ async def filings(
         late: list[Late] = []
         for day, kind in _owed(unit, period, kinds, regimes):
             begins = max(period[0], unit.first_day or period[0]) if together else day
-            deadline = deadline_of(begins, days_ahead, zone)
+            deadline = deadlines[begins]
             filed_at = filed.get((unit.id, day, kind))
             if filed_at is None:
                 (missing if now >= deadline else awaited).append((day, kind))
@@ -182,9 +182,12 @@ def _owed(
     own = [regime for regime in regimes if regime.unit_id == unit.id]
     first = max(period[0], unit.first_day or period[0])
     last = min(period[1], unit.last_day or period[1])
-    for number in range((last - first).days + 1):
-        day = first + number * DAY
+    for day in _days(first, last):
         yield from ((day, kind) for kind in kinds if kind != "leader" or _has_leader(own, day))
+
+
+def _days(first: date, last: date) -> Iterable[date]:
+    return (date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1))
 
 
 def _has_leader(regimes: Iterable[UnitRegime], day: date) -> bool:

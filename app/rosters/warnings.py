@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from itertools import combinations, pairwise
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from app.planning.calendar import CalendarBook
@@ -102,14 +102,14 @@ def warnings_of(
 ) -> Iterator[RosterWarning]:
     """Tell what is wrong with the rosters of these units in a period, both days inclusive.
 
-    `elsewhere` are turns of other units in which people of these names stand.
+    `elsewhere` are turns in which people of these names stand, those of other units above all.
     """
     rules = rules or RosterRules()
+    leading = _Leading(turn for turn in elsewhere if turn.kind == "leader")
     for unit in units:
-        others = [turn for turn in elsewhere if turn.unit_id != unit.unit_id]
         begun = [turn for turn in unit.turns if period[0] <= _day(turn.start_at, zone) <= period[1]]
-        yield from _two_units(unit, begun, others, zone)
-        yield from _duty_and_leader(unit, others, period, zone)
+        yield from _two_units(unit, begun, leading, zone)
+        yield from _duty_and_leader(unit, leading, period, zone)
         yield from _short(unit, begun, rules, zone)
         yield from _ineligible(unit, begun, rules, zone)
         yield from _cover(unit, period, zone)
@@ -137,13 +137,34 @@ def same_person(one: Turn, other: Turn) -> bool | None:
     return one.person_id is None or other.person_id is None
 
 
+class _Leading:
+    """Turns of leaders by who may stand in them: a whole county's are looked through for each person."""
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self._turns: dict[str | int, list[Turn]] = {}
+        for turn in turns:
+            for who in _marks(turn):
+                self._turns.setdefault(who, []).append(turn)
+
+    def beside(self, turn: Turn) -> Iterator[Turn]:
+        """Those at the same time that may be the same person's."""
+        found = {id(other): other for who in _marks(turn) for other in self._turns.get(who, ())}
+        return (other for other in found.values() if turn.meets(other))
+
+
+def _marks(turn: Turn) -> tuple[str | int, ...]:
+    return (turn.name,) if turn.person_id is None else (turn.name, turn.person_id)
+
+
 def _two_units(
-    unit: UnitRosters, turns: Iterable[Turn], others: Iterable[Turn], zone: ZoneInfo
+    unit: UnitRosters, turns: Iterable[Turn], leading: _Leading, zone: ZoneInfo
 ) -> Iterator[RosterWarning]:
     told: set[tuple[date, str, int]] = set()
     for turn in turns:
-        for other in others:
-            if turn.kind != "leader" or other.kind != "leader" or not turn.meets(other):
+        if turn.kind != "leader":
+            continue
+        for other in leading.beside(turn):
+            if other.unit_id == unit.unit_id:
                 continue
             same = same_person(turn, other)
             key = (_day(turn.start_at, zone), turn.name, other.unit_id)
@@ -157,15 +178,16 @@ def _two_units(
 
 
 def _duty_and_leader(
-    unit: UnitRosters, others: Sequence[Turn], period: tuple[date, date], zone: ZoneInfo
+    unit: UnitRosters, elsewhere: _Leading, period: tuple[date, date], zone: ZoneInfo
 ) -> Iterator[RosterWarning]:
     """In this unit, or on duty here while leading elsewhere; the unit of the duty turn is told."""
     told: set[tuple[date, str]] = set()
-    leading = [turn for turn in (*unit.turns, *others) if turn.kind == "leader"]
+    here = _Leading(turn for turn in unit.turns if turn.kind == "leader")
     for turn in unit.turns:
-        for leader in leading:
-            if turn.kind != "duty" or not turn.meets(leader):
-                continue
+        if turn.kind != "duty":
+            continue
+        away = (leader for leader in elsewhere.beside(turn) if leader.unit_id != unit.unit_id)
+        for leader in (*here.beside(turn), *away):
             same = same_person(turn, leader)
             key = (_day(max(turn.start_at, leader.start_at), zone), turn.name)
             if same is False or key in told or not period[0] <= key[0] <= period[1]:
@@ -203,11 +225,11 @@ def _ineligible(
 
 def _cover(unit: UnitRosters, period: tuple[date, date], zone: ZoneInfo) -> Iterator[RosterWarning]:
     """Times of a day, from midnight to midnight, that nobody holds; of days that a roster was filed for."""
-    for day in _days(period):
-        for kind in KINDS_ZH:
+    for kind in KINDS_ZH:
+        turns = [turn for turn in unit.turns if turn.kind == kind]
+        for day in _days(period):
             if (day, kind) not in unit.filed:
                 continue
-            turns = [turn for turn in unit.turns if turn.kind == kind]
             for start, end, count in _counts(turns, day, zone):
                 if count == 0:
                     message = f"{KINDS_ZH[kind]}表 {_span(start, end, zone)} 无人"
@@ -216,14 +238,17 @@ def _cover(unit: UnitRosters, period: tuple[date, date], zone: ZoneInfo) -> Iter
 
 def _overlaps(unit: UnitRosters, turns: Iterable[Turn], zone: ZoneInfo) -> Iterator[RosterWarning]:
     """Turns that cross: neither holds the other. Two who stand together, or one who helps out, is as it should be."""
-    for one, other in combinations(sorted(turns, key=lambda turn: (turn.start_at, turn.end_at)), 2):
-        crosses = one.start_at < other.start_at < one.end_at < other.end_at
-        if one.kind == other.kind and crosses:
-            span = _span(other.start_at, one.end_at, zone)
-            message = f"“{one.name}”与“{other.name}”的{KINDS_ZH[one.kind]}班次在 {span} 交错"
-            yield RosterWarning(
-                "overlap", unit.unit_id, _day(other.start_at, zone), message, (one.name, other.name)
-            )
+    ordered = sorted(turns, key=lambda turn: (turn.start_at, turn.end_at))
+    for position, one in enumerate(ordered):
+        for other in ordered[position + 1 :]:
+            if other.start_at >= one.end_at:
+                break
+            if one.kind == other.kind and one.start_at < other.start_at and one.end_at < other.end_at:
+                span = _span(other.start_at, one.end_at, zone)
+                message = f"“{one.name}”与“{other.name}”的{KINDS_ZH[one.kind]}班次在 {span} 交错"
+                yield RosterWarning(
+                    "overlap", unit.unit_id, _day(other.start_at, zone), message, (one.name, other.name)
+                )
 
 
 def _too_few(
@@ -281,7 +306,8 @@ def _few_duties(
 
 def _counts(turns: Sequence[Turn], day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime, int]]:
     """The pieces of a day between one change and the next, with how many people are on."""
-    begin, end = midnight(day, zone), midnight(day + _DAY, zone)
+    # In UTC, as the turns are: comparing across zones costs twenty times as much.
+    begin, end = (midnight(each, zone).astimezone(UTC) for each in (day, day + _DAY))
     own = [turn for turn in turns if turn.start_at < end and turn.end_at > begin]
     marks = {begin, end}
     for turn in own:

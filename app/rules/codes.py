@@ -29,12 +29,17 @@ FINDINGS: dict[str, FindingInfo] = {
     "silent_answer": FindingInfo("接通无应答", "picked up, nobody spoke"),
     "number_wrong": FindingInfo("登记号码有误", "the registered number is wrong"),
     "off_post": FindingInfo("脱岗", "off post"),
+}
+"""Codes that the case of an order may be confirmed with; 脱岗 only beside what `NEEDS_SIGHT` asks for."""
+BY_HAND: dict[str, FindingInfo] = {
     "leader_absent": FindingInfo("带班领导不在岗", "leader on duty absent"),
     "ineligible_staff": FindingInfo("值班人员不符合要求", "duty kept by ineligible staff"),
     "unprepared": FindingInfo("值班业务不熟悉", "duty officer not familiar with the work"),
     "late_report": FindingInfo("信息报送不及时", "late report"),
 }
-"""Every code that a supervisor may confirm."""
+"""Findings of visits, talks and superiors' notices: no call proves them."""
+SUPPORTED: dict[str, FindingInfo] = FINDINGS | BY_HAND
+"""What the clauses of a rule set may support, and points may be given for."""
 
 PROPOSED = frozenset({"no_answer", "overtime", "forwarded", "crbt", "fax", "machine"})
 """What the machine may propose as adverse, given a clause that binds."""

@@ -18,7 +18,7 @@ from app.api.text import Day, Long, Name, Short, Title, Words
 from app.directory.models import DUTY_REGIMES, LEADER_REGIMES, LINE_KINDS, UNIT_CATEGORIES
 from app.errors import BadInputError, Fault
 from app.planning.models import DAY_KINDS
-from app.rules.codes import FINDINGS
+from app.rules.codes import SUPPORTED
 
 SCHEMA = "dutyring.rules/1"
 LARGEST_FILE = 256 * 1024
@@ -27,9 +27,9 @@ MOST_CLAUSES = 200
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Mark = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
-Finding = Annotated[str, Field(json_schema_extra={"enum": sorted(FINDINGS)})]
+Finding = Annotated[str, Field(json_schema_extra={"enum": sorted(SUPPORTED)})]
 _KINDS: dict[str, tuple[str, ...]] = {
-    "findings": tuple(FINDINGS),
+    "findings": tuple(SUPPORTED),
     "applies": UNIT_CATEGORIES,
     "reference": UNIT_CATEGORIES,
     "days": DAY_KINDS,

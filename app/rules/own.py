@@ -10,7 +10,7 @@ from app.api.text import Name, Words
 from app.checks.rules import Rules
 from app.directory.models import UNIT_CATEGORIES
 from app.errors import BadInputError
-from app.rules.codes import FINDINGS
+from app.rules.codes import SUPPORTED
 from app.rules.format import Mark, faults
 from app.settings import RING_PERIOD_S
 
@@ -33,8 +33,8 @@ class Cap(_Part):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if self.finding != ALL and self.finding not in FINDINGS:
-            raise ValueError(f"there is no finding {self.finding!r}; it takes {ALL}, {', '.join(FINDINGS)}")
+        if self.finding != ALL and self.finding not in SUPPORTED:
+            raise ValueError(f"there is no finding {self.finding!r}; it takes {ALL}, {', '.join(SUPPORTED)}")
         return self
 
 
@@ -98,8 +98,8 @@ class Own(_Part):
     @model_validator(mode="after")
     def _known_words(self) -> Self:
         for code in self.points:
-            if code not in FINDINGS:
-                raise ValueError(f"points: there is no finding {code!r}; it takes {', '.join(FINDINGS)}")
+            if code not in SUPPORTED:
+                raise ValueError(f"points: there is no finding {code!r}; it takes {', '.join(SUPPORTED)}")
         for category in self.binds:
             if category not in UNIT_CATEGORIES:
                 known = ", ".join(UNIT_CATEGORIES)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.api.newest import Asked, newest
 from app.checks.facts import Facts
+from app.checks.listing import ORDERS, shelf_group, unit_group
 from app.checks.models import Attempt, CallFacts, SpotCheck
-from app.directory.models import DutyLine
+from app.checks.shelves import ORDER_LABELS
+from app.directory.models import DutyLine, Unit
 
 UNPLACED = ("missed", "withdrawn")
 
@@ -29,16 +32,25 @@ async def unplaced(
     session: AsyncSession, now: datetime, unit_id: int | None, limit: int
 ) -> Sequence[SpotCheck]:
     """Checks that were never dialled though their moment is over, newest first, with line and unit."""
+    unit = None if unit_id is None else await unit_group(session, ORDERS, unit_id, alone=False)
+    shelf = await shelf_group(session, ORDERS, ORDER_LABELS, lambda found: found["state"] in UNPLACED)
+    groups = [group for group in (unit, shelf) if group is not None]
+    until = now + timedelta(microseconds=1)
+    # Some were called once before they were withdrawn; they are left out below.
+    keys = await newest(session, ORDERS, Asked(groups, until=until), 3 * limit)
     query = (
         select(SpotCheck)
-        .where(SpotCheck.state.in_(UNPLACED), SpotCheck.due_at <= now, ~SpotCheck.attempts.any())
+        .where(SpotCheck.id.in_(keys), SpotCheck.state.in_(UNPLACED), ~SpotCheck.attempts.any())
         .options(joinedload(SpotCheck.line).joinedload(DutyLine.unit))
-        .order_by(SpotCheck.due_at.desc(), SpotCheck.id.desc())
+        .order_by(SpotCheck.first_due_at.desc(), SpotCheck.id.desc())
         .limit(limit)
     )
-    if unit_id is not None:
-        query = query.where(SpotCheck.line.has(DutyLine.unit_id == unit_id))
     return (await session.scalars(query)).all()
+
+
+async def unit_names(session: AsyncSession) -> Sequence[Row[int, str]]:
+    """Key and name of every unit, by code."""
+    return (await session.execute(select(Unit.id, Unit.name).order_by(Unit.code))).all()
 
 
 async def own_failures(session: AsyncSession, since: datetime) -> int:

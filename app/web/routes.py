@@ -19,7 +19,6 @@ from app.checks.repository import Cursor, ListFilter
 from app.checks.routes import trace_file
 from app.checks.rules import CODES
 from app.database import Database
-from app.directory import repository as directory
 from app.settings import Settings
 from app.trunks.records import read as read_trunks
 from app.trunks.view import views as trunk_views
@@ -82,7 +81,7 @@ async def _list(request: Request, template: str, asked: Asked) -> Response:
         values: dict[str, Any] = {
             "live": await repository.live_count(session),
             "waiting": await repository.open_checks(session),
-            "units": await directory.units(session),
+            "units": await page_queries.unit_names(session),
             "failures": await page_queries.own_failures(session, now - FAILURES_OF),
             "trunks": trunk_views(settings, await read_trunks(session), now),
         }

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from app.planning.calendar import CalendarBook
 from app.planning.draw import DrawInputs, DrawnSlot
 from app.planning.spec import PlanSpec
-from app.planning.windows import DrawMoment, UnitFacts, build_inputs
+from app.planning.windows import DrawMoment, LineFacts, UnitFacts, build_inputs
 
 ZONE = ZoneInfo("Asia/Shanghai")
 GUARD = timedelta(minutes=15)
@@ -181,76 +181,104 @@ class _Stretch:
     night: bool
 
 
+@dataclass(frozen=True)
+class _Spot:
+    at: int
+    line: int
+    stretch: _Stretch
+
+
 def possible(world: World, unit: UnitFacts) -> bool:
-    """Whether any arrangement gives a unit with one line what the plan guarantees. By search: for small worlds."""
-    spec, (line,) = world.spec, unit.lines
+    """Whether any arrangement gives a unit what the plan guarantees. By search: for small worlds."""
+    spec = world.spec
     gap = round(spec.caps.least_gap_h * 3600)
-    used = sorted(int(at.timestamp()) for at in line.used)
-    stretches = list(_stretches(world, unit))
     steps = range(spec.calls_per_unit * 4 + spec.yearly_coverage * 2 + 1)
-    bases = [stretch.start for stretch in stretches] + [at + gap for at in used]
-    wanted = {base + step * gap for base in bases for step in steps}
-    spots = sorted(
-        (at, stretch) for stretch in stretches for at in wanted if stretch.start <= at < stretch.end
-    )
-    spots = [spot for spot in spots if all(abs(spot[0] - at) >= gap for at in used)]
-    return _search(world, unit, [at for at, _ in spots], [stretch for _, stretch in spots], gap)
+    spots: list[_Spot] = []
+    for number, line in enumerate(unit.lines):
+        used = [int(at.timestamp()) for at in line.used]
+        stretches = list(_stretches(world, unit, line))
+        bases = [stretch.start for stretch in stretches] + [at + gap for at in used]
+        wanted = {base + step * gap for base in bases for step in steps}
+        spots += [
+            _Spot(at, number, stretch)
+            for stretch in stretches
+            for at in wanted
+            if stretch.start <= at < stretch.end and all(abs(at - other) >= gap for other in used)
+        ]
+    return _Search(world, unit, sorted(spots, key=lambda spot: (spot.at, spot.line))).succeeds()
 
 
-def _search(world: World, unit: UnitFacts, moments: list[int], where: list[_Stretch], gap: int) -> bool:
-    spec, (line,) = world.spec, unit.lines
-    local = [at.astimezone(world.zone) for at in line.used]
-    days0 = Counter(at.date() for at in local)
-    weeks0 = Counter(at.date().isocalendar()[:2] for at in local)
-    nights0 = Counter((at.year, at.month) for at in local if at.hour < 6)
-    done = Counter(period_start(spec, _counting_day(world, at)) for at in unit.done)
-    span = [spec.first_day + timedelta(days=n) for n in range((spec.last_day - spec.first_day).days + 1)]
-    periods = {period_start(spec, day) for day in span}
-    years = {day.year for day in span}
+class _Search:
+    """Looks through the arrangements of spots, the earliest first."""
 
-    def enough(chosen: tuple[int, ...]) -> bool:
-        of_periods = done + Counter(where[index].period for index in chosen)
-        of_years = Counter(unit.done_years) + Counter(where[index].day.year for index in chosen)
-        return all(of_periods[period] >= spec.calls_per_unit for period in periods) and all(
-            of_years[year] >= spec.yearly_coverage for year in years
+    def __init__(self, world: World, unit: UnitFacts, spots: Sequence[_Spot]) -> None:
+        spec = self.spec = world.spec
+        self.unit, self.spots = unit, spots
+        self.gap = round(spec.caps.least_gap_h * 3600)
+        self.days: Counter[tuple[int, date]] = Counter()
+        self.weeks: Counter[tuple[int, tuple[int, int]]] = Counter()
+        self.nights: Counter[tuple[int, int, int]] = Counter()
+        for number, line in enumerate(unit.lines):
+            for at in (moment.astimezone(world.zone) for moment in line.used):
+                self.days[number, at.date()] += 1
+                self.weeks[number, at.date().isocalendar()[:2]] += 1
+                self.nights[number, at.year, at.month] += at.hour < 6
+        self.done = Counter(period_start(spec, _counting_day(world, at)) for at in unit.done)
+        length = (spec.last_day - spec.first_day).days + 1
+        span = [spec.first_day + timedelta(days=number) for number in range(length)]
+        self.periods = {period_start(spec, day) for day in span}
+        self.years = {day.year for day in span}
+        self.most = spec.calls_per_unit * len(self.periods) + spec.yearly_coverage * len(self.years)
+
+    def succeeds(self) -> bool:
+        """Whether some arrangement has enough calls."""
+
+        @cache
+        def reach(index: int, chosen: tuple[int, ...]) -> bool:
+            if self._enough(chosen):
+                return True
+            return len(chosen) < self.most and any(
+                reach(later + 1, (*chosen, later))
+                for later in range(index, len(self.spots))
+                if self._allowed(chosen, later)
+            )
+
+        return reach(0, ())
+
+    def _enough(self, chosen: tuple[int, ...]) -> bool:
+        mine = [self.spots[index].stretch for index in chosen]
+        of_periods = self.done + Counter(stretch.period for stretch in mine)
+        of_years = Counter(self.unit.done_years) + Counter(stretch.day.year for stretch in mine)
+        return all(of_periods[period] >= self.spec.calls_per_unit for period in self.periods) and all(
+            of_years[year] >= self.spec.yearly_coverage for year in self.years
         )
 
-    def allowed(chosen: tuple[int, ...], index: int) -> bool:
-        stretch = where[index]
-        if chosen and moments[index] - moments[chosen[-1]] < gap:
+    def _allowed(self, chosen: tuple[int, ...], index: int) -> bool:
+        spot, caps = self.spots[index], self.spec.caps
+        line, stretch = spot.line, spot.stretch
+        mine = [self.spots[each] for each in (*chosen, index)]
+        own = [each for each in mine if each.line == line]
+        if len(own) > 1 and spot.at - own[-2].at < self.gap:
             return False
-        mine = [where[each] for each in (*chosen, index)]
-        week = stretch.day.isocalendar()[:2]
-        month = stretch.day.year, stretch.day.month
-        in_month = [each for each in mine if each.night and (each.day.year, each.day.month) == month]
-        in_period = sum(each.period == stretch.period for each in mine) + done[stretch.period]
+        week, month = stretch.day.isocalendar()[:2], (stretch.day.year, stretch.day.month)
+        of_day = sum(each.stretch.day == stretch.day for each in own)
+        of_week = sum(each.stretch.day.isocalendar()[:2] == week for each in own)
+        of_month = sum(
+            each.stretch.night and (each.stretch.day.year, each.stretch.day.month) == month for each in own
+        )
+        of_period = sum(each.stretch.period == stretch.period for each in mine)
+        most = self.spec.most_per_unit
         return (
-            sum(each.day == stretch.day for each in mine) + days0[stretch.day] <= spec.caps.line_day
-            and sum(each.day.isocalendar()[:2] == week for each in mine) + weeks0[week] <= spec.caps.line_week
-            and (not stretch.night or len(in_month) + nights0[month] <= 1)
-            and (spec.most_per_unit is None or in_period <= spec.most_per_unit)
+            of_day + self.days[line, stretch.day] <= caps.line_day
+            and of_week + self.weeks[line, week] <= caps.line_week
+            and (not stretch.night or of_month + self.nights[line, *month] <= 1)
+            and (most is None or of_period + self.done[stretch.period] <= most)
         )
 
-    most = spec.calls_per_unit * len(periods) + spec.yearly_coverage * len(years)
 
-    @cache
-    def reach(index: int, chosen: tuple[int, ...]) -> bool:
-        if enough(chosen):
-            return True
-        if len(chosen) >= most:
-            return False
-        return any(
-            reach(later + 1, (*chosen, later))
-            for later in range(index, len(moments))
-            if allowed(chosen, later)
-        )
-
-    return reach(0, ())
-
-
-def _stretches(world: World, unit: UnitFacts) -> Iterator[_Stretch]:
-    """Open time of a unit, put together in steps of five minutes: all that happens here happens at such."""
-    spec, (line,) = world.spec, unit.lines
+def _stretches(world: World, unit: UnitFacts, line: LineFacts) -> Iterator[_Stretch]:
+    """Open time of a line, put together in steps of five minutes: all that happens here happens at such."""
+    spec = world.spec
     at = datetime.combine(spec.first_day, time(), world.zone)
     end = datetime.combine(spec.last_day + timedelta(days=2), time(), world.zone)
     running: _Stretch | None = None

@@ -99,7 +99,7 @@ def test_a_draw_keeps_the_plan_or_says_what_it_cannot(world: World, seed: bytes)
 
 
 @slow
-@given(worlds(units=1, lines=1))
+@given(worlds(units=1, lines=2))
 def test_what_is_named_is_true_and_all_that_there_is(world: World) -> None:
     assert (contradictions(world.inputs()) == ()) == possible(world, world.units[0])
 

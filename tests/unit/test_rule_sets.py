@@ -20,7 +20,7 @@ from app.planning.calendar import DayInfo
 from app.planning.models import DAY_KINDS
 from app.reviews import codes as reviews
 from app.rules.binding import Circumstances, binding_clauses, supporting
-from app.rules.codes import BY_TELEPHONE, FINDINGS, NEEDS_SIGHT, PROPOSED
+from app.rules.codes import BY_TELEPHONE, FINDINGS, NEEDS_SIGHT, PROPOSED, SUPPORTED
 from app.rules.format import Clause, RuleSet, parse, parse_toml
 from app.rules.library import FOLDER, shipped
 from app.rules.own import Own, parse_own
@@ -149,10 +149,11 @@ def test_nothing_binds_without_a_local_document() -> None:
 
 
 def test_finding_codes_are_those_that_a_person_may_confirm() -> None:
-    for code, info in FINDINGS.items():
-        assert reviews.FINDINGS[code].zh == info.zh
-        assert reviews.FINDINGS[code].needs_presence is (code in NEEDS_SIGHT)
-    assert set(reviews.FINDINGS) - set(FINDINGS) == {"other"}
+    assert set(reviews.confirmable(by_hand=False)) == set(FINDINGS)
+    assert set(reviews.confirmable(by_hand=True)) - {"other"} == set(SUPPORTED)
+    for code, info in SUPPORTED.items():
+        assert reviews.title_of(code) == info.zh
+        assert reviews.needs_presence(code) is (code in NEEDS_SIGHT)
     assert {code for info in CODES.values() for code in info.leads_to} - {"number_wrong"} == BY_TELEPHONE
     assert not NEEDS_SIGHT & (BY_TELEPHONE | PROPOSED)
 
@@ -239,7 +240,7 @@ def test_own_limits_stand_in_order() -> None:
 clauses = st.builds(
     Clause,
     id=st.just("a"),
-    findings=st.lists(st.sampled_from(sorted(FINDINGS)), max_size=3).map(tuple),
+    findings=st.lists(st.sampled_from(sorted(SUPPORTED)), max_size=3).map(tuple),
     applies=st.lists(st.sampled_from(UNIT_CATEGORIES), max_size=3).map(tuple),
     days=st.lists(st.sampled_from(DAY_KINDS), max_size=3).map(tuple),
     sensitive=st.booleans(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -99,6 +100,22 @@ async def test_a_start_seeds_what_is_missing_once(either: Database) -> None:
         again = await calendar_service.seed_missing(session, today)
     assert first.added == sum((date(year + 1, 1, 1) - date(year, 1, 1)).days for year in (last - 1, last))
     assert again == Changed()
+
+
+async def test_the_service_keeps_the_calendar_up(either: Database) -> None:
+    """At its start and each hour: by local days, of which the year's first begins while UTC is a day behind."""
+    last = calendar_seed.years()[-1]
+    keep_up = calendar_service.keep_up(ZoneInfo("Asia/Shanghai"))
+    new_year = datetime(last, 12, 31, 16, 30, tzinfo=UTC)
+    for _ in range(2):
+        async with either.unit_of_work() as session:
+            await keep_up(session, new_year)
+    async with either.reading() as session:
+        assert await calendar_repository.last_known(session) == date(last, 12, 31)
+        (alarm,) = await alarms.standing(session, "calendar_ending")
+        first = await session.scalar(select(func.min(CalendarDay.day)))
+    assert f"{last + 1}-01-01" in alarm.detail
+    assert first == date(last, 1, 1)
 
 
 async def test_a_year_beyond_the_data_is_refused(database: Database) -> None:

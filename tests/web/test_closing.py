@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
+from urllib.parse import quote
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -16,6 +18,7 @@ from app.database import Database
 from app.directory import service as directory
 from app.directory.models import NumberChange, UnitExemption, UnitRegime
 from app.errors import BadInputError, ConflictError, NotFoundError
+from app.main import create_app
 from app.planning.models import CalendarDay
 from app.reviews.models import Case
 from app.rosters.models import Roster, Shift
@@ -184,11 +187,13 @@ async def test_our_own_faults_open_no_case_and_a_verification_is_never_judged(
         _, line = await add_line(session, 1, "county")
         _, row = await closed(session, line, ["no socket", "phone process ended during the call"], settings)
         assert row.code == "our_side"
+        _, lost = await closed(session, line, [missed(), missed()], settings, given_up=2)
+        assert (lost.code, lost.content["attempts"][1]["code"]) == ("no_answer_review", "interrupted")
         _, none = await closed(session, line, [], settings)
         assert none.code == "our_side"
         with pytest.raises(ValueError, match="only verifies"):
             await closed(session, line, [missed()], settings, kind="verification")
-    assert await cases(database) == []
+    assert [code for code, *_ in await cases(database)] == ["no_answer_review"]
 
 
 async def test_each_finding_of_an_order_has_its_case(database: Database, settings: Settings) -> None:
@@ -242,3 +247,26 @@ async def test_an_order_without_a_call_has_nothing_to_mitigate(
         check, _ = await closed(session, line, [], settings)
         with clock.running(lambda: HOLIDAY + timedelta(days=1)), pytest.raises(ConflictError):
             await mitigations.record(session, check.id, "other", HOLIDAY, WHO)
+
+
+async def test_what_mitigates_is_recorded_and_listed_over_the_api(
+    database: Database, settings: Settings
+) -> None:
+    async with database.unit_of_work() as session:
+        _, line = await add_line(session, 1, "county")
+        check, _ = await closed(session, line, [missed()], settings)
+    app = create_app(settings)
+    at = (HOLIDAY + timedelta(minutes=3)).isoformat()
+    body = {"kind": "called_back", "at": at, "number": "0000-5550001", "note": "值班员主动回电"}
+    actor = {"X-DutyRing-Actor": quote(WHO)}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client:
+        path = f"/orders/{check.id}/mitigations"
+        with clock.running(lambda: HOLIDAY.astimezone(UTC) + timedelta(days=1)):
+            made = await client.post(path, json=body, headers=actor)
+            late = await client.post(path, json=body | {"kind": "absent"}, headers=actor)
+            listed = (await client.get(path)).json()["items"]
+    await app.state.database.close()
+    assert (made.status_code, late.status_code) == (201, 422)
+    assert listed == [made.json()]
+    assert (listed[0]["counts"], listed[0]["recorded_by"], listed[0]["note"]) == (True, WHO, body["note"])

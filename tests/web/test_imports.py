@@ -199,6 +199,7 @@ async def test_every_bad_cell_is_named_and_nothing_is_kept(
             ("unit_ambiguous", "线路!A6"),
             ("unit_unknown", "线路!A7"),
             ("overlap", "值班方式!D2"),
+            ("overlap", "值班方式!D2"),
             ("day_order", "值班方式!E3"),
             ("duplicate", "人员!B3"),
             ("line_unknown", "豁免!B2"),

@@ -51,11 +51,17 @@ async def test_what_is_entered_holds_for_the_next_call(database: Database, setti
             async def place(target: str, name: str) -> Any:
                 return await placer.place(CallOrder(target, name), journal)
 
+            assert await placer.refused({LINE, "110", "sip:119@127.0.0.1"}) == {
+                LINE,
+                "110",
+                "sip:119@127.0.0.1",
+            }
             with pytest.raises(NotAllowedError):
                 await place(LINE, "refused")
             assert written == []
             async with database.unit_of_work() as session:
                 await directory.add_line(session, unit, LINE)
+            assert await placer.refused({LINE, f"sip:{LINE}@{host}:{port}"}) == set()
             record = await place(LINE, "one")
             assert (record.outcome, record.trunk) == ("unobtainable", "sim")
             assert record.recording is not None
@@ -71,11 +77,14 @@ async def test_what_is_entered_holds_for_the_next_call(database: Database, setti
             async with database.unit_of_work() as session:
                 await service.add_number(session, "answer_key", LINE)
             left = len(written)
+            assert await placer.refused({LINE}) == {LINE}
             with pytest.raises(AnswerKeyError):
                 await place(LINE, "three")
             async with database.unit_of_work() as session:
                 await service.remove_number(session, "answer_key", LINE)
                 await service.enable(session, "sim", False)
+            # That nothing can carry it is our side's fault and no refusal.
+            assert await placer.refused({LINE}) == set()
             with pytest.raises(NoTrunkError):
                 await place(LINE, "four")
             assert len(written) == left
@@ -132,3 +141,27 @@ async def test_a_trunk_that_cannot_be_used_leaves_the_others(database: Database,
         assert placer.capacity == 2
         assert await state(database, "good") in ("starting", "unknown")
         assert await state(database, "poor") == ""
+
+
+async def test_a_repeat_leaves_by_another_trunk_and_a_plan_by_the_one_it_names(
+    database: Database, settings: Settings
+) -> None:
+    async def journal(_: dict[str, Any]) -> None:
+        return
+
+    async with far_end() as (host, port):
+        async with database.unit_of_work() as session:
+            for name in ("first", "second"):
+                config = TrunkConfig(host=host, port=port, health_s=None, max_calls=3)
+                await service.add(session, name, config)
+            unit = await directory.add_unit(session, "001", "云溪县地方志编纂室")
+            await directory.add_line(session, unit, LINE)
+        async with PhonePlacer(settings, database) as placer:
+            taken = []
+            for number, choice in enumerate(
+                ({}, {"avoid_trunk": "first"}, {"prefer_trunk": "second"},
+                 {"prefer_trunk": "second", "avoid_trunk": "second"})
+            ):  # fmt: skip
+                record = await placer.place(CallOrder(LINE, f"call-{number}", **choice), journal)
+                taken.append(record.trunk)
+    assert taken == ["first", "second", "second", "first"]
