@@ -11,6 +11,8 @@ import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -35,6 +37,7 @@ from app.rules.service import in_force
 from app.settings import Settings
 from sip.record import CallRecord, RecordingInfo
 
+log = structlog.get_logger(__name__)
 STOPPED = "phone process ended during the call"
 ONCE = ("demo", "verification")
 """Kinds of order that are called once."""
@@ -133,7 +136,23 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     if check.kind == "verification":
         await _verify(session, check)
         return
-    await closing.close(session, check, settings)
+    await propose(session, check, settings)
+
+
+async def propose(session: AsyncSession, check: SpotCheck, settings: Settings) -> bool:
+    """Make the proposal of a closed order; return whether it could be made.
+
+    What a call showed is never lost to rules that fail on it: the next start of the phone tries again.
+    """
+    try:
+        async with session.begin_nested():
+            await closing.close(session, check, settings)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        log.exception("proposal could not be made", check=check.id)
+        return False
+    return True
 
 
 def attach(session: AsyncSession, attempt: Attempt, recording: RecordingInfo) -> None:

@@ -100,6 +100,8 @@ class Dispatcher:
                 recording = repaired.get(service.recording_name(attempt))
                 if recording is not None:
                     conclusions.attach(session, attempt, recording)
+            for check in await queue.unjudged(session):
+                await conclusions.propose(session, check, self._settings)
         async with self._database.reading() as session:
             unreleased = await repository.unreleased(session)
         for attempt in unreleased:

@@ -68,11 +68,11 @@ async def list_checks(
 
 
 @router.get("/api/v1/checks/{check_id}", tags=["checks"], operation_id="show_check")
-async def show_check(state: State, check_id: Key) -> CheckOut:
+async def show_check(state: State, check_id: int) -> CheckOut:
     """One check with the facts, verdict and recording of each attempt."""
     database, _ = state
     async with database.reading() as session:
-        check = await repository.check(session, check_id)
+        check = await repository.check(session, check_id) if 0 < check_id < 2**63 else None
     if check is None or not check.attempts:
         raise HTTPException(404, "no such check")
     return CheckOut(
@@ -104,11 +104,11 @@ def detail_of(attempt: Attempt) -> AttemptDetail:
     operation_id="download_trace",
     response_class=PlainTextResponse,
 )
-async def trace(state: State, attempt_id: Key) -> Response:
+async def trace(state: State, attempt_id: int) -> Response:
     """The SIP messages of a dial as text, secrets blanked. Numbers stand in them, so each download is put on record."""
     database, settings = state
     async with database.reading() as session:
-        attempt = await session.get(Attempt, attempt_id)
+        attempt = await session.get(Attempt, attempt_id) if 0 < attempt_id < 2**63 else None
     path = None if attempt is None else trace_file(settings, attempt)
     if path is None:
         raise HTTPException(404, "no such trace")

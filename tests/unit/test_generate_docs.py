@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 def test_pages_are_written_once(tmp_path: Path) -> None:
     assert sorted(generate_docs.write(tmp_path)) == [
         "alarms.md",
+        "api-operations.md",
         "review-states.md",
         "simulated-lines.md",
         "state-machines.md",
