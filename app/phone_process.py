@@ -29,9 +29,11 @@ from app.checks.clock_offset import ClockWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
-from app.checks.timekeeper import Timekeeper
+from app.checks.timekeeper import Purge, Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
+from app.imports import uploads
 from app.logs import configure
+from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
@@ -70,7 +72,12 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
     dispatcher = Dispatcher(database, placer, settings, engine)
     planner = Planner(database, settings, patience_s=PATIENCE_S)
-    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], [whereabouts.purge_expired])
+
+    async def forget_uploads(*_: object) -> None:
+        await asyncio.to_thread(uploads.purge, settings)
+
+    hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
+    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)

@@ -101,13 +101,10 @@ class Year:
             counts[(int(slot.at.timestamp()) - start) * parts // (end - start)] += 1
         return normal_fit(counts, {part: len(self.slots) / parts for part in range(parts)})
 
-    def rest(self, divisor: int) -> float:
-        """Fit the seconds of a call's moment modulo `divisor`, e.g. 3600: within the hour, in sixty parts."""
-        parts = 60
-        counts: Counter[object] = Counter(
-            int(slot.at.timestamp()) % divisor * parts // divisor for slot in self.slots
-        )
-        return normal_fit(counts, {part: len(self.slots) / parts for part in range(parts)})
+    def second_of_minute(self) -> float:
+        """Fit the seconds of the moments; windows and guards begin and end on whole minutes."""
+        counts: Counter[object] = Counter(slot.at.second for slot in self.slots)
+        return normal_fit(counts, {second: len(self.slots) / 60 for second in range(60)})
 
     def by_line(self) -> Iterable[list[int]]:
         """Return the moments of each line in order."""
@@ -191,6 +188,11 @@ def _correlation(values: Sequence[int]) -> float:
 def local_hour(second: int) -> int:
     """The local hour of a moment."""
     return datetime.fromtimestamp(second, ZONE).hour
+
+
+def minute_of_hour(second: int) -> int:
+    """The minute of a moment."""
+    return second // 60 % 60
 
 
 def weekday(second: int) -> int:

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 MOST_OFF_S = 1.0
 ASK_S = 120.0
-"""How often the time server is asked, and how often while the clock is off."""
+"""How often the time server is asked, and how often while the clock is off or nobody answered."""
 ASK_AGAIN_S = 10.0
 LOOK_S = 1.0
 """How often the wall clock is compared with the one that never jumps."""
@@ -58,6 +58,7 @@ class ClockWatch:
         """How far we are ahead by the last answer that counted."""
         self._told: str | None = None
         self._wrong = ""
+        self._unanswered = False
 
     @property
     def offset_ms(self) -> float | None:
@@ -70,7 +71,7 @@ class ClockWatch:
         """Watch until cancelled."""
         asked_at: float | None = None
         while True:
-            pause_s = ASK_AGAIN_S if self._wrong else ASK_S
+            pause_s = ASK_AGAIN_S if self._wrong or self._unanswered else ASK_S
             if asked_at is None or self._sources.steady() - asked_at >= pause_s:
                 asked_at = self._sources.steady()
                 await self.ask()
@@ -80,6 +81,7 @@ class ClockWatch:
     async def ask(self) -> None:
         """Ask how far the clock is off."""
         found = await self._by_server() if self._server is not None else None
+        self._unanswered = self._server is not None and found is None
         found = self._by_kernel() if found is None else found
         if found is not None:
             self._reference_s, self._base = found, self._difference()

@@ -11,6 +11,8 @@ import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -31,9 +33,11 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.planning.models import Plan
+from app.rules.service import in_force
 from app.settings import Settings
 from sip.record import CallRecord, RecordingInfo
 
+log = structlog.get_logger(__name__)
 STOPPED = "phone process ended during the call"
 ONCE = ("demo", "verification")
 """Kinds of order that are called once."""
@@ -75,7 +79,9 @@ async def finish(
     day = started_at.astimezone(settings.zone).date()
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
-    verdict = judge(Facts.from_json(content), rules_of(settings), exemptions)
+    # The office's own limits in force at the call read it, as they will judge its order.
+    limits = (await in_force(session, started_at)).limits(rules_of(settings))
+    verdict = judge(Facts.from_json(content), limits, exemptions)
     if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
         await _keep_late(session, attempt, record, content)
         return None
@@ -130,7 +136,23 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     if check.kind == "verification":
         await _verify(session, check)
         return
-    await closing.close(session, check, settings)
+    await propose(session, check, settings)
+
+
+async def propose(session: AsyncSession, check: SpotCheck, settings: Settings) -> bool:
+    """Make the proposal of a closed order; return whether it could be made.
+
+    What a call showed is never lost to rules that fail on it: the next start of the phone tries again.
+    """
+    try:
+        async with session.begin_nested():
+            await closing.close(session, check, settings)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        log.exception("proposal could not be made", check=check.id)
+        return False
+    return True
 
 
 def attach(session: AsyncSession, attempt: Attempt, recording: RecordingInfo) -> None:

@@ -31,7 +31,7 @@ from app.checks.watching import CallWatch
 from app.database import Database
 from app.directory import repository as directory
 from app.planning.spec import MOST_TALK_S
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from sip.core import LocalProtocolError
 from sip.record import CallRecord, RecordingInfo
 
@@ -41,6 +41,8 @@ RECOVERY_PATIENCE_S = 5.0
 """How long a start waits for the far ends of a dead process before it goes on calling others."""
 HANG_UP_PATIENCE_S = 6.0
 """How long calls may take to hang up when the phone stops."""
+BLIND_PAUSE_S = 5.0
+"""Between two looks while our own rules cannot be read."""
 CONCLUDE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between the tries to write how a call ended: facts are not lost to a database that is busy for a minute."""
 
@@ -98,6 +100,8 @@ class Dispatcher:
                 recording = repaired.get(service.recording_name(attempt))
                 if recording is not None:
                     conclusions.attach(session, attempt, recording)
+            for check in await queue.unjudged(session):
+                await conclusions.propose(session, check, self._settings)
         async with self._database.reading() as session:
             unreleased = await repository.unreleased(session)
         for attempt in unreleased:
@@ -114,15 +118,19 @@ class Dispatcher:
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
-                started = 0
+                started, pause_s = 0, self._settings.poll_s
                 try:
                     started = await self.place_due()
                 except SQLAlchemyError:
                     # The calls under way need no new ones; the database may be there again at the next look.
                     log.exception("due checks could not be looked up")
+                except SettingError as error:
+                    # Numbers that must not be dialled cannot be read: nothing is dialled until they can be.
+                    log.error("nothing is dialled", reason=str(error))
+                    pause_s = BLIND_PAUSE_S
                 if started == 0:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), self._settings.poll_s)
+                        await asyncio.wait_for(self._wake.wait(), pause_s)
             await self._all_hung_up()
         finally:
             for task in watches:

@@ -101,7 +101,9 @@ async def _call(
     our_music: bool,
 ) -> Call:
     at = moment_of(attempt).astimezone(zone)
-    facts = None if attempt.facts is None else Facts.from_json(attempt.facts.content)
+    # Of a call that was given up for dead facts may have come in later: they are kept, and count for nothing.
+    ours = attempt.facts is None or attempt.state in ("interrupted", "failed")
+    facts = None if ours or attempt.facts is None else Facts.from_json(attempt.facts.content)
     if facts is not None and our_music and AlarmKind.TRUNK_MUSIC not in facts.alarms:
         facts = replace(facts, alarms=(*facts.alarms, AlarmKind.TRUNK_MUSIC.value))
     verdict = await _verdict(session, attempt, facts, limits, at)

@@ -45,13 +45,7 @@ async def record(
     if check.kind == "verification":
         raise ConflictError("a call that verifies a number is never judged: nothing to mitigate")
     attempts = await repository.attempts(session, [check_id])
-    if not attempts:
-        raise ConflictError("the order was not called yet")
-    if at > clock.now():
-        raise BadInputError("what mitigates has happened already", [Fault("at", "lies in the future")])
-    if at < moment_of(attempts[0]):
-        fault = Fault("at", "lies before the first call")
-        raise BadInputError("what mitigates happened at the call or after it", [fault])
+    _check_moment(at, attempts)
     row = Mitigation(
         check_id=check_id,
         kind=kind,
@@ -68,6 +62,16 @@ async def record(
     if counts:
         await mark_mitigated(session, check_id)
     return row, counts
+
+
+def _check_moment(at: datetime, attempts: Sequence[Attempt]) -> None:
+    if not attempts:
+        raise ConflictError("the order was not called yet")
+    if at > clock.now():
+        raise BadInputError("what mitigates has happened already", [Fault("at", "lies in the future")])
+    if at < moment_of(attempts[0]):
+        fault = Fault("at", "lies before the first call")
+        raise BadInputError("what mitigates happened at the call or after it", [fault])
 
 
 async def _called(session: AsyncSession, check_id: int) -> SpotCheck:

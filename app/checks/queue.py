@@ -105,6 +105,23 @@ async def live_lines(session: AsyncSession, attempt_ids: Collection[int]) -> Seq
     return [(row[0], row[1], row[2]) for row in await session.execute(query)]
 
 
+async def unjudged(session: AsyncSession, limit: int = 200) -> Sequence[SpotCheck]:
+    """Closed orders whose proposal could not be made, the oldest first, with line and plan."""
+    query = (
+        select(SpotCheck)
+        .where(
+            SpotCheck.state == "done",
+            SpotCheck.code.is_(None),
+            SpotCheck.closed_at.is_not(None),
+            SpotCheck.kind != "verification",
+        )
+        .options(joinedload(SpotCheck.line), joinedload(SpotCheck.plan))
+        .order_by(SpotCheck.id)
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()
+
+
 async def called_since(session: AsyncSession, since: datetime) -> Sequence[Attempt]:
     """Calls of scored orders that ended since, the last one first."""
     query = (

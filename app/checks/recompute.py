@@ -78,11 +78,7 @@ async def compare(session: AsyncSession, rules: RulesInForce, asked: Asked, sett
     """
     if asked.until <= asked.first:
         raise BadInputError("the period ends before it begins", [Fault("last", "lies before `first`")])
-    units = None
-    if asked.unit_id is not None:
-        units = await directory.subtree_ids(session, asked.unit_id)
-        if not units:
-            raise NotFoundError(f"there is no unit {asked.unit_id}")
+    units = await _units(session, asked.unit_id)
     found = await repository.closed_orders(
         session, asked.first, asked.until, units, asked.after, asked.limit + 1
     )
@@ -126,6 +122,15 @@ async def keep(session: AsyncSession, found: Comparison) -> int:
     session.add_all(new)
     await session.flush()
     return len(new)
+
+
+async def _units(session: AsyncSession, unit_id: int | None) -> frozenset[int] | None:
+    if unit_id is None:
+        return None
+    units = await directory.subtree_ids(session, unit_id)
+    if not units:
+        raise NotFoundError(f"there is no unit {unit_id}")
+    return units
 
 
 async def _other(

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 Tick = Callable[[datetime], Awaitable[int]]
 """Asked each second; returns how many orders it made due."""
 Purge = Callable[[AsyncSession, datetime], Awaitable[object]]
-"""Deletes what has expired."""
+"""Done at the start and each hour, e.g. deletes what has expired."""
 SWEEP_S = 5.0
 PURGE_S = 3600.0
 

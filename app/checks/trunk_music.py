@@ -7,6 +7,7 @@ is judged anew with that knowledge beside it, and a case that nobody has confirm
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -170,7 +171,9 @@ async def _calls_with_our_music(session: AsyncSession) -> Sequence[Attempt]:
     """Calls whose early music is known by now to be the trunk's, and whose record does not say so."""
     found: dict[int, Attempt] = {}
     around = timedelta(seconds=NEAR_S)
-    for row in _shared(await samples.tunes(session)):
+    rows = await samples.tunes(session)
+    # Comparing prints takes a processor for a while; calls and pages go on meanwhile.
+    for row in await asyncio.to_thread(_shared, rows):
         unit_id = int(row.line.removeprefix(OWNER))
         near = await repository.ended_near(
             session, unit_id, row.trunk, row.heard_at - around, row.heard_at + around

@@ -32,6 +32,8 @@ SCHEMA = "dutyring.calendar/1"
 RULE = "rule"
 PLAIN = ("workday", "weekend")
 MOST_DAYS = 4_000
+_OPTIONS = {"last_day": "--until", "years": "--year"}
+"""Options whose members of the API are called otherwise."""
 T = TypeVar("T")
 
 
@@ -246,7 +248,8 @@ def _in_records(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
     try:
         return in_records(work)
     except OfficeError as error:
-        hint = f"'--{error.faults[0].where.replace('_', '-')}'" if error.faults else None
+        where = error.faults[0].where if error.faults else ""
+        hint = f"'{_OPTIONS.get(where, f'--{where}')}'" if where else None
         raise typer.BadParameter(str(error), param_hint=hint) from None
 
 

@@ -38,6 +38,7 @@ Quarter = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}Q[1-4]$")]
 async def list_changes(
     state: State,
     unit: Key | None = None,
+    subtree: Key | None = None,
     outcome: Outcome | None = None,
     after: After = None,
     limit: Limit = 50,
@@ -45,7 +46,8 @@ async def list_changes(
     """Changes of number that units reported, newest first."""
     database, _ = state
     async with database.reading() as session:
-        found = await lists.number_changes(session, unit, outcome, key_after(after), limit + 1)
+        head = await head_of(session, subtree)
+        found = await lists.number_changes(session, unit, head, outcome, key_after(after), limit + 1)
     page, last = cut(found, limit)
     items = [NumberChangeOut.model_validate(row) for row in page]
     return Page(items=items, next=pack(last.id) if last else None)
@@ -94,6 +96,7 @@ async def dismiss_change(state: State, who: Actor, change_id: PathKey, given: Di
 async def list_exemptions(
     state: State,
     unit: Key | None = None,
+    subtree: Key | None = None,
     at: Annotated[Moment | None, Query(description="Holding at this moment")] = None,
     after: After = None,
     limit: Limit = 50,
@@ -101,7 +104,8 @@ async def list_exemptions(
     """Times without findings, newest first."""
     database, _ = state
     async with database.reading() as session:
-        found = await lists.unit_exemptions(session, unit, at, key_after(after), limit + 1)
+        head = await head_of(session, subtree)
+        found = await lists.unit_exemptions(session, unit, head, at, key_after(after), limit + 1)
     page, last = cut(found, limit)
     items = [UnitExemptionOut.model_validate(row) for row in page]
     return Page(items=items, next=pack(last.id) if last else None)

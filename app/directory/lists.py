@@ -144,10 +144,17 @@ async def people(
 
 
 async def unit_exemptions(
-    session: AsyncSession, unit_id: int | None, at: datetime | None, after: int | None, limit: int
+    session: AsyncSession,
+    unit_id: int | None,
+    head: Unit | None,
+    at: datetime | None,
+    after: int | None,
+    limit: int,
 ) -> Sequence[UnitExemption]:
     """Times without findings, newest first."""
     query = select(UnitExemption)
+    if head is not None:
+        query = query.join(Unit, Unit.id == UnitExemption.unit_id).where(below(head))
     if unit_id is not None:
         query = query.where(UnitExemption.unit_id == unit_id)
     if at is not None:
@@ -170,10 +177,17 @@ async def line_exemptions(
 
 
 async def number_changes(
-    session: AsyncSession, unit_id: int | None, outcome: str | None, after: int | None, limit: int
+    session: AsyncSession,
+    unit_id: int | None,
+    head: Unit | None,
+    outcome: str | None,
+    after: int | None,
+    limit: int,
 ) -> Sequence[NumberChange]:
     """Reported changes, newest first."""
     query = select(NumberChange)
+    if head is not None:
+        query = query.join(Unit, Unit.id == NumberChange.unit_id).where(below(head))
     if unit_id is not None:
         query = query.where(NumberChange.unit_id == unit_id)
     if outcome is not None:

@@ -62,8 +62,10 @@ async def enter_unit(session: AsyncSession, entry: UnitEntry, parent_id: int | N
     """
     await _code_is_free(session, entry.code)
     parent = None if parent_id is None else await locked(session, parent_id)
-    if parent is not None and levels_of(parent.path) >= MOST_LEVELS:
-        raise _too_deep()
+    if parent is not None:
+        if levels_of(parent.path) >= MOST_LEVELS:
+            raise _too_deep()
+        _not_beyond(parent, entry.last_day)
     try:
         unit = await service.add_unit(session, entry.code, entry.name, entry.kind, parent)
     except IntegrityError as error:
@@ -78,6 +80,8 @@ async def change_unit(session: AsyncSession, unit: Unit, entry: UnitEntry) -> No
     """Write what a unit is called and how it keeps duty. Raises `BadInputError`, and `ConflictError` for its code."""
     if entry.code != unit.code:
         await _code_is_free(session, entry.code)
+    if entry.last_day != unit.last_day:
+        await _nothing_beyond(session, unit, entry.last_day)
     _write(unit, entry)
     unit.revision += 1
     try:
@@ -97,6 +101,8 @@ async def move(session: AsyncSession, unit_id: int, parent_id: int | None, revis
     parent = None if parent_id is None else await locked(session, parent_id)
     if parent is not None and repository.in_subtree(parent.path, unit.path):
         raise ConflictError(f"“{parent.name}”就在“{unit.name}”之下，不能作它的上级")
+    if parent is not None:
+        _not_beyond(parent, unit.last_day)
     head = f"{'' if parent is None else parent.path}{unit.id}/"
     deepest = await tree_queries.deepest_path(session, unit)
     if deepest + levels_of(head) - levels_of(unit.path) > MOST_LEVELS:
@@ -113,13 +119,29 @@ async def close(session: AsyncSession, unit: Unit, last_day: date) -> None:
     """Say on which day a unit is there for the last time. Raises `ConflictError` while units below it go on."""
     if unit.first_day is not None and last_day < unit.first_day:
         raise _bad_days("last_day")
-    going_on = await tree_queries.going_on_below(session, unit, last_day)
-    if going_on:
-        names = "、".join(row.name for row in going_on[:5])
-        raise ConflictError(f"“{unit.name}”之下还有未撤销的单位：{names}；请先撤销或迁出")
+    await _nothing_beyond(session, unit, last_day)
     unit.last_day = last_day
     unit.revision += 1
     await session.flush()
+
+
+async def _nothing_beyond(session: AsyncSession, unit: Unit, last_day: date | None) -> None:
+    """Raise `ConflictError` where a unit would end before one below it, or go on longer than the one above."""
+    if last_day is not None:
+        going_on = await tree_queries.going_on_below(session, unit, last_day)
+        if going_on:
+            names = "、".join(row.name for row in going_on[:5])
+            raise ConflictError(f"“{unit.name}”之下还有未撤销的单位：{names}；请先撤销或迁出")
+    parent = None if unit.parent_id is None else await repository.unit(session, unit.parent_id)
+    if parent is not None:
+        _not_beyond(parent, last_day)
+
+
+def _not_beyond(parent: Unit, last_day: date | None) -> None:
+    if parent.last_day is not None and (last_day is None or last_day > parent.last_day):
+        raise ConflictError(
+            f"上级“{parent.name}”至 {parent.last_day} 撤销，下级不得更晚", [Fault("last_day", "晚于上级")]
+        )
 
 
 async def set_regime(

@@ -91,6 +91,8 @@ class Comparison:
     by_unit_id: dict[int, UnitRef] = field(default_factory=dict)
     lines: dict[str, list[LineRef]] = field(default_factory=dict)
     """By code of the unit."""
+    guesses: int = 0
+    """How many unknown names were compared with all that are known."""
     changes: list[Change] = field(default_factory=list)
     unchanged: Counter[str] = field(default_factory=Counter)
     """Entries of the file that stand in the records already, by kind."""

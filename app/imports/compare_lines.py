@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -202,20 +202,15 @@ class _Lines:
         for stored in case.snapshot.lines:
             if stored.id not in self._matched and stored.values["active"]:
                 free[stored.unit_id, stored.values["kind"]].append(stored)
-        wanting: dict[tuple[str, str], list[_Entry]] = defaultdict(list)
-        for entry in entries:
-            wanting[entry.unit.code, entry.kind].append(entry)
+        wanting = Counter((entry.unit.code, entry.kind, None) for entry in entries)
+        wanting.update((entry.unit.code, entry.kind, entry.given.get("name", "")) for entry in entries)
         for entry in entries:
             unit_id = entry.unit.id
             candidates = free.get((unit_id, entry.kind), []) if unit_id is not None else []
             name = entry.given.get("name")
             named = [each for each in candidates if name is None or each.values["name"] == name]
-            rivals = [
-                each
-                for each in wanting[entry.unit.code, entry.kind]
-                if name is None or each.given.get("name") == name
-            ]
-            if len(named) == 1 and len(rivals) == 1:
+            rivals = wanting[entry.unit.code, entry.kind, name]
+            if len(named) == 1 and rivals == 1:
                 self._matched.add(named[0].id)
                 self._renumber(entry, named[0])
             else:

@@ -10,7 +10,6 @@ from typing import Any
 from app.directory.tree import MOST_HANDOVERS, MOST_LEVELS
 from app.imports.changes import Change, Comparison, UnitRef, given_of
 from app.imports.records import Row
-from app.imports.stored import Stored
 
 DEFAULTS: dict[str, Any] = {
     "name": "",
@@ -240,15 +239,10 @@ def _only(found: list[UnitRef]) -> UnitRef | None:
 def near(case: Comparison, text: str) -> dict[str, str]:
     """The known name that is most like one that is not known, in both languages."""
     said = {"near": "", "near_en": ""}
-    guesses = sum(finding.code == "unit_unknown" for finding in case.findings.all[-_MOST_GUESSES:])
-    if guesses >= _MOST_GUESSES or len(text) > 60:
+    if case.guesses >= _MOST_GUESSES or len(text) > 60:
         return said
+    case.guesses += 1
     alike = difflib.get_close_matches(text, list(case.by_name), n=1, cutoff=0.6)
     if alike:
         said = {"near": f"，是否“{alike[0]}”", "near_en": f"; did you mean {alike[0]!r}"}
     return said
-
-
-def members(entry: Stored, keys: tuple[str, ...]) -> tuple[Any, ...]:
-    """Some values of an entry."""
-    return tuple(entry.values[key] for key in keys)

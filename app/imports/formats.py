@@ -39,7 +39,7 @@ def kind_of_code(code: str) -> FormatKind:
     """Say what the numbers of a format code such as `yyyy"年"m"月"d"日"` are."""
     signs = _LITERAL.sub("", code)
     signs = _BRACKETS.sub("", _ELAPSED.sub(r"\1", signs)).partition(";")[0].lower()
-    if set(signs) & set("yda"):
+    if set(signs) & set("yd") or "aaa" in signs:
         return "date"
     if set(signs) & set("hs"):
         return "time"

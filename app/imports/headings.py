@@ -44,6 +44,9 @@ def find_header(sheet: Sheet, findings: Findings) -> Header | None:
             weight = len(fitting) + (_TITLE_WEIGHT if layout is titled else 0) + (layout.kind == "book") * 0.1
             if best is None or weight > best[0]:
                 best = (weight, number, order, layout)
+    if titled is not None and best is not None and best[3] is not titled and _is_called(sheet.title, titled):
+        # Somebody named it so: what is missing is said, rather than that something else is read from it.
+        best = None if not any(_fits(titled, row) for row in _first_rows(sheet)) else best
     if best is None:
         _not_read(sheet, titled, findings)
         return None
@@ -64,6 +67,18 @@ def layout_of_title(title: str) -> Layout | None:
         if name in plain
     ]
     return max(found, key=lambda entry: entry[:2])[2] if found else None
+
+
+def _is_called(title: str, layout: Layout) -> bool:
+    return folded(title) in {folded(name) for name in layout.titles}
+
+
+def _first_rows(sheet: Sheet) -> list[list[Value]]:
+    return [sheet.rows[number] for number in sorted(sheet.rows)[:_LOOKED_AT]]
+
+
+def _fits(layout: Layout, row: list[Value]) -> bool:
+    return not _missing(layout, set(_matched(layout, row)))
 
 
 def _heading(value: Value) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,20 @@ MOST_UNPACKED = 128 * 1024 * 1024
 """Bytes of all parts together."""
 MOST_PARTS = 4_000
 _PIECE = 64 * 1024
+_BROKEN = (
+    expat.ExpatError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+"""What the readers of ZIP and XML raise for bytes that are none."""
 Attributes = dict[str, str]
 Start = Callable[[str, Attributes], None]
 
@@ -25,7 +40,7 @@ class Package:
     def __init__(self, content: bytes) -> None:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
+        except _BROKEN as error:
             raise broken() from error
         parts = self._zip.infolist()
         if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
@@ -59,16 +74,9 @@ class Package:
                     parser.Parse(piece, not piece)
                     if not piece:
                         return
-        except (
-            expat.ExpatError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            NotImplementedError,
-        ) as error:
-            raise broken() from error
-        except (KeyError, RuntimeError, UnicodeError) as error:
+        except FileError:
+            raise
+        except _BROKEN as error:
             raise broken() from error
 
 

@@ -17,6 +17,8 @@ from app.imports.values import as_text, plain
 
 def read(content: bytes, name: str) -> Preview:
     """Read a workbook or CSV file. Raises `FileError` where the file as a whole cannot be read."""
+    # It goes into records and onto terminals; file systems allow signs that neither takes.
+    name = "".join(sign if sign.isprintable() else "·" for sign in name)[:200]
     book = open_file(content, name)
     preview = Preview(
         name=name,
@@ -110,12 +112,14 @@ def _shown(value: Value) -> str:
 def _covered(sheet: Sheet, header: Header) -> dict[tuple[int, int], Value]:
     """What stands in the cells under merged ranges, below the headings: the range's value or that it is none's."""
     found: dict[tuple[int, int], Value] = {}
+    work = 0
     filling = {column: header.reader_of(key).fills for key, column in header.columns.items()}
     for merge in sheet.merges:
         known = [column for column in range(merge.first_column, merge.last_column + 1) if column in filling]
         if merge.last_row <= header.row or not known:
             continue
-        if len(found) + (merge.last_row - merge.first_row + 1) * len(known) > MOST_CELLS:
+        work += (merge.last_row - merge.first_row + 1) * len(known)
+        if work > MOST_CELLS:
             raise FileError(
                 f"工作表“{sheet.title}”合并的单元格过多，无法读取；请取消合并后再导入",
                 f"the sheet {sheet.title!r} has too many merged cells; undo the merging",

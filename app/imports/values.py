@@ -18,6 +18,8 @@ Tell = Callable[[str], None]
 """Called with the code of a doubt."""
 _LIST = re.compile(r"[,，、;；/\n]+")
 _MOST_EXACT = 2**53
+_LEAST_DIGITS = 7
+"""Of a number that a network gives; shorter ones are area codes and extensions."""
 _TRUE = frozenset(("是", "启用", "在用", "有", "1", "true", "yes", "y", "√", "✓", "对"))
 _FALSE = frozenset(("否", "停用", "未启用", "无", "0", "false", "no", "n", "×", "错", "不"))
 _URI = re.compile(r"sips?:", re.IGNORECASE)
@@ -244,6 +246,10 @@ def number_text(value: Value, tell: Tell) -> str:
             tell("zero_lost")
         return digits
     found = as_text(value)
+    if isinstance(value, bool | date | time):
+        raise WrongValueError(
+            "bad_number", why="是日期、时间或是否", why_en="it is a day, a time, or yes or no"
+        )
     if isinstance(value, str) and re.fullmatch(r"\s*\d(\.\d+)?[eE]\+?\d+\s*", found, re.ASCII):
         raise WrongValueError("scientific")
     return re.sub(r"^(\s*\d{3,15})\.0+\s*$", r"\1", found)
@@ -297,10 +303,11 @@ def numbers_to_dial(value: Value, tell: Tell) -> tuple[str, ...]:
     if not found:
         return ()
     whole = plain(found)
-    # 0917/3262000 and 3212345,8012 are one number each.
-    if len(whole) <= 40 and _is_number(whole) and not re.search(r"\d{7,}[,/]\d{7,}", whole):
-        return (whole,)
     pieces = tuple(plain(piece) for piece in _LIST.split(found) if piece.strip())
+    # 0917/3262000 and 3212345,8012 are one number each.
+    are_several = all(sum(sign.isdigit() for sign in piece) >= _LEAST_DIGITS for piece in pieces)
+    if not are_several and len(whole) <= 40 and _is_number(whole):
+        return (whole,)
     for piece in pieces:
         if len(piece) > 40:
             raise WrongValueError("too_long", most=40)

@@ -42,11 +42,6 @@ class DayInfo:
     known: bool = False
     """Whether its kind was entered; False: taken from the plain weekend rule."""
 
-    @property
-    def window_kind(self) -> str:
-        """Whose windows of a plan come first: those of sensitive days, else those of its kind."""
-        return "sensitive" if self.sensitive else self.kind
-
     def to_dict(self) -> dict[str, Any]:
         """Return it as a proposal keeps it, so that a later change of the calendar changes no verdict."""
         return {"kind": self.kind, "sensitive": self.sensitive, "known": self.known, "name": self.name}
@@ -110,11 +105,6 @@ async def load_book(
             if before is not None:
                 found[day] = _from_snapshot(day, before)
     return CalendarBook(found)
-
-
-async def load_day(session: AsyncSession, day: date, as_of: datetime | None = None) -> DayInfo:
-    """Load one day; with `as_of` as it stood at that moment."""
-    return (await load_book(session, day, day, as_of)).day(day)
 
 
 def _from_snapshot(day: date, told: Mapping[str, Any]) -> DayInfo:

@@ -36,11 +36,6 @@ async def changes_of(session: AsyncSession, day: date, limit: int) -> Sequence[C
     return (await session.scalars(query.order_by(CalendarChange.id.desc()).limit(limit))).all()
 
 
-async def last_known(session: AsyncSession) -> date | None:
-    """The last day whose kind was entered."""
-    return await session.scalar(select(func.max(CalendarDay.day)).where(CalendarDay.known))
-
-
 async def count_known(session: AsyncSession, first: date, last: date) -> int:
     """How many days of a span have a kind that was entered."""
     query = select(func.count()).where(CalendarDay.known, CalendarDay.day >= first, CalendarDay.day <= last)

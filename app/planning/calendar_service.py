@@ -7,10 +7,11 @@ for a call keeps the day as it stood at the call (`load_book(..., as_of)`), and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -175,6 +176,17 @@ async def watch_end(session: AsyncSession, today: date) -> date | None:
         return None
     await raise_alarm(session, "calendar_ending", detail=f"from {unknown[0]} on days follow the weekend rule")
     return unknown[0]
+
+
+def keep_up(zone: ZoneInfo) -> Callable[[AsyncSession, datetime], Awaitable[None]]:
+    """Return what the service does to the calendar at its start and each hour: seed what is missing, watch its end."""
+
+    async def run(session: AsyncSession, now: datetime) -> None:
+        today = now.astimezone(zone).date()
+        await seed_missing(session, today)
+        await watch_end(session, today)
+
+    return run
 
 
 async def _seed_year(session: AsyncSession, year: int, author: Author) -> Changed:

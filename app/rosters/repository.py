@@ -97,9 +97,9 @@ async def people_by_key(session: AsyncSession, person_ids: Iterable[int]) -> Seq
 
 
 async def shifts_of_names(
-    session: AsyncSession, names: Sequence[str], first: date, last: date
+    session: AsyncSession, names: Sequence[str], first: date, last: date, but: Sequence[int]
 ) -> Sequence[Shift]:
-    """The turns of people with these names in the newest versions for these days, in any unit, with their rosters."""
+    """The turns of people with these names in the newest versions for these days, of other units than `but`."""
     newer = aliased(Roster)
     query = (
         select(Shift)
@@ -107,6 +107,7 @@ async def shifts_of_names(
         .where(
             Shift.name.in_(names),
             Roster.day.between(first, last),
+            Roster.unit_id.not_in(but),
             ~exists().where(
                 newer.unit_id == Roster.unit_id,
                 newer.day == Roster.day,

@@ -39,7 +39,8 @@ from app.rosters.warnings import RosterRules, RosterWarning
 
 MOST_UNITS = 50
 MOST_WARNED_UNITS = 20
-"""A month of twenty units is looked through in a tenth of a second."""
+WARNED_UNITS = 10
+"""A month of ten units is looked through in a tenth of a second."""
 UnitLimit = Annotated[
     int, Query(ge=1, le=MOST_UNITS, description="Most units that are looked at for the page")
 ]
@@ -150,7 +151,7 @@ async def list_warnings(
     ] = None,
     least_duties_a_month: Annotated[float, Query(ge=0, le=31, allow_inf_nan=False)] = 2.0,
     after: After = None,
-    limit: WarnedLimit = MOST_WARNED_UNITS,
+    limit: WarnedLimit = WARNED_UNITS,
 ) -> Page[UnitWarningsOut]:
     """What is wrong with the rosters of a period, by the units' codes; units in order are left out.
 

@@ -35,10 +35,10 @@ async def roster_warnings(
     people = await repository.people_of(session, unit_ids)
     regimes = await tree_queries.regimes_of(session, unit_ids)
     names = sorted({shift.name for roster in rosters for shift in roster.shifts})
-    namesakes = await repository.shifts_of_names(session, names, begin, period[1])
+    namesakes = await repository.shifts_of_names(session, names, begin, period[1], unit_ids)
     known = await _people(session, people, rosters, namesakes)
     turns = [_turn(roster, shift, known) for roster in rosters for shift in roster.shifts]
-    elsewhere = [_turn(shift.roster, shift, known) for shift in namesakes]
+    elsewhere = [*turns, *(_turn(shift.roster, shift, known) for shift in namesakes)]
     gathered = [_gathered(unit, turns, rosters, people, regimes, period) for unit in units]
     book = await load_book(session, *period)
     return list(warnings_of(gathered, elsewhere, period, book, zone, rules))

@@ -102,7 +102,7 @@ def warnings_of(
 ) -> Iterator[RosterWarning]:
     """Tell what is wrong with the rosters of these units in a period, both days inclusive.
 
-    `elsewhere` are turns of other units in which people of these names stand.
+    `elsewhere` are turns in which people of these names stand, those of other units above all.
     """
     rules = rules or RosterRules()
     leading = _Leading(turn for turn in elsewhere if turn.kind == "leader")

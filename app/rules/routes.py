@@ -36,6 +36,9 @@ from app.rules.schemas import (
 )
 from app.settings import Settings
 
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": RuleSetDetail, "description": "It was stored already"}
+}
 router = APIRouter(prefix="/api/v1", tags=["rules"])
 Named = Annotated[SetName, Path(description="Key of a set, or the first twelve signs or more of its SHA-256")]
 _TOML: dict[str, Any] = {
@@ -77,13 +80,19 @@ async def show_set(given: Service, name: Named) -> RuleSetDetail:
     return RuleSetDetail(**_set(rules, row).model_dump(), content=rules)
 
 
-@router.post("/rule-sets", status_code=201, operation_id="add_rule_set")
+@router.post("/rule-sets", status_code=201, operation_id="add_rule_set", responses=_KNOWN)
 async def add_set(given: Service, body: RuleSet, response: Response, who: Actor) -> RuleSetDetail:
     """Store a set, given as JSON. What is stored already is answered with 200."""
     return await _added(given[0], body, response, who)
 
 
-@router.post("/rule-sets/toml", status_code=201, operation_id="add_rule_set_as_toml", openapi_extra=_TOML)
+@router.post(
+    "/rule-sets/toml",
+    status_code=201,
+    operation_id="add_rule_set_as_toml",
+    openapi_extra=_TOML,
+    responses=_KNOWN,
+)
 async def add_toml(given: Service, request: Request, response: Response, who: Actor) -> RuleSetDetail:
     """Store a set, given as TOML (256 kB at most). What is stored already is answered with 200."""
     return await _added(given[0], await _posted(request), response, who)

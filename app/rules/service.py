@@ -98,19 +98,9 @@ async def activate(
     `limits` are those of the settings. Raises `BadInputError` for a moment that is over (no call is judged anew by what
     came after it), limits that cannot stand, and words for a clause that has its own.
     """
-    document = document.strip()
-    if not document:
-        fault = Fault("document", "is missing")
-        raise BadInputError(
-            "the local document (本单位依据文件) by which the rules hold must be named", [fault]
-        )
-    now = clock.now()
+    document, now = document.strip(), clock.now()
     from_at = from_at or now
-    if from_at < now:
-        fault = Fault("from_at", "lies in the past")
-        raise BadInputError(
-            "rules are put in force from now on, not for calls that were made already", [fault]
-        )
+    _check_activation(document, from_at, now)
     own.limits.applied_to(limits)
     _check_words(rules, own)
     row, _ = await add(session, rules, who)
@@ -128,6 +118,19 @@ async def activate(
     detail = f"{rules.key} {rules.sha256[:12]} from {from_at.isoformat(timespec='seconds')}: {document}"
     await audit.record(session, "rules_activate", f"rule_set:{row.id}", detail, who)
     return activation
+
+
+def _check_activation(document: str, from_at: datetime, now: datetime) -> None:
+    if not document:
+        fault = Fault("document", "is missing")
+        raise BadInputError(
+            "the local document (本单位依据文件) by which the rules hold must be named", [fault]
+        )
+    if from_at < now:
+        fault = Fault("from_at", "lies in the past")
+        raise BadInputError(
+            "rules are put in force from now on, not for calls that were made already", [fault]
+        )
 
 
 async def note_comparison(session: AsyncSession, label: str, compared: int, who: str) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from app.checks.facts import Facts, Sign
 from app.checks.order_reading import Call
@@ -20,7 +18,7 @@ from app.checks.proposal_codes import ADVERSE, CODES, OUR_FAULT, REVIEWED
 from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import judge, judge_failed, judge_interrupted
 from app.planning.calendar import DayInfo
-from app.rules.codes import BY_TELEPHONE, FINDINGS, SUPPORTED
+from app.rules.codes import BY_TELEPHONE, FINDINGS
 from app.rules.force import RulesInForce, nothing_in_force
 from app.rules.library import shipped
 from app.rules.own import parse_own
@@ -363,47 +361,3 @@ def test_our_own_faults_never_count_whatever_else_is_there() -> None:
     proposal = propose(Order((first, cut), "county"), BAOJI, RULES)
     assert proposal.code in OUR_FAULT
     assert not proposal.needs_review
-
-
-FACTS = [row[1].order.calls[n].facts for row in ROWS for n in range(len(row[1].order.calls))]
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(st.sampled_from(FACTS), max_size=4),
-    st.sampled_from([60.0, 660.0, 1900.0]),
-    st.sampled_from(sorted(SETS)),
-    st.sampled_from(["county", "town", "city", "other", "city_department"]),
-    st.booleans(),
-    st.booleans(),
-)
-def test_any_order_has_one_proposal_that_holds(
-    given_facts: list[Facts | None], gap_s: float, key: str, category: str, spared: bool, in_force: bool
-) -> None:
-    rules = force(key) if in_force else nothing_in_force()
-    more = {"spared": (Spared("maintenance", "检修"),)} if spared else {}
-    case = order(*given_facts, gap_s=gap_s, category=category, **more)
-    proposal = propose(case, rules, RULES)
-    assert proposal.to_dict() == propose(case, rules, RULES).to_dict()
-    for item in proposal.findings:
-        assert item.code in CODES
-        assert not (item.adverse and item.needs_review)
-        if item.adverse:
-            assert item.clauses
-            assert in_force
-            assert not spared
-            assert item.grade in ("definitive", "near_proof", "strong", "medium")
-            rested = [call for call in case.calls if call.attempt_id in item.attempts]
-            assert all(call.verdict.code not in OUR_FAULT for call in rested)
-        if item.code == "no_answer":
-            assert len(item.attempts) >= 2
-    codes = [item.code for item in proposal.findings]
-    assert len(codes) == len(set(codes))
-
-
-def test_every_code_and_finding_is_documented() -> None:
-    page = (DOCS / "verdicts.md").read_text(encoding="utf-8")
-    for code, info in CODES.items():
-        assert f"| `{code}` | {info.zh} |" in page, code
-    for code, finding in SUPPORTED.items():
-        assert f"| `{code}` | {finding.zh} |" in page, code

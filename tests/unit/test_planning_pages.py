@@ -13,7 +13,7 @@ from app.checks.retry import RetryRule
 from app.planning.contradictions import ContradictionKind
 from app.planning.draw import DrawInputs
 from app.planning.models import DAY_KINDS
-from app.planning.spec import Caps, PlanSpec, Scope, Weight
+from app.planning.spec import WINDOW_KINDS, Caps, PlanSpec, Scope, Weight
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,3 +35,4 @@ def test_every_kind_of_day_is_described() -> None:
     text = (DOCS / "how-to/keep-the-calendar.md").read_text(encoding="utf-8")
     for kind in DAY_KINDS:
         assert f"`{kind}`" in text, f"{kind} is not described"
+    assert {*DAY_KINDS, "sensitive"} == set(WINDOW_KINDS)

@@ -31,7 +31,7 @@ def test_the_figures_see_a_pattern_where_there_is_one() -> None:
     fridays = Year(inputs, [slot for slot in slots if slot.at.weekday() != 4 or slot.slot % 3])
     assert fridays.fit(weekday) > MOST_FIT
     full_minutes = Year(inputs, [slot for slot in slots if slot.at.second < 30 or slot.slot % 3])
-    assert full_minutes.rest(60) > MOST_FIT
+    assert full_minutes.second_of_minute() > MOST_FIT
     in_turn = Year(
         inputs, [slot for slot in slots if (slot.unit_id > 125) == (slot.at.day > 15) or slot.slot % 3]
     )

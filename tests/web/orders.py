@@ -74,15 +74,22 @@ async def closed(
     at: datetime = HOLIDAY,
     kind: str = "random",
     trunk: str | None = None,
+    given_up: int = 0,
 ) -> tuple[SpotCheck, StoredProposal]:
-    """An order whose calls, eleven minutes apart, gave these records (a text: failed on our side with it), closed."""
+    """An order whose calls, eleven minutes apart, gave these records (a text: failed on our side with it), closed.
+
+    `given_up`: number of the call whose process was taken for dead; its facts came in later.
+    """
     check = SpotCheck(
         line_id=line.id, kind=kind, due_at=at, first_due_at=at, state="done", closed_at=at, created_at=at
     )
     session.add(check)
     await session.flush()
     for number, record in enumerate(calls, 1):
-        await _attempt(session, check, line, number, record, at + timedelta(minutes=11 * (number - 1)), trunk)
+        moment = at + timedelta(minutes=11 * (number - 1))
+        attempt = await _attempt(session, check, line, number, record, moment, trunk)
+        if number == given_up:
+            attempt.state = "interrupted"
     proposal = await close(session, check, settings)
     await session.refresh(check)
     return check, proposal

@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -83,15 +84,17 @@ async def enter_prompts(database: Database, settings: Settings) -> tuple[int, in
         return added[0].id, added[1].id
 
 
+@cache
+def _service() -> FastAPI:
+    """The whole service, made once: what it works on is given to it by each test."""
+    return create_app(Settings(phone_process=False, allowed_hosts=("testserver",)))
+
+
 @asynccontextmanager
 async def api(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the whole service on this database."""
-    app: FastAPI = create_app(
-        settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
-    )
-    await app.state.database.close()
-    app.state.database = database
-    app.state.keeper = None
+    app = _service()
+    app.state.settings, app.state.database = settings, database
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=WHO) as client:
         yield client

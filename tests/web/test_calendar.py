@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from app.database import Database
 from app.errors import BadInputError, NotFoundError
 from app.main import create_app
 from app.planning import calendar_csv, calendar_repository, calendar_seed, calendar_service
-from app.planning.calendar import CalendarBook, DayInfo, load_book, load_day, warning
+from app.planning.calendar import CalendarBook, DayInfo, load_book, warning
 from app.planning.calendar_service import Author, Changed, Entry
 from app.planning.models import CalendarChange, CalendarDay
 from app.settings import Settings
@@ -101,6 +102,21 @@ async def test_a_start_seeds_what_is_missing_once(either: Database) -> None:
     assert again == Changed()
 
 
+async def test_the_service_keeps_the_calendar_up(either: Database) -> None:
+    """At its start and each hour: by local days, of which the year's first begins while UTC is a day behind."""
+    last = calendar_seed.years()[-1]
+    keep_up = calendar_service.keep_up(ZoneInfo("Asia/Shanghai"))
+    new_year = datetime(last, 12, 31, 16, 30, tzinfo=UTC)
+    for _ in range(2):
+        async with either.unit_of_work() as session:
+            await keep_up(session, new_year)
+    async with either.reading() as session:
+        (alarm,) = await alarms.standing(session, "calendar_ending")
+        days = (await session.scalars(select(CalendarDay.day).order_by(CalendarDay.day))).all()
+    assert f"{last + 1}-01-01" in alarm.detail
+    assert (days[0], days[-1]) == (date(last, 1, 1), date(last, 12, 31))
+
+
 async def test_a_year_beyond_the_data_is_refused(database: Database) -> None:
     async with database.unit_of_work() as session:
         with pytest.raises(BadInputError, match="no shipped data of 2199") as refused:
@@ -137,8 +153,8 @@ async def test_a_day_is_judged_as_it_stood_at_the_call(either: Database, hand: C
     async with either.unit_of_work() as session:
         await calendar_service.clear_day(session, day, WITH_REASON)
     async with either.reading() as session:
-        told = [await load_day(session, day, at) for at in moments]
-        present = await load_day(session, day)
+        told = [(await load_book(session, day, day, at)).day(day) for at in moments]
+        present = (await load_book(session, day, day)).day(day)
     assert told == [
         DayInfo(day, "weekend", False, "", False),
         DayInfo(day, "weekend", False, "", True),

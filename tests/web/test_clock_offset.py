@@ -21,6 +21,8 @@ from app.database import Database
 from app.settings import Settings
 from app.sntp import Server, SntpError, offset_s
 from sip.system_clock import KernelClock
+from tests.web.test_ledger import add_lines, attempts, order
+from tests.web.test_phone_process import end, start, until_states
 
 SINCE_1900_S = 2_208_988_800
 
@@ -249,3 +251,26 @@ def test_the_page_names_every_alarm() -> None:
     for kind, (title_zh, _) in alarms.KINDS.items():
         assert f"| `{kind}` | {title_zh} |" in page
     assert page.count("\n| `") == len(alarms.KINDS)
+
+
+async def test_a_phone_process_with_a_clock_that_is_off_calls_nobody(
+    database: Database, settings: Settings
+) -> None:
+    (line,) = await add_lines(database, 1)
+    async with serving(ahead_s=5.0) as (server, address):
+        given = Settings(data_dir=settings.data_dir, ntp_server=f"{address.host}:{address.port}")
+        process = await asyncio.to_thread(start, given)
+        try:
+            async with asyncio.timeout(60):
+                while await clock_ok(database):
+                    await asyncio.sleep(0.05)
+            await order(database, line)
+            await asyncio.sleep(2.0)
+            assert await attempts(database) == []
+            server.ahead_s = 0.25
+            # It asks again after ten seconds.
+            await until_states(database, "finished")
+        finally:
+            assert await asyncio.to_thread(end, process) == 0
+    (attempt,) = await attempts(database)
+    assert attempt.clock_offset_ms == pytest.approx(-250, abs=150)

@@ -187,11 +187,13 @@ async def test_our_own_faults_open_no_case_and_a_verification_is_never_judged(
         _, line = await add_line(session, 1, "county")
         _, row = await closed(session, line, ["no socket", "phone process ended during the call"], settings)
         assert row.code == "our_side"
+        _, lost = await closed(session, line, [missed(), missed()], settings, given_up=2)
+        assert (lost.code, lost.content["attempts"][1]["code"]) == ("no_answer_review", "interrupted")
         _, none = await closed(session, line, [], settings)
         assert none.code == "our_side"
         with pytest.raises(ValueError, match="only verifies"):
             await closed(session, line, [missed()], settings, kind="verification")
-    assert await cases(database) == []
+    assert [code for code, *_ in await cases(database)] == ["no_answer_review"]
 
 
 async def test_each_finding_of_an_order_has_its_case(database: Database, settings: Settings) -> None:

@@ -66,7 +66,11 @@ async def test_units_are_a_tree_that_can_be_rehung(client: httpx.AsyncClient) ->
     last = {"revision": 1, "last_day": "2026-12-31"}
     refused = await ask(client, "POST", f"/units/{other['id']}/close", 409, json=last)
     assert "单位A1" in refused["detail"]
+    early = await ask(client, "PATCH", f"/units/{other['id']}", 409, json=last)
+    assert "单位A1" in early["detail"]
     await ask(client, "POST", f"/units/{town['id']}/close", json=last)
+    late = {"code": "A111", "name": "更晚", "parent_id": town["id"], "last_day": "2027-01-01"}
+    assert "下级不得更晚" in (await ask(client, "POST", "/units", 409, json=late))["detail"]
     assert codes(await ask(client, "GET", "/units", day="2027-01-01")) == ["A", "A1", "A2"]
 
 

@@ -113,8 +113,9 @@ async def test_a_further_line_a_line_given_up_and_a_change_that_was_none(
     hands.at = NOW + timedelta(minutes=5)
     dismissed = await ask(client, "POST", f"/number-changes/{wrong['id']}/dismiss", json={"reason": "报错"})
     assert (dismissed["outcome"], dismissed["note"]) == ("dismissed", "报错")
-    found = await ask(client, "GET", "/number-changes", outcome="pending")
+    found = await ask(client, "GET", "/number-changes", outcome="pending", subtree=owner["id"])
     assert found["items"] == []
+    assert len((await ask(client, "GET", "/number-changes", subtree=owner["id"]))["items"]) == 3
     async with client.app.state.database.reading() as session:  # type: ignore[attr-defined]
         held = [
             await repository.changes_pending_at(session, owner["id"], told["line_id"], at)
@@ -144,7 +145,8 @@ async def test_exemptions_hold_between_their_moments(client: httpx.AsyncClient, 
         assert await held(second["id"], NOW) == [whole["id"]]
         assert await held(duty["id"], until) == [one["id"]]
         assert await held(second["id"], NOW - timedelta(seconds=1)) == []
-    listed = await ask(client, "GET", "/unit-exemptions", at=until.isoformat())
+    assert (await ask(client, "GET", "/unit-exemptions", subtree=other["id"]))["items"] == []
+    listed = await ask(client, "GET", "/unit-exemptions", at=until.isoformat(), subtree=owner["id"])
     assert [row["id"] for row in listed["items"]] == [one["id"]]
 
     allowed = {"kind": "forwarding", "first_day": "2026-09-01", "reason": "夜间准予转移"}

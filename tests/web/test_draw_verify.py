@@ -66,24 +66,13 @@ async def over(
         yield database
 
 
-async def report(database: Database, plan_id: int | None = None) -> list[str]:
-    async with database.reading() as session:
-        found = await verify.gather(session, plan_id)
-        reports = [await verify.verify_run(session, item) for item in found]
+async def reported(session: AsyncSession) -> list[str]:
+    found = await verify.gather(session)
+    reports = [await verify.verify_run(session, item) for item in found]
     lines = list(verify.verify_numbers(found))
     for told in reports:
         lines += [f"{told.name}: {fault}" for fault in told.faults]
     return lines
-
-
-async def test_a_run_that_kept_its_word_holds(over: Database) -> None:
-    async with over.reading() as session:
-        ended, standing = await verify.gather(session)
-        told, still = [await verify.verify_run(session, item) for item in (ended, standing)]
-    assert [epoch.cause for epoch in ended.epochs] == ["start", "paused:1", "calendar"]
-    assert (told.faults, told.sealed, told.epochs, told.passed_over) == ((), False, 3, 1)
-    assert told.orders == len(ended.orders) >= 6
-    assert (still.faults, still.sealed, still.orders) == ((), True, 0)
 
 
 async def _first(session: AsyncSession, kind: type, where: object) -> object:
@@ -160,6 +149,16 @@ async def _drop_epoch(session: AsyncSession) -> None:
     await session.delete(await _first(session, DrawEpoch, (DrawEpoch.run_id == 1) & (DrawEpoch.number == 1)))
 
 
+async def _sealed_cause(session: AsyncSession) -> None:
+    row = await _first(session, DrawEpoch, DrawEpoch.run_id == 2)
+    assert isinstance(row, DrawEpoch)
+    row.cause = "else"
+
+
+async def _no_draws(session: AsyncSession) -> None:
+    await session.execute(delete(DrawEpoch).where(DrawEpoch.run_id == 2))
+
+
 async def _excuse(session: AsyncSession) -> None:
     """Take an order of the last draw out and say that it was passed over."""
     query = select(SpotCheck).where(SpotCheck.run_id == 1, SpotCheck.epoch == 2).order_by(SpotCheck.slot)
@@ -207,6 +206,9 @@ SPOILS: list[tuple[str, Spoil, str]] = [
     ("skip noted too early", _skip(noted_at=datetime(2026, 3, 1, tzinfo=UTC)), "before its moment"),
     ("skip taken out", _drop_skip, "neither an order nor accounted for"),
     ("order excused", _excuse, "last link"),
+    ("start taken out", _run(number=2), "plan 1 run 1: is missing"),
+    ("sealed run's draw", _sealed_cause, "plan 2 run 1: draw 0: its link in the chain does not hold"),
+    ("sealed run without draws", _no_draws, "plan 2 run 1: it has no draw"),
 ]
 
 
@@ -215,32 +217,22 @@ async def test_whatever_is_changed_is_named(over: Database) -> None:
         async with over.unit_of_work() as session:
             await spoil(session)
             await session.flush()
-            found = [
-                fault
-                for item in await verify.gather(session, 1)
-                for fault in (await verify.verify_run(session, item)).faults
-            ]
+            found = await reported(session)
             assert any(words in fault for fault in found), (name, found)
             await session.rollback()
-    assert await report(over) == []
-
-
-async def test_a_start_that_was_taken_out_is_missed(over: Database) -> None:
-    async with over.unit_of_work() as session:
-        await _run(number=2)(session)
-    assert "plan 1 run 1: is missing" in await report(over)
-
-
-async def test_of_a_sealed_run_what_stands_in_the_open_is_checked(over: Database) -> None:
-    async with over.unit_of_work() as session:
-        row = await _first(session, DrawEpoch, DrawEpoch.run_id == 2)
-        assert isinstance(row, DrawEpoch)
-        row.cause = "else"
-    assert await report(over) == ["plan 2 run 1: draw 0: its link in the chain does not hold"]
+    async with over.reading() as session:
+        assert await reported(session) == []
 
 
 async def test_an_outsider_can_repeat_it_from_the_api(over: Database, settings: Settings) -> None:
-    """Everything that the verification takes is told once a run is over, and nothing but that."""
+    """The run kept its word; everything that it takes to see that is told once it is over."""
+    async with over.reading() as session:
+        ended, standing = await verify.gather(session)
+        told, still = [await verify.verify_run(session, item) for item in (ended, standing)]
+    assert [epoch.cause for epoch in ended.epochs] == ["start", "paused:1", "calendar"]
+    assert (told.faults, told.sealed, told.epochs, told.passed_over) == ((), False, 3, 1)
+    assert told.orders == len(ended.orders) >= 6
+    assert (still.faults, still.sealed, still.orders) == ((), True, 0)
     async with api(settings, over) as client:
         told = (await client.get("/api/v1/plans/1/draw")).json()["draws"][0]
         inputs = [
@@ -332,9 +324,3 @@ async def _beside(command: Callable[..., tuple[int, str, str]], *arguments: str)
     import asyncio
 
     return await asyncio.to_thread(command, *arguments)
-
-
-async def test_a_run_without_draws_is_named(over: Database) -> None:
-    async with over.unit_of_work() as session:
-        await session.execute(delete(DrawEpoch).where(DrawEpoch.run_id == 2))
-    assert await report(over, 2) == ["plan 2 run 1: it has no draw"]

@@ -49,7 +49,7 @@ def end(process: subprocess.Popen[bytes]) -> int:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.02)
 
@@ -60,7 +60,7 @@ async def states(database: Database) -> list[str]:
 
 
 async def until_states(database: Database, *wanted: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await states(database) != list(wanted):
             await asyncio.sleep(0.05)
 

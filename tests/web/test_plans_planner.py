@@ -41,7 +41,7 @@ from tests.web.planning_office import (
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
-END = datetime(2026, 3, 30, 2, 0, tzinfo=UTC)
+END = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def either_office(either: Database, either_settings: Settings) -> Database
 
 
 async def started(database: Database, settings: Settings, **changes: object) -> tuple[int, int]:
-    plan_id = await enter_plan(database, **changes)
+    plan_id = await enter_plan(database, **{"last_day": "2026-03-15"} | changes)
     run = await start_plan(database, settings, plan_id)
     return plan_id, run.id
 
@@ -87,7 +87,7 @@ async def test_each_moment_comes_due_at_its_second_and_once(
 ) -> None:
     plan_id, run_id = await started(either_office, either_settings)
     slots = await moments(either_office, either_settings, run_id)
-    assert len(slots) >= 16
+    assert len(slots) >= 8
     planner, twin = Planner(either_office, either_settings), Planner(either_office, either_settings)
     for number, slot in enumerate(slots):
         hand.at = slot.at - SECOND
@@ -206,7 +206,7 @@ async def test_a_paused_plan_calls_nobody_and_draws_anew_when_it_goes_on(
     await planner.tick(hand.at)
     assert await causes(office, run_id) == ["start", "paused:1"]
     entered = await go_on(planner, office, hand, END + 2 * HOUR)
-    assert entered >= 16
+    assert entered >= 8
     assert await verified(office) == ()
 
 
@@ -263,7 +263,7 @@ async def test_stops_and_emergencies_keep_moments_from_being_called(
     assert alarm is not None
     assert "caps" in alarm.detail or "no window" in alarm.detail
     entered = await go_on(planner, office, hand, END + 2 * HOUR)
-    assert entered >= 12
+    assert entered >= 6
     assert first.line_id not in {o.line_id for o in await orders(office)}
     assert await verified(office) == ()
 
@@ -322,7 +322,11 @@ async def test_a_number_that_is_not_verified_gets_a_verification_call_first(
     await go_on(planner, office, hand, hand.at + timedelta(hours=2, minutes=1))
     assert "verification:1" in (await causes(office, run_id))[-1]
     await go_on(planner, office, hand, END + 2 * HOUR)
-    assert [o.kind for o in await orders(office) if o.line_id == 1][1:4] == ["random"] * 3
+    assert [o.kind for o in await orders(office) if o.line_id == 1][:3] == [
+        "verification",
+        "random",
+        "random",
+    ]
     assert await verified(office) == ()
 
 

@@ -136,3 +136,29 @@ async def test_only_attempts_without_sound_are_asked_for(
     await asyncio.wait_for(Dispatcher(database, witness, settings).recover(), 20)
     _, failed = await attempts(database)
     assert asked == [service.recording_name(failed)]
+
+
+async def test_rules_that_fail_lose_no_facts_and_the_next_start_judges_again(
+    either: Database, either_settings: Settings, phone: Troubled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = await add_lines(either, 1)
+    await order(either, line)
+    with monkeypatch.context() as broken:
+
+        async def fail(*_: object) -> None:
+            raise KeyError("grade")
+
+        broken.setattr("app.checks.closing.close", fail)
+        dispatcher = Dispatcher(either, phone, either_settings)
+        await dispatcher.place_due()
+        await dispatcher.idle()
+    async with either.reading() as session:
+        check = await repository.check(session, 1)
+    assert check is not None
+    assert (check.state, check.code, check.attempts[0].state) == ("done", None, "finished")
+    assert check.attempts[0].facts is not None
+    await Dispatcher(either, phone, either_settings).recover()
+    async with either.reading() as session:
+        check = await repository.check(session, 1)
+    assert check is not None
+    assert check.code is not None

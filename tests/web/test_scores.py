@@ -16,7 +16,14 @@ DAYS = {"first": "2026-11-01", "last": "2026-12-31"}
 
 
 @pytest.fixture
-async def office(either_settings: Settings) -> AsyncIterator[Office]:
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    async with running(settings, units=3) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def on_either(either_settings: Settings) -> AsyncIterator[Office]:
+    """An office on each kind of database, for what queries."""
     async with running(either_settings, units=3) as opened:
         yield opened
 
@@ -55,7 +62,8 @@ async def score(office: Office, position: int = 0, **params: Any) -> dict[str, A
     return item  # type: ignore[no-any-return]
 
 
-async def test_only_confirmed_findings_of_closed_random_checks_count(office: Office) -> None:
+async def test_only_confirmed_findings_of_closed_random_checks_count(on_either: Office) -> None:
+    office = on_either
     for _ in range(3):
         await office.order(0)
     await office.order(0, code="our_side", rings=())
@@ -114,7 +122,8 @@ async def test_findings_of_the_demonstration_count_nowhere(office: Office) -> No
     assert (item["n"], item["found"], item["designated"], item["manual"]) == (3, 0, [], [])
 
 
-async def test_too_few_checks_are_not_ranked(office: Office) -> None:
+async def test_too_few_checks_are_not_ranked(on_either: Office) -> None:
+    office = on_either
     own = {"points": {"no_answer": 5}, "bands": [{"name": "优秀", "least": 90}]}
     await activate(office, THURSDAY - timedelta(days=30), own)
     for position, number in enumerate((2, 3, 4)):
@@ -136,7 +145,8 @@ async def test_too_few_checks_are_not_ranked(office: Office) -> None:
     assert second["next"] is None
 
 
-async def test_without_own_points_units_are_ranked_by_rate_and_share_places(office: Office) -> None:
+async def test_without_own_points_units_are_ranked_by_rate_and_share_places(on_either: Office) -> None:
+    office = on_either
     for position in range(3):
         for _ in range(3):
             await office.order(position)
@@ -164,7 +174,8 @@ async def test_points_are_those_in_force_at_the_call(office: Office) -> None:
     assert (early["n"], early["points"]) == (4, 6.0)
 
 
-async def test_the_period_holds_its_first_and_last_day_in_our_zone(office: Office) -> None:
+async def test_the_period_holds_its_first_and_last_day_in_our_zone(on_either: Office) -> None:
+    office = on_either
     # 16:00 UTC is midnight in Shanghai.
     start = datetime.fromisoformat("2026-11-09T16:00:00+00:00")
     for at in (
@@ -177,7 +188,8 @@ async def test_the_period_holds_its_first_and_last_day_in_our_zone(office: Offic
     assert (await score(office, first="2026-11-10", last="2026-11-10"))["n"] == 2
 
 
-async def test_the_times_of_answers_tell_no_finding_before_it_is_confirmed(office: Office) -> None:
+async def test_the_times_of_answers_tell_no_finding_before_it_is_confirmed(on_either: Office) -> None:
+    office = on_either
     for ring_ms in (4_000.0, 11_000.0, 12_000.0):
         await office.order(0, rings=(ring_ms,))
     slow = await office.case(0, "slow_review", rings=(17_000.0,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.checks.models import SpotCheck
 from app.database import Database
 from app.planning import prompts
 from app.planning.models import Plan, Prompt
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from tests.web.dial import Desk
 from tests.web.fake import FakePhone
 
@@ -102,3 +103,27 @@ async def test_without_its_approved_opening_no_call_leaves(desk: Desk, damage: s
     assert desk.phone.dialled == [line.target]
     async with desk.database.reading() as session:
         assert await alarms.standing(session, "prompt_missing") == []
+
+
+async def test_while_our_own_rules_cannot_be_read_nothing_is_dialled_and_the_process_lives(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.checks.dispatcher.BLIND_PAUSE_S", 0.05)
+    readable = desk.phone.refused
+
+    async def unreadable(_: object) -> frozenset[str]:
+        raise SettingError("DUTYRING_ANSWER_KEYS_FILE: the file cannot be read")
+
+    desk.phone.refused = unreadable  # type: ignore[method-assign]
+    _, line = await desk.unit("1")
+    order_id = await desk.order(line)
+    running = asyncio.create_task(desk.dispatcher.run())
+    await asyncio.sleep(0.3)
+    assert (await desk.check(order_id)).state == "due"
+    desk.phone.refused = readable  # type: ignore[method-assign]
+    async with asyncio.timeout(10):
+        while (await desk.check(order_id)).state != "done":
+            await asyncio.sleep(0.05)
+    await desk.dispatcher.stop()
+    await running
+    assert desk.phone.dialled == [line.target]
