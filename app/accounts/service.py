@@ -35,3 +35,13 @@ async def count_of(session: AsyncSession, subject: str) -> int:
     """How many lines the trail holds about a subject."""
     query = select(func.count()).select_from(AuditEvent).where(AuditEvent.subject == subject)
     return await session.scalar(query) or 0
+
+
+async def of_actions(
+    session: AsyncSession, actions: Sequence[str], subject: str | None = None
+) -> Sequence[AuditEvent]:
+    """The lines of some actions, on one subject or on any, oldest first."""
+    query = select(AuditEvent).where(AuditEvent.action.in_(actions))
+    if subject is not None:
+        query = query.where(AuditEvent.subject == subject)
+    return (await session.scalars(query.order_by(AuditEvent.id))).all()
