@@ -81,7 +81,13 @@ class Timekeeper:
         """Make due what is due; return whether the clock may be trusted."""
         due = 0
         for tick in self._ticks:
-            due += await tick(now)
+            try:
+                due += await tick(now)
+            except SQLAlchemyError:
+                raise
+            except Exception:
+                # Repeats and what is under way must not stand still because a plan cannot be drawn.
+                log.exception("a part of the clock's work failed")
         async with self._database.reading() as session:
             right = await alarms.clock_ok(session)
         if right:

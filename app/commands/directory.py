@@ -180,9 +180,11 @@ def _in_records(work: Callable[[AsyncSession], Awaitable[T]], *, reading: bool =
     settings = get_settings()
 
     async def run() -> T:
-        async with Database(settings.url) as database:
-            async with database.reading() if reading else database.unit_of_work() as session:
-                return await work(session)
+        async with (
+            Database(settings.url) as database,
+            database.reading() if reading else database.unit_of_work() as session,
+        ):
+            return await work(session)
 
     try:
         upgrade(settings)

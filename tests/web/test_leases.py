@@ -103,8 +103,13 @@ async def test_the_hour_brings_a_purge(database: Database, settings: Settings) -
     async def purge(_: object, now: datetime) -> None:
         purged.append(now)
 
+    async def broken(_: datetime) -> int:
+        raise ValueError("a plan that cannot be drawn stops nothing else")
+
     with clock.running(time):
-        keeper = Timekeeper(database, LedgerEngine(database, settings, "one"), lambda: None, (), [purge])
+        keeper = Timekeeper(
+            database, LedgerEngine(database, settings, "one"), lambda: None, [broken], [purge]
+        )
         for _ in range(5):
             await keeper.tick()
             time.go(1_200)
