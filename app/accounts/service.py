@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
 from app.accounts.models import AuditEvent
 
 LOCAL = "local"
@@ -18,7 +18,7 @@ async def record(
     session: AsyncSession, action: str, subject: str, detail: str = "", who: str = LOCAL
 ) -> None:
     """Add an audit line to the caller's unit of work."""
-    session.add(AuditEvent(at=datetime.now(UTC), who=who, action=action, subject=subject, detail=detail))
+    session.add(AuditEvent(at=clock.now(), who=who, action=action, subject=subject, detail=detail))
     await session.flush()
 
 

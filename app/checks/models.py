@@ -50,8 +50,8 @@ class SpotCheck(Base):
         Index("ix_spot_checks_line_id_due_at", "line_id", "due_at"),
         # Of the lists, newest first; what stands behind the key lets them filter without reading the row.
         Index("ix_spot_checks_newest", "first_due_at", "id"),
-        Index("ix_spot_checks_shelf", "shelf", "first_due_at", "id", "unit_id"),
-        Index("ix_spot_checks_of_unit", "unit_id", "first_due_at", "id", "shelf"),
+        Index("ix_spot_checks_shelf", "shelf", "first_due_at", "id", "unit_id", "plan_id"),
+        Index("ix_spot_checks_of_unit", "unit_id", "first_due_at", "id", "shelf", "plan_id"),
         Index("ix_spot_checks_of_line", "line_id", "first_due_at", "id", "shelf"),
         Index("ix_spot_checks_of_plan", "plan_id", "first_due_at", "id", "shelf", "unit_id"),
         UniqueConstraint("run_id", "epoch", "slot"),

@@ -50,8 +50,8 @@ class Call:
 
     @property
     def missed(self) -> Finding | None:
-        """That it rang and nobody came; None otherwise."""
-        return self.finding("no_answer")
+        """That it rang and nobody came; None otherwise. Where a busy line passed it on, it rang somewhere else."""
+        return None if self.passed_on_busy else self.finding("no_answer")
 
     @property
     def busy(self) -> Finding | None:
@@ -120,6 +120,9 @@ def _mute(call: Call) -> bool:
 
 
 def _of_call(call: Call) -> Iterator[Note]:
+    if call.passed_on_busy:
+        # The line itself was engaged: music, machine or slow answer are those of where the call went.
+        return
     for finding in call.verdict.findings:
         if finding.code in _AS_READ:
             yield _note(finding.code, call, finding)
@@ -139,9 +142,9 @@ def _note(code: str, call: Call, finding: Finding, scope: str = "") -> Note:
 
 
 def _forwarding(call: Call, finding: Finding) -> Iterator[Note]:
-    """Proof and target decide; forwarding while the line is busy is never held against the unit."""
+    """Proof and target decide."""
     facts = call.facts
-    if facts is None or call.passed_on_busy:
+    if facts is None:
         return
     proven = finding.code == "forwarded" and stronger(finding.grade, "near_proof")
     if proven and facts.forwarding_class == "mobile":

@@ -120,7 +120,7 @@ def _compared(found: Preview) -> Comparison:
         return await compare(session, found, settings)
 
     try:
-        return _in_records(look)
+        return _in_records(look, reading=True)
     except OfficeError as error:
         raise typer.BadParameter(error.detail, param_hint=_FILE) from None
 
@@ -167,12 +167,18 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
-def _in_records(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    """Do one unit of work in the database of the settings, which is made or brought up first."""
+def _in_records(work: Callable[[AsyncSession], Awaitable[T]], *, reading: bool = False) -> T:
+    """Do one unit of work in the database of the settings, which is made or brought up first.
+
+    `reading`: without keeping others from writing meanwhile.
+    """
     settings = get_settings()
 
     async def run() -> T:
-        async with Database(settings.url) as database, database.unit_of_work() as session:
+        async with (
+            Database(settings.url) as database,
+            database.reading() if reading else database.unit_of_work() as session,
+        ):
             return await work(session)
 
     try:

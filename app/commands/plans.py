@@ -90,9 +90,13 @@ def _print_plan(plan: PlanOut, *, as_json: bool) -> None:
     say(f"plan {plan.id}: {plan.name}, {plan.state}")
     if plan.night_approved_by is not None:
         say(f"  calls at night approved by {plan.night_approved_by}")
+    zone = get_settings().zone
     for run in plan.runs:
-        end = f", ended {run.ended_at:%Y-%m-%d %H:%M} UTC ({run.ended_why})" if run.ended_at else ""
-        say(f"  start {run.number}: {run.started_at:%Y-%m-%d %H:%M} UTC by {run.started_by}{end}")
+        ended_at = run.ended_at and run.ended_at.astimezone(zone)
+        end = f", ended {ended_at:%Y-%m-%d %H:%M} ({run.ended_why})" if ended_at else ""
+        say(
+            f"  start {run.number}: {run.started_at.astimezone(zone):%Y-%m-%d %H:%M} by {run.started_by}{end}"
+        )
         say(f"    commitment {run.commitment}")
         say(f"    seed {run.seed or 'sealed until its period is over'}")
 

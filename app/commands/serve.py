@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import signal
 import socket
@@ -59,6 +60,9 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         if not is_loopback(settings.host):
             warning = "the pages have no login yet: whoever reaches this address hears every recording"
             print(f"dutyring serve: warning: {warning}", file=sys.stderr)  # noqa: T201
+        # What was imported is there for good. Gone through for garbage each time, it holds an answer up for 0.1 s.
+        gc.collect()
+        gc.freeze()
         asyncio.run(_until_signal(settings, listener))
     return 0
 

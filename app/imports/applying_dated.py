@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +12,7 @@ from app import clock
 from app.directory.models import Unit
 from app.imports import repository
 from app.imports.changes import Comparison
+from app.imports.stored import ShiftKey
 from app.planning.calendar_service import Author, Entry, import_days
 from app.rosters.models import Roster, Shift
 from app.settings import Settings
@@ -47,19 +49,24 @@ async def apply_rosters(
                 filed_by=who,
                 source=SOURCE,
                 shifts=[
-                    Shift(
-                        person_id=people.get((unit.id, name)),
-                        name=name,
-                        title=title,
-                        phone=phone,
-                        start_at=start.replace(tzinfo=settings.zone),
-                        end_at=end.replace(tzinfo=settings.zone),
-                    )
-                    for start, end, name, title, phone in change.values["shifts"]
+                    _shift(shift, people.get((unit.id, shift[2])), settings.zone)
+                    for shift in change.values["shifts"]
                 ],
             )
         )
     await session.flush()
+
+
+def _shift(key: ShiftKey, person_id: int | None, zone: ZoneInfo) -> Shift:
+    start, end, name, title, phone = key
+    return Shift(
+        person_id=person_id,
+        name=name,
+        title=title,
+        phone=phone,
+        start_at=start.replace(tzinfo=zone),
+        end_at=end.replace(tzinfo=zone),
+    )
 
 
 async def apply_days(session: AsyncSession, case: Comparison, settings: Settings, who: str) -> None:

@@ -91,6 +91,7 @@ class LineState:
         "_most_week",
         "_nights",
         "_weeks",
+        "free_nights",
         "moments",
         "only_nights",
         "open",
@@ -100,6 +101,8 @@ class LineState:
         self.open = open_time
         self.only_nights: Mapping[int, int] = {}
         """Of some months the one day whose night may be used, 0 for none; of the others any may."""
+        self.free_nights = False
+        """Whether nights are not counted: for a bound of what any choice of nights could give."""
         self._most_day, self._most_week, self._gap = caps
         self.moments = sorted(used.at for used in line.used)
         self._days = Counter(used.day for used in line.used)
@@ -109,7 +112,7 @@ class LineState:
     def copy(self) -> LineState:
         """Return the same line, to try things on."""
         twin = LineState.__new__(LineState)
-        twin.open, twin.only_nights = self.open, self.only_nights
+        twin.open, twin.only_nights, twin.free_nights = self.open, self.only_nights, self.free_nights
         twin._most_day, twin._most_week, twin._gap = self._most_day, self._most_week, self._gap
         twin.moments = [*self.moments]
         twin._days, twin._weeks, twin._nights = self._days.copy(), self._weeks.copy(), self._nights.copy()
@@ -130,7 +133,7 @@ class LineState:
             return False
         if self._weeks[time.weeks[stretch]] >= self._most_week:
             return False
-        if not time.nights[stretch]:
+        if self.free_nights or not time.nights[stretch]:
             return True
         month, day = time.months[stretch], time.days[stretch]
         return self._nights[month] < NIGHT_CALLS_PER_MONTH and self.only_nights.get(month, day) == day

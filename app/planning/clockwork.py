@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +22,6 @@ from app.checks.models import SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine
 from app.planning import choosing, ledger, permits, redrawing, repository
-from app.planning.calendar_service import watch_end
 from app.planning.draw import Contradiction, contradictions
 from app.planning.live_run import BrokenDrawError, LiveRun, Slot, Stored, recall
 from app.planning.models import Plan
@@ -55,7 +54,6 @@ class Planner:
         self._doubted: set[int] = set()
         """Runs of which a moment came while the clock could not be trusted."""
         self._looked_at: datetime | None = None
-        self._today: date | None = None
 
     async def tick(self, now: datetime) -> int:
         """Let come due what has come by now; return how many orders were entered."""
@@ -143,7 +141,6 @@ class Planner:
             last = epochs[-1].number
             skips = await repository.skips(session, run_id)
             handled = await ledger.handled_slots(session, run_id, last)
-            handled |= {skip.slot for skip in skips if skip.epoch == last}
             inputs = [await repository.inputs_of(session, run_id, number) for number in (0, last)]
         stored = Stored(run, epochs, skips, handled, *inputs)
         # Seconds for thousands of units: the calls under way go on meanwhile.
@@ -187,12 +184,7 @@ class Planner:
         return await self._hold(run.run_id, run.plan_id, number, now)
 
     async def _settle_debts(self, now: datetime) -> None:
-        """Draw anew what is owed, end what is over, and see once a day whether the calendar ends."""
-        today = now.astimezone(self._settings.zone).date()
-        if today != self._today:
-            async with self._database.unit_of_work() as session:
-                await watch_end(session, today)
-            self._today = today
+        """Draw anew what is owed, and end what is over."""
         for run in list(self._runs.values()):
             async with self._database.reading() as session:
                 owed = await redrawing.owed(session, run, now)
@@ -233,8 +225,8 @@ class Planner:
         if plan is None or spec is None or not await repository.goes_on(session, run.run_id, run.epoch):
             # Drawn anew by another process, or over: the next tick looks again.
             return None
-        handled = await ledger.handled_slots(session, run.run_id, run.epoch)
-        handled |= {skip.slot for skip in await repository.skips(session, run.run_id, run.epoch)}
+        numbers = [slot.slot for slot in slots]
+        handled = await ledger.handled_slots(session, run.run_id, run.epoch, numbers)
         entered = 0
         for slot in slots:
             if slot.slot in handled:

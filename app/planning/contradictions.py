@@ -8,7 +8,7 @@ which periods take more than their own calls so that the year is covered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -89,7 +89,7 @@ def complete(state: UnitState) -> Completion:
     if not found.short:
         return found
     trials = _Trials()
-    if any(any(line.open.nights) for line in state.lines):
+    if _used_nights(state, found):
         found, state = _with_chosen_nights(state, found, trials)
     if any(kind == "year" for kind, _ in found.short) and len(state.inputs.periods) > 1:
         found = _with_fuller_periods(state, found, trials)
@@ -105,11 +105,13 @@ class _Trials:
         return self.made <= MOST_TRIALS
 
 
-def _once(state: UnitState) -> Completion:
+def _once(state: UnitState, spans: Collection[str] = ("period", "year")) -> Completion:
     trial = state.copy()
     picks: list[Pick] = []
     short: dict[Demand, int] = {}
     for demand in trial.demands():
+        if demand[0] not in spans:
+            continue
         while missing := trial.missing(demand):
             pick = trial.earliest(demand)
             if pick is None:
@@ -124,10 +126,11 @@ def _with_chosen_nights(state: UnitState, best: Completion, trials: _Trials) -> 
     """Settle for each month whether, and on which day, its night is used, as long as that helps."""
     chosen: dict[int, int] = {}
     best_state = state
+    least = _once(_with_free_nights(state)).shortage
     better = True
-    while better and best.short:
+    while better and best.shortage > least:
         better = False
-        for month, day in _night_choices(state):
+        for month, day in _night_choices(state, _used_nights(state, best)):
             if chosen.get(month) == day or not trials.left():
                 continue
             trial = _only_nights(state, {**chosen, month: day})
@@ -138,16 +141,35 @@ def _with_chosen_nights(state: UnitState, best: Completion, trials: _Trials) -> 
     return best, best_state
 
 
-def _night_choices(state: UnitState) -> Iterator[tuple[int, int]]:
+def _used_nights(state: UnitState, found: Completion) -> frozenset[int]:
+    """Return the months whose night an arrangement uses: only there another choice may leave more room."""
+    months = set()
+    for pick in found.picks:
+        time = state.lines[pick.line].open
+        if time.nights[pick.place.stretch]:
+            months.add(time.months[pick.place.stretch])
+    return frozenset(months)
+
+
+def _night_choices(state: UnitState, months: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Return months with the day whose night may be used, 0 for none."""
     choices: dict[int, set[int]] = {}
     for line in state.lines:
         time = line.open
         for month, day, night in zip(time.months, time.days, time.nights, strict=True):
-            if night:
+            if night and month in months:
                 choices.setdefault(month, {0}).add(day)
     for month, days in sorted(choices.items()):
         for day in sorted(days):
             yield month, day
+
+
+def _with_free_nights(state: UnitState) -> UnitState:
+    """Return the unit without the cap of its nights: no choice of nights can place more."""
+    twin = state.copy()
+    for line in twin.lines:
+        line.free_nights = True
+    return twin
 
 
 def _only_nights(state: UnitState, chosen: Mapping[int, int]) -> UnitState:
@@ -160,9 +182,13 @@ def _only_nights(state: UnitState, chosen: Mapping[int, int]) -> UnitState:
 def _with_fuller_periods(state: UnitState, best: Completion, trials: _Trials) -> Completion:
     """Let periods, the earliest first, take more calls than their own for the sake of the year."""
     trial = state.copy()
+    # Calls set for the year alone, as early as may be: no arrangement has more of them.
+    least = _once(state, ("year",)).shortage
     for number in range(len(trial.inputs.periods)):
         demand: Demand = ("period", number)
-        while best.short and (trial.most is None or trial.wanted(demand) + trial.raised[demand] < trial.most):
+        while _short_of_years(best) > least and (
+            trial.most is None or trial.wanted(demand) + trial.raised[demand] < trial.most
+        ):
             trial.raised[demand] += 1
             found = _once(trial)
             if found.shortage >= best.shortage or not trials.left():
@@ -170,6 +196,10 @@ def _with_fuller_periods(state: UnitState, best: Completion, trials: _Trials) ->
                 break
             best = found
     return best
+
+
+def _short_of_years(found: Completion) -> int:
+    return sum(lacking for (kind, _), lacking in found.short.items() if kind == "year")
 
 
 def contradictions(inputs: DrawInputs) -> tuple[Contradiction, ...]:

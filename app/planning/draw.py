@@ -36,8 +36,10 @@ _BLIND_TRIES = 6
 _DEMAND_TRIES = 6
 """How often the calls of one demand are drawn anew before the demand before it is too."""
 _FARTHEST_BACK = 3
+_FEW_STEPS_BACK = 10
+"""Steps back of one unit before it is settled whether its calls can be placed at all."""
 _MOST_STEPS_BACK = 200
-"""Steps back of one unit; after them each call is checked to leave the rest possible."""
+"""Steps back after that; after them each call is checked to leave the rest possible."""
 _CHECKED_TRIES = 6
 _ROUNDS = 2
 """In which the calls of a crowded unit are drawn anew."""
@@ -95,15 +97,26 @@ def draw(seed: bytes, inputs: DrawInputs) -> tuple[DrawnSlot, ...]:
 
 
 def _guaranteed(dice: Dice, board: Board, state: UnitState) -> tuple[UnitState, list[Placed]]:
-    placed = _blindly(dice, state)
+    """Place what is guaranteed. Raises `NotDrawableError` for what cannot be, unless it may be left out."""
+    placed = _blindly(dice, state, _FEW_STEPS_BACK)
     if placed is not None:
         return state, placed
+    # Hard to place, or not to be placed at all: that is settled before more time is spent on it.
     state = board.state(state.unit)
+    known = complete(state)
+    if known.short and not state.inputs.best_effort:
+        raise NotDrawableError(contradictions(state.inputs))
+    for demand, lacking in known.short.items():
+        state.waived[demand] += lacking
     state.crowded = True
-    return state, _with_foresight(dice, state)
+    fresh = state.copy()
+    placed = _blindly(dice, state, _MOST_STEPS_BACK)
+    if placed is not None:
+        return state, placed
+    return fresh, _with_foresight(dice, fresh, known)
 
 
-def _blindly(dice: Dice, state: UnitState) -> list[Placed] | None:
+def _blindly(dice: Dice, state: UnitState, most_steps_back: int) -> list[Placed] | None:
     """Place what is guaranteed, each call without a thought of the next; None where that leads nowhere.
 
     A demand that finds no room is drawn anew together with the one before it.
@@ -117,7 +130,7 @@ def _blindly(dice: Dice, state: UnitState) -> list[Placed] | None:
             placed.append(picks)
             continue
         steps_back += 1
-        if not placed or steps_back > _MOST_STEPS_BACK:
+        if not placed or steps_back > most_steps_back:
             return None
         # Further back each time, so that a corner is left in the end.
         for _ in range(min(len(placed), 1 + steps_back % _FARTHEST_BACK)):
@@ -167,14 +180,8 @@ def _any_moment(dice: Dice, state: UnitState, demand: Demand) -> Pick | None:
     return at_random(free, dice.below(free[-1][0] + free[-1][1]))
 
 
-def _with_foresight(dice: Dice, state: UnitState) -> list[Placed]:
-    """Place what is guaranteed so that after each call the rest is possible. Raises `NotDrawableError`."""
-    known = complete(state)
-    if known.short:
-        if not state.inputs.best_effort:
-            raise NotDrawableError(contradictions(state.inputs))
-        for demand, lacking in known.short.items():
-            state.waived[demand] += lacking
+def _with_foresight(dice: Dice, state: UnitState, known: Completion) -> list[Placed]:
+    """Place what is guaranteed so that after each call the rest is possible; `known` holds a way to do it."""
     found: list[Placed] = []
     while lacking_demands := [each for each in state.demands() if state.missing(each)]:
         pick, known = _next_call(dice, state, lacking_demands[0], known)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
-from app.planning.models import Plan
+from app.planning.models import DrawSkip, Plan
 
 OURS = ("our_side", "cancelled", "interrupted")
 """Verdicts of calls that say nothing of the unit: what happened was ours."""
@@ -268,10 +268,17 @@ async def count_by_epoch(session: AsyncSession, run_id: int) -> Mapping[int, int
     return {epoch: count for epoch, count in await session.execute(query) if epoch is not None}
 
 
-async def handled_slots(session: AsyncSession, run_id: int, epoch: int) -> frozenset[int]:
-    """The slots of a draw that are orders."""
-    query = select(SpotCheck.slot).where(SpotCheck.run_id == run_id, SpotCheck.epoch == epoch)
-    return frozenset(slot for slot in await session.scalars(query) if slot is not None)
+async def handled_slots(
+    session: AsyncSession, run_id: int, epoch: int, among: Sequence[int] | None = None
+) -> frozenset[int]:
+    """The slots of a draw, or those of them `among` some, that are orders or were passed over."""
+    found: set[int] = set()
+    for table in (SpotCheck, DrawSkip):
+        query = select(table.slot).where(table.run_id == run_id, table.epoch == epoch)
+        if among is not None:
+            query = query.where(table.slot.in_(among))
+        found |= {slot for slot in await session.scalars(query) if slot is not None}
+    return frozenset(found)
 
 
 async def open_of_run(session: AsyncSession, run_id: int) -> bool:

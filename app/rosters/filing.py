@@ -77,10 +77,7 @@ async def file_roster(
     name = unit.name  # not to be read any more once the database has refused
     newest = await repository.newest_version(session, unit.id, day, kind)
     if seen_version is not None and seen_version != newest:
-        raise ConflictError(
-            f"“{name}”{day} 的值班表已有第 {newest} 版（所据为第 {seen_version} 版）；请重读后再报",
-            [Fault("seen_version", f"现为 {newest}")],
-        )
+        raise _filed_between(name, day, newest, seen_version)
     check_shifts(shifts, day, zone, is_first=newest == 0)
     await _people_are_there(session, shifts)
     roster = Roster(
@@ -100,6 +97,13 @@ async def file_roster(
     except IntegrityError as error:
         raise ConflictError(f"“{name}”{day} 的值班表刚由他人报送；请重读后再报") from error
     return roster
+
+
+def _filed_between(name: str, day: date, newest: int, seen: int) -> ConflictError:
+    return ConflictError(
+        f"“{name}”{day} 的值班表已有第 {newest} 版（所据为第 {seen} 版）；请重读后再报",
+        [Fault("seen_version", f"现为 {newest}")],
+    )
 
 
 def check_shifts(shifts: Sequence[ShiftEntry], day: date, zone: ZoneInfo, *, is_first: bool) -> None:

@@ -26,8 +26,8 @@ ATTEMPT_SHELF = (
 )
 ORDER_INDICES = {
     "ix_spot_checks_newest": ["first_due_at", "id"],
-    "ix_spot_checks_shelf": ["shelf", "first_due_at", "id", "unit_id"],
-    "ix_spot_checks_of_unit": ["unit_id", "first_due_at", "id", "shelf"],
+    "ix_spot_checks_shelf": ["shelf", "first_due_at", "id", "unit_id", "plan_id"],
+    "ix_spot_checks_of_unit": ["unit_id", "first_due_at", "id", "shelf", "plan_id"],
     "ix_spot_checks_of_line": ["line_id", "first_due_at", "id", "shelf"],
     "ix_spot_checks_of_plan": ["plan_id", "first_due_at", "id", "shelf", "unit_id"],
 }

@@ -73,10 +73,11 @@ def offices(draw: st.DrawFn) -> Snapshot:
         draw(st.lists(TARGETS, max_size=5, unique_by=lambda each: each[1] or each[0])), 1
     ):
         office.lines.append(_line(draw, key, number, target, draw(keys), codes))
-    for key in range(1, draw(st.integers(0, 5)) + 1):
+    # Two that are the same in everything are written once: hence a name for each.
+    for key, name in enumerate(draw(st.lists(NAME, max_size=5, unique=True)), 1):
         first, last = spans(draw(DAYS), draw(DAYS))
         values = {
-            "name": draw(NAME),
+            "name": name,
             "title": draw(TEXT),
             "role": draw(st.sampled_from(PERSON_ROLES)),
             "staffing": draw(st.sampled_from(STAFFINGS)),

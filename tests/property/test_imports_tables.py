@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from openpyxl.utils.exceptions import IllegalCharacterError
 
 from app.directory.lines import Dialling
+from app.imports.catalogue import CATALOGUE
 from app.imports.changes import Comparison
 from app.imports.columns import LAYOUTS
 from app.imports.comparing import weigh
-from app.imports.findings import CATALOGUE
 from app.imports.grid import FileError
 from app.imports.moments import read_clock, read_day, read_period
 from app.imports.reading import read

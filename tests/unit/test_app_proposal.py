@@ -77,6 +77,13 @@ def to(where: str | None, grade: Any = "definitive", condition: str = "always", 
     return forwarded(grade, forwarding_class=where, forwarding_condition=condition, **more)
 
 
+def on_busy(facts: Facts) -> Facts:
+    """The line was engaged, and the call went to a mobile for that (遇忙转移)."""
+    sign = Sign("sip_181", "definitive", 300.0, "user-busy")
+    passed_on: dict[str, Any] = {"forwarding_class": "mobile", "forwarding_condition": "busy", "signs": (sign,)}
+    return dataclasses.replace(facts, forwarding_grade="definitive", **passed_on)
+
+
 SILENT = answered(6, answered_by="silence", packets=300)
 ROWS: list[tuple[str, Proposal, str, bool, bool]] = [
     # sentence of the table, proposal, code, adverse, for a person
@@ -151,6 +158,11 @@ ROWS: list[tuple[str, Proposal, str, bool, bool]] = [
     ("to nobody knows where", proposed(to(None)), "forwarding_review", False, True),
     ("to a mobile on busy", proposed(to("mobile", condition="busy")), "within", False, False),
     ("to a fixed line on busy", proposed(to("other_fixed", condition="busy")), "within", False, False),
+    ("on busy to a mobile with 彩铃", proposed(on_busy(crbt("music", 4.0, 0.95))), "within", False, False),
+    ("on busy to a voice mailbox", proposed(on_busy(answered(6, answered_by="machine"))), "within", False, False),
+    ("on busy, answered late there", proposed(on_busy(answered(25))), "borderline", False, False),
+    ("on busy, unanswered there twice", proposed(on_busy(MISSED), on_busy(MISSED)), "busy", False, False),
+    ("on busy, unanswered there, then missed", proposed(on_busy(MISSED), MISSED), "no_answer_review", False, True),
     ("fax", proposed(answered(6, answered_by="fax")), "fax", True, True),
     ("彩铃", proposed(crbt("music", 4.0, 0.95)), "crbt", True, True),
     ("perhaps 彩铃", proposed(crbt("music", 1.0, 0.95)), "crbt_review", False, True),

@@ -17,8 +17,8 @@ from app.directory.models import (
     UNIT_EXEMPTIONS,
 )
 from app.imports import columns
+from app.imports.catalogue import CATALOGUE
 from app.imports.columns import LAYOUTS, Layout, folded
-from app.imports.findings import CATALOGUE
 from app.imports.formats import kind_of, kind_of_code
 from app.imports.headings import layout_of_title, ranges
 from app.planning.models import DAY_KINDS

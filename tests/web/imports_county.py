@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime
+from typing import Any
 
+import openpyxl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.directory import changes, lines, people, tree
@@ -136,3 +139,22 @@ async def _file(session: AsyncSession, unit_id: int, version: int, names: tuple[
             ],
         )
     )
+
+
+def workbook(**sheets: list[list[Any]]) -> bytes:
+    """A workbook made by another program than ours."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
+def cells(content: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    """What a workbook holds, as another program reads it."""
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    return {sheet.title: [tuple(cell.value for cell in row) for row in sheet.rows] for sheet in book}

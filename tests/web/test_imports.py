@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
-import openpyxl
 import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,32 +25,13 @@ from app.planning.models import CalendarDay
 from app.rosters.models import Roster, Shift
 from app.settings import Settings
 from app.trunks.models import PolicyNumber
-from tests.web.imports_county import NOW, enter_county
+from tests.web.imports_county import NOW, cells, enter_county, workbook
 
 
 @pytest.fixture(autouse=True)
 def _at_a_moment() -> Iterator[None]:
     with clock.running(lambda: NOW):
         yield
-
-
-def workbook(**sheets: list[list[Any]]) -> bytes:
-    """A workbook made by another program than ours."""
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(row)
-    target = io.BytesIO()
-    book.save(target)
-    return target.getvalue()
-
-
-def cells(content: bytes) -> dict[str, list[tuple[Any, ...]]]:
-    """What a workbook holds, as another program reads it."""
-    book = openpyxl.load_workbook(io.BytesIO(content))
-    return {sheet.title: [tuple(cell.value for cell in row) for row in sheet.rows] for sheet in book}
 
 
 async def compared(

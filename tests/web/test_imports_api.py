@@ -20,7 +20,7 @@ from app.imports import uploads
 from app.imports.routes import XLSX
 from app.settings import Settings
 from tests.web.api import WHO, client_of
-from tests.web.test_imports import workbook
+from tests.web.imports_county import workbook
 
 ROWS = [["单位", "值班电话"], ["城关镇", "0917-3212345"], ["水利局", "3212347"]]
 

@@ -9,8 +9,8 @@ import openpyxl
 import pytest
 
 from app.settings import Settings
+from tests.web.imports_county import workbook
 from tests.web.test_commands import Enter, answer, entered
-from tests.web.test_imports import workbook
 
 __all__ = ["entered"]
 ROWS = [["单位", "值班电话"], ["城关镇", "0917-3212345"], ["水利局", "3212347"]]

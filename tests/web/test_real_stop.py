@@ -114,15 +114,6 @@ async def test_within_a_second_nothing_leaves_and_everybody_is_let_go(world: Wor
         while await withdrawn(world, late) is None:
             await asyncio.sleep(0.1)
     assert await world.attempt(late) is None
-    # A new phone process keeps to it.
-    await world.keeper.stop()
-    world.keeper.start()
-    await asyncio.wait_for(world.keeper.ready.wait(), 60)
-    (after,) = await order(world.database, lines[TALKS])
-    async with asyncio.timeout(10):
-        while await withdrawn(world, after) is None:
-            await asyncio.sleep(0.1)
-    assert await world.attempt(after) is None
 
 
 async def withdrawn(world: World, check_id: int) -> str | None:

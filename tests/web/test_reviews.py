@@ -117,11 +117,11 @@ async def test_without_a_recording_the_person_says_on_what_it_rests(office: Offi
     assert len(told["unrecorded_attempts"]) == 2
 
 
-@pytest.mark.parametrize("who", ["local", " LOCAL ", "ｌｏｃａｌ", "system"])
-async def test_a_step_names_a_person(office: Office, who: str) -> None:
+async def test_a_step_names_a_person(office: Office) -> None:
     case = await office.case()
     await office.hear(case)
-    await office.post(f"/cases/{case}/propose", who, expect=403, code="no_answer")
+    for who in ("local", " LOCAL ", "ｌｏｃａｌ", "system"):
+        await office.post(f"/cases/{case}/propose", who, expect=403, code="no_answer")
     assert (await office.get(f"/cases/{case}"))["state"] == "to_review"
 
 
