@@ -81,7 +81,11 @@ class Timekeeper:
         """Make due what is due; return whether the clock may be trusted."""
         due = 0
         for tick in self._ticks:
-            due += await tick(now)
+            try:
+                due += await tick(now)
+            except Exception:
+                # Plans that cannot be followed must not keep repeats from coming due, nor dead calls from being swept.
+                log.exception("the clock could not do its work")
         async with self._database.reading() as session:
             right = await alarms.clock_ok(session)
         if right:
