@@ -76,8 +76,13 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     async def forget_uploads(*_: object) -> None:
         await asyncio.to_thread(uploads.purge, settings)
 
+    async def see_clock(_: datetime) -> int:
+        # Before anything is done by it: the watch itself looks only once a second.
+        await watch.look()
+        return 0
+
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
-    keeper = Timekeeper(database, engine, dispatcher.wake, [planner.tick], hourly)
+    keeper = Timekeeper(database, engine, dispatcher.wake, [see_clock, planner.tick], hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
 from app.accounts.models import AuditEvent
 
 LOCAL = "local"
@@ -18,7 +18,7 @@ async def record(
     session: AsyncSession, action: str, subject: str, detail: str = "", who: str = LOCAL
 ) -> None:
     """Add an audit line to the caller's unit of work."""
-    session.add(AuditEvent(at=datetime.now(UTC), who=who, action=action, subject=subject, detail=detail))
+    session.add(AuditEvent(at=clock.now(), who=who, action=action, subject=subject, detail=detail))
     await session.flush()
 
 
@@ -35,3 +35,13 @@ async def count_of(session: AsyncSession, subject: str) -> int:
     """How many lines the trail holds about a subject."""
     query = select(func.count()).select_from(AuditEvent).where(AuditEvent.subject == subject)
     return await session.scalar(query) or 0
+
+
+async def of_actions(
+    session: AsyncSession, actions: Sequence[str], subject: str | None = None
+) -> Sequence[AuditEvent]:
+    """The lines of some actions, on one subject or on any, oldest first."""
+    query = select(AuditEvent).where(AuditEvent.action.in_(actions))
+    if subject is not None:
+        query = query.where(AuditEvent.subject == subject)
+    return (await session.scalars(query.order_by(AuditEvent.id))).all()

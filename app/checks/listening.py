@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from app import clock
 from app.accounts import service as audit
 from app.accounts.models import AuditEvent
 from app.database import Database
@@ -45,7 +46,7 @@ class Reading:
                 await audit.record(session, self.action, self.subject, self.detail)
 
     def _told(self, lines: Sequence[AuditEvent]) -> bool:
-        since = datetime.now(UTC) - ONE_LISTENING
+        since = clock.now() - ONE_LISTENING
         return any(
             line.action == self.action and line.detail.split(" ")[0] == self._mark and line.at >= since
             for line in lines

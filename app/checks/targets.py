@@ -8,11 +8,12 @@ not be written down is not dialled.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
 from app.checks import repository
 from app.checks.models import Attempt, AttemptTarget
 
@@ -53,7 +54,7 @@ def _next(attempt: Attempt, rows: Sequence[AttemptTarget], position: int) -> Att
         raise SecondAlertError(f"attempt {attempt.id} has alerted its line: no further target is tried")
     if any(row.position > position for row in rows):
         raise SecondAlertError(f"attempt {attempt.id} is past its target {position}")
-    now = datetime.now(UTC)
+    now = clock.now()
     for row in rows:
         _end(row, now, PASSED_ON)
     return AttemptTarget(
@@ -74,7 +75,7 @@ async def conclude(
 
     `tries` are the targets as the call's record tells them; `released`: no far end is left to be told.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     rows = await repository.targets_of(session, attempt.id)
     told = {item.get("call_id"): item for item in tries}
     for row in rows:

@@ -84,8 +84,8 @@ class Timekeeper:
             try:
                 due += await tick(now)
             except Exception:
-                # Plans that cannot be followed must not keep repeats from coming due, nor dead calls from being swept.
-                log.exception("the clock could not do its work")
+                # Repeats and what is under way must not stand still because a plan cannot be drawn or written down.
+                log.exception("a part of the clock's work failed")
         async with self._database.reading() as session:
             right = await alarms.clock_ok(session)
         if right:

@@ -8,7 +8,7 @@ import json
 from app.commands.plans import EXIT_NO, carry_out, say
 from app.database import Database
 from app.planning import service
-from app.planning.verify import RunReport, gather, verify_numbers, verify_run
+from app.planning.verify import RunReport, gather, verify_run, verify_whole
 from app.settings import Settings
 
 
@@ -21,7 +21,7 @@ def verify(plan_id: int | None, *, as_json: bool) -> int:
                 await service.get(session, plan_id)
             found = await gather(session, plan_id)
             reports = [await verify_run(session, item) for item in found]
-        missing = verify_numbers(found)
+            missing = await verify_whole(session, found, plan_id)
         holds = not missing and not any(report.faults for report in reports)
         if as_json:
             told = [dataclasses.asdict(report) for report in reports]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks.alarms import clear_alarm, clock_ok, raise_alarm
@@ -51,6 +51,8 @@ class Planner:
         self._recalls: dict[int, asyncio.Task[tuple[LiveRun, tuple[Contradiction, ...]]]] = {}
         self._broken: dict[int, tuple[int, datetime]] = {}
         """Run, and the draw and moment at which it was found broken."""
+        self._doubted: set[int] = set()
+        """Runs of which a moment came while the clock could not be trusted."""
         self._looked_at: datetime | None = None
 
     async def tick(self, now: datetime) -> int:
@@ -64,6 +66,10 @@ class Planner:
             return 0
         for row in standing:
             await self._follow(row, now)
+        if not await self._trusts_clock():
+            # A clock that has jumped ahead would have every moment pass, end the run and reveal its seed.
+            self._doubted |= {run_id for run_id, run in self._runs.items() if run.is_due(now)}
+            return 0
         looking = self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY
         live = [run for run_id, run in self._runs.items() if rows[run_id].goes_on]
         if looking or any(run.is_due(now) for run in live):
@@ -73,6 +79,10 @@ class Planner:
             self._looked_at = now
             await self._settle_debts(now)
         return entered
+
+    async def _trusts_clock(self) -> bool:
+        async with self._database.reading() as session:
+            return await clock_ok(session)
 
     def next_at(self) -> datetime | None:
         """The next moment of all runs. A simulated year moves its clock by it; nothing else may ask."""
@@ -164,7 +174,7 @@ class Planner:
     async def _redrawn(self, run: LiveRun, cause: str, now: datetime) -> LiveRun | None:
         """Draw the remainder of a run anew; return what then holds, None as long as it is being drawn."""
         if run.is_due(now):
-            # A moment that waits for the clock to be right must not be lost between two draws.
+            # A moment that could not be entered must not be lost between two draws.
             run.stamp = "waiting"
             return run
         async with self._database.unit_of_work() as session:
@@ -181,44 +191,40 @@ class Planner:
                 over = await redrawing.is_over(session, run, self._settings.zone, now)
             if over:
                 assert self._sealer is not None
+                # What is written down there is taken from it: if that fails, it is drawn again.
+                self._runs.pop(run.run_id, None)
                 async with self._database.unit_of_work() as session:
                     await redrawing.finish(session, self._sealer, run, now)
-                self._runs.pop(run.run_id, None)
             elif owed:
                 await self._redrawn(run, owed, now)
 
     async def _enter(self, run: LiveRun, now: datetime, change: redrawing.Change | None = None) -> int:
         """Enter the orders whose moments have come, or write down why not; return how many were entered."""
-        async with self._database.reading() as session:
-            trusted = await clock_ok(session)
         slots = run.due(now)
-        waiting = [slot for slot in slots if not trusted and not self._late(slot, now)]
-        run.give_back(waiting)
-        settled = [slot for slot in slots if slot not in waiting]
-        if not settled:
-            return 0
-        judge = _Judge(self._settings, now, trusted, change)
+        judge = _Judge(self._settings, now, run.run_id not in self._doubted, change)
         try:
             async with self._database.unit_of_work() as session:
-                entered = await self._enter_all(session, run, settled, judge)
-        except SQLAlchemyError:
-            run.give_back(settled)
+                entered = await self._enter_all(session, run, slots, judge)
+        except BaseException:
+            run.give_back(slots)
             raise
+        if entered is None:
+            # What passed before a run was cancelled is written down when its seed is revealed.
+            run.give_back(slots)
+            return 0
+        self._doubted.discard(run.run_id)
         if entered:
             log.info("drawn checks are due", plan=run.plan_id, count=entered)
         return entered
 
-    def _late(self, slot: Slot, now: datetime) -> bool:
-        return (now - slot.at).total_seconds() > self._settings.misfire_grace_s
-
     async def _enter_all(
         self, session: AsyncSession, run: LiveRun, slots: Sequence[Slot], judge: _Judge
-    ) -> int:
+    ) -> int | None:
         plan = await repository.plan(session, run.plan_id, lock=True)
         spec = None if plan is None else choosing.spec_of(plan)
         if plan is None or spec is None or not await repository.goes_on(session, run.run_id, run.epoch):
             # Drawn anew by another process, or over: the next tick looks again.
-            return 0
+            return None
         numbers = [slot.slot for slot in slots]
         handled = await ledger.handled_slots(session, run.run_id, run.epoch, numbers)
         entered = 0
@@ -248,7 +254,7 @@ class _Judge:
     settings: Settings
     now: datetime
     trusted: bool
-    """Whether this machine's clock is right."""
+    """Whether the clock was right when the moments came."""
     change: redrawing.Change | None
     """What changed since the draw."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
-from app.planning.models import DrawSkip
+from app.planning.models import DrawSkip, Plan
 
 OURS = ("our_side", "cancelled", "interrupted")
 """Verdicts of calls that say nothing of the unit: what happened was ours."""
@@ -221,6 +221,35 @@ async def orders_of(session: AsyncSession, run_id: int) -> Sequence[SpotCheck]:
     """The orders of a run, by draw and slot."""
     query = select(SpotCheck).where(SpotCheck.run_id == run_id)
     return (await session.scalars(query.order_by(SpotCheck.epoch, SpotCheck.slot))).all()
+
+
+async def uncalled(session: AsyncSession, run_id: int) -> frozenset[int]:
+    """Keys of the orders of a run that are said to be done and have no call."""
+    query = select(SpotCheck.id).where(
+        SpotCheck.run_id == run_id,
+        SpotCheck.state == "done",
+        ~exists().where(Attempt.check_id == SpotCheck.id),
+    )
+    return frozenset(await session.scalars(query))
+
+
+async def undrawn(
+    session: AsyncSession, plan_id: int | None = None, limit: int = 100
+) -> Sequence[tuple[int, int | None]]:
+    """Orders that count as random and belong to no run, with their plan; those entered moment by moment apart."""
+    query = (
+        select(SpotCheck.id, SpotCheck.plan_id)
+        .outerjoin(Plan, Plan.id == SpotCheck.plan_id)
+        .where(
+            SpotCheck.kind == "random",
+            SpotCheck.run_id.is_(None),
+            or_(SpotCheck.plan_id.is_(None), Plan.content.is_not(None)),
+        )
+    )
+    if plan_id is not None:
+        query = query.where(SpotCheck.plan_id == plan_id)
+    rows = await session.execute(query.order_by(SpotCheck.id).limit(limit))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def slots_after(

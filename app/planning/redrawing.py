@@ -178,5 +178,5 @@ async def finish(session: AsyncSession, sealer: Sealer, run: LiveRun, now: datet
     row.seed, row.revealed_at = sealed.open_seed(sealer, row).hex(), now
     await session.flush()
     await clear_alarm(session, "coverage_short", f"plan:{plan.id}")
-    detail = f"run {row.number}, commitment {row.commitment}, seed {row.seed}"
+    detail = f"run {row.number}, commitment {row.commitment}, seed {row.seed}, last link {row.last_link}"
     await audit.record(session, "reveal_seed", f"plan:{plan.id}", detail, MACHINE)

@@ -18,14 +18,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks.models import SpotCheck
-from app.planning import ledger, repository
+from app.planning import ledger, repository, trail
 from app.planning.draw import NotDrawableError, commitment, draw
 from app.planning.draw_inputs import DrawInputs, DrawInputsError
 from app.planning.draw_random import SEED_BYTES
 from app.planning.live_run import chain_fault
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
 from app.planning.sealed import last_link, passed_over
+from app.planning.trail import Told
 
+_DRAWN_KINDS = ("random", "verification")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,6 +39,10 @@ class RunEvidence:
     epochs: Sequence[DrawEpoch]
     skips: Sequence[DrawSkip]
     orders: Sequence[SpotCheck]
+    uncalled: frozenset[int]
+    """Keys of those that are said to be done and have no call."""
+    told: Told
+    """What the audit trail says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +67,32 @@ class RunReport:
 
 async def gather(session: AsyncSession, plan_id: int | None = None) -> list[RunEvidence]:
     """Read what is stored of every run, or of those of one plan."""
+    told = await trail.read(session, plan_id)
     return [
         RunEvidence(
             run,
             await repository.epoch_heads(session, run.id),
             await repository.skips(session, run.id),
             await ledger.orders_of(session, run.id),
+            await ledger.uncalled(session, run.id),
+            told.get((run.plan_id, run.number), Told()),
         )
         for run in await repository.all_runs(session, plan_id)
     ]
 
 
-def verify_numbers(found: Sequence[RunEvidence]) -> tuple[str, ...]:
-    """Name the runs of a plan that are missing: each start is counted from 1."""
-    faults = []
-    by_plan: dict[int, list[int]] = {}
-    for item in found:
-        by_plan.setdefault(item.run.plan_id, []).append(item.run.number)
-    for plan_id, numbers in sorted(by_plan.items()):
-        missing = sorted(set(range(1, max(numbers) + 1)) - set(numbers))
-        faults += [f"plan {plan_id} run {number}: is missing" for number in missing]
+async def verify_whole(
+    session: AsyncSession, found: Sequence[RunEvidence], plan_id: int | None = None
+) -> tuple[str, ...]:
+    """Name what no run shows: starts that are missing, and checks that count as drawn and were not."""
+    there = {(item.run.plan_id, item.run.number) for item in found}
+    expected = set(await trail.read(session, plan_id))
+    # Each start is counted from 1.
+    expected |= {(plan, number) for plan, last in there for number in range(1, last)}
+    faults = [f"plan {plan} run {number}: is missing" for plan, number in sorted(expected - there)]
+    for order_id, plan in await ledger.undrawn(session, plan_id):
+        of = "" if plan is None else f"plan {plan}: "
+        faults.append(f"{of}order {order_id} counts as random and was not drawn")
     return tuple(faults)
 
 
@@ -138,6 +150,7 @@ def _open_faults(found: RunEvidence) -> Iterator[str]:
         return
     if run.revealed_at is not None and run.seed is None:
         yield "its seed is said to be revealed, and is not there"
+    yield from trail.faults(run, found.epochs, found.told)
     if run.started_at != found.epochs[0].drawn_at:
         yield "it was started at another moment than its first draw was made"
     for before, after in zip(found.epochs, found.epochs[1:], strict=False):
@@ -147,6 +160,10 @@ def _open_faults(found: RunEvidence) -> Iterator[str]:
     for order in found.orders:
         if order.epoch not in numbers or order.slot is None:
             yield f"order {order.id} names no draw of this run"
+        if order.kind not in _DRAWN_KINDS:
+            yield f"order {order.id} is called {order.kind}; what is drawn is random or a verification"
+        if order.id in found.uncalled:
+            yield f"order {order.id} is done and has no call"
         if order.plan_id != run.plan_id:
             yield f"order {order.id} stands under another plan"
     for skip in found.skips:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
 from app.accounts import service as audit
 from app.samples import repository
 from app.samples.models import AnnouncementSample
@@ -119,7 +119,7 @@ async def remove(session: AsyncSession, sample_id: int, by: str = audit.LOCAL) -
     row = await get(session, sample_id)
     if not row.active:
         raise UnknownSampleError(f"sample {sample_id} was removed on {row.removed_at:%Y-%m-%d}")
-    row.active, row.removed_by, row.removed_at = False, by, datetime.now(UTC)
+    row.active, row.removed_by, row.removed_at = False, by, clock.now()
     await session.flush()
     await audit.record(session, "remove", f"sample:{row.id}", who=by)
     return row
@@ -173,7 +173,7 @@ async def _keep(
         length_ms=length_ms,
         source=about.source,
         marked_by=about.by,
-        marked_at=datetime.now(UTC),
+        marked_at=clock.now(),
     )
     session.add(row)
     await session.flush()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
+from app import clock
 from app.accounts import service as audit
 from app.checks import cursor, repository, service
 from app.checks.models import SpotCheck
@@ -74,7 +75,7 @@ async def list_rows(request: Request, asked: Annotated[Asked, Depends()]) -> Res
 async def _list(request: Request, template: str, asked: Asked) -> Response:
     database, settings = state_of(request)
     narrowed, place = _narrowed(asked)
-    now = datetime.now(UTC)
+    now = clock.now()
     async with database.reading() as session:
         found = await repository.page(session, narrowed, place, PAGE_ROWS + 1)
         shown = found[:PAGE_ROWS]

@@ -129,7 +129,9 @@ async def test_an_exemption_and_a_change_that_we_had_not_entered_spare_the_unit(
         await session.flush()
         _, exempt = await closed(session, line, [missed(), missed()], settings)
         _, ours = await closed(session, other, [missed(), missed()], settings)
-        _, between = await closed(session, other, [missed(), missed()], settings, HOLIDAY + 4 * hour, changed=2)
+        _, between = await closed(
+            session, other, [missed(), missed()], settings, HOLIDAY + 4 * hour, changed=2
+        )
         late = HOLIDAY + timedelta(days=1)
         _, counted = await closed(session, line, [missed(), missed()], settings, late)
         _, entered = await closed(session, other, [missed(), missed()], settings, late)

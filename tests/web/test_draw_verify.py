@@ -14,10 +14,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.accounts import service as audit
 from app.checks.models import Attempt, SpotCheck
 from app.cli import main
 from app.database import Database
-from app.planning import ledger, service, verify
+from app.planning import ledger, sealed, service, verify
 from app.planning.clockwork import Planner
 from app.planning.models import DrawEpoch, DrawSkip, PlanRun
 from app.settings import Settings, get_settings
@@ -69,7 +70,7 @@ async def over(
 async def reported(session: AsyncSession) -> list[str]:
     found = await verify.gather(session)
     reports = [await verify.verify_run(session, item) for item in found]
-    lines = list(verify.verify_numbers(found))
+    lines = list(await verify.verify_whole(session, found))
     for told in reports:
         lines += [f"{told.name}: {fault}" for fault in told.faults]
     return lines
@@ -176,6 +177,50 @@ async def _excuse(session: AsyncSession) -> None:
     )  # fmt: skip
 
 
+async def _drop_last_draw(session: AsyncSession) -> None:
+    """Take back the last draw of a run that goes on, and the order that came of it."""
+    run = await _first(session, PlanRun, PlanRun.id == 2)
+    row = await _first(session, DrawEpoch, DrawEpoch.run_id == 2)
+    assert isinstance(run, PlanRun)
+    assert isinstance(row, DrawEpoch)
+    chain = sealed.link(row.chain, 1, LATER, "lines", row.inputs_sha256)
+    detail = f"run {run.number}, draw 1, chain {chain}: lines"
+    await audit.record(session, "draw_again", f"plan:{run.plan_id}", detail, "system")
+
+
+async def _drop_run(session: AsyncSession) -> None:
+    """A start that did not please is taken out, with all that came of it."""
+    await session.execute(delete(DrawEpoch).where(DrawEpoch.run_id == 2))
+    await session.execute(delete(PlanRun).where(PlanRun.id == 2))
+
+
+async def _made_anew(session: AsyncSession) -> None:
+    """A start that did not please is made anew in its own row: seed, commitment and first link."""
+    run = await _first(session, PlanRun, PlanRun.id == 2)
+    row = await _first(session, DrawEpoch, DrawEpoch.run_id == 2)
+    assert isinstance(run, PlanRun)
+    assert isinstance(row, DrawEpoch)
+    run.commitment = "ab" * 32
+    row.chain = sealed.link(run.commitment, 0, row.drawn_at, row.cause, row.inputs_sha256)
+
+
+async def _by_hand(session: AsyncSession) -> None:
+    """A check is slipped in that looks drawn."""
+    order = await _first(session, SpotCheck, SpotCheck.run_id == 1)
+    assert isinstance(order, SpotCheck)
+    session.add(
+        SpotCheck(
+            line_id=order.line_id, plan_id=1, kind="random", due_at=LATER, state="done", created_at=LATER
+        )
+    )  # fmt: skip
+
+
+async def _uncalled(session: AsyncSession) -> None:
+    order = await _first(session, SpotCheck, SpotCheck.run_id == 1)
+    assert isinstance(order, SpotCheck)
+    await session.execute(delete(Attempt).where(Attempt.check_id == order.id))
+
+
 LATER = datetime(2026, 3, 10, 3, 0, tzinfo=UTC)
 SPOILS: list[tuple[str, Spoil, str]] = [
     ("commitment", _run(commitment="ab" * 32), "not what was committed to"),
@@ -208,6 +253,13 @@ SPOILS: list[tuple[str, Spoil, str]] = [
     ("order excused", _excuse, "last link"),
     ("start taken out", _run(number=2), "plan 1 run 1: is missing"),
     ("sealed run's draw", _sealed_cause, "plan 2 run 1: draw 0: its link in the chain does not hold"),
+    ("last start taken out", _drop_run, "plan 2 run 1: is missing"),
+    ("start made anew", _made_anew, "does not hold one start with this commitment"),
+    ("last draw taken out", _drop_last_draw, "draw 1 of the audit trail is not there"),
+    ("sealed again", _run(seed=None, revealed_at=None, last_link=None), "its seed was not revealed once"),
+    ("slipped in", _by_hand, "counts as random and was not drawn"),
+    ("order's kind", _order(kind="designated"), "is called designated"),
+    ("order's call", _uncalled, "is done and has no call"),
     ("sealed run without draws", _no_draws, "plan 2 run 1: it has no draw"),
 ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import InvalidRequestError
+
 from app import clock
 from app.checks import leases, service
 from app.checks.engine import LedgerEngine
@@ -103,8 +105,13 @@ async def test_the_hour_brings_a_purge(database: Database, settings: Settings) -
     async def purge(_: object, now: datetime) -> None:
         purged.append(now)
 
+    async def broken(_: datetime) -> int:
+        raise ValueError("a plan that cannot be drawn stops nothing else")
+
     with clock.running(time):
-        keeper = Timekeeper(database, LedgerEngine(database, settings, "one"), lambda: None, (), [purge])
+        keeper = Timekeeper(
+            database, LedgerEngine(database, settings, "one"), lambda: None, [broken], [purge]
+        )
         for _ in range(5):
             await keeper.tick()
             time.go(1_200)
@@ -115,7 +122,7 @@ async def test_a_plan_that_fails_keeps_nothing_else_from_coming_due(
     database: Database, settings: Settings
 ) -> None:
     async def tick(_: datetime) -> int:
-        raise ValueError("the plan cannot be followed")
+        raise InvalidRequestError("the plan cannot be followed")
 
     with clock.running(Time()):
         lines = await add_lines(database, 1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.accounts.models import AuditEvent
@@ -21,6 +22,7 @@ from app.directory.models import DutyLine, UnitExemption
 from app.planning import designated, repository, service, verify
 from app.planning.clockwork import Planner
 from app.planning.designated import Designation
+from app.planning.live_run import LiveRun
 from app.settings import Settings
 from tests.web.planning_office import (
     MORNING,
@@ -365,7 +367,33 @@ async def test_nothing_is_entered_by_a_wrong_clock(
     assert await planner.tick(hand.at) == 0
     hand.forward(seconds=settings.misfire_grace_s + 1)
     assert await planner.tick(hand.at) == 0
+    assert await skips(office) == []
+    async with office.unit_of_work() as session:
+        await alarms.clear_alarm(session, "clock_off")
+    assert await planner.tick(hand.at) == 0
     assert [(s.slot, s.why) for s in await skips(office)] == [(second.slot, "clock")]
+
+
+async def test_a_clock_that_jumps_ahead_and_back_loses_no_moment_and_reveals_no_seed(
+    office: Database, settings: Settings, hand: HandClock
+) -> None:
+    """Else a wrong clock for a second would let a whole plan pass, or keep it silent until that time comes."""
+    plan_id, run_id = await started(office, settings)
+    coming = await moments(office, settings, run_id)
+    planner = Planner(office, settings)
+    assert await planner.tick(hand.at) == 0
+    async with office.unit_of_work() as session:
+        await alarms.raise_alarm(session, "clock_off", "", "jumped")
+    for ahead in (timedelta(days=3), timedelta(days=90)):
+        assert await planner.tick(MORNING + ahead) == 0
+    assert (await skips(office), await causes(office, run_id)) == ([], ["start"])
+    async with office.unit_of_work() as session:
+        assert (await service.get(session, plan_id)).state == "running"
+        assert [run.seed for run in await repository.runs(session, [plan_id])] == [None]
+        await alarms.clear_alarm(session, "clock_off")
+    await go_on(planner, office, hand, END)
+    assert [(o.line_id, o.first_due_at) for o in await orders(office)] == [(s.line_id, s.at) for s in coming]
+    assert await verified(office) == ()
 
 
 async def test_a_draw_that_takes_long_goes_on_beside_the_ticks(
@@ -452,6 +480,37 @@ async def test_a_cancelled_plan_reveals_its_seed_and_may_be_started_again(
         of_first = await session.scalars(select(SpotCheck).where(SpotCheck.run_id == run_id))
         assert len(of_first.all()) == 1
     assert json.dumps(told).count(first.seed) == 1
+
+
+async def test_what_passed_just_before_a_plan_is_cancelled_is_accounted_for(
+    office: Database, settings: Settings, hand: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is cancelled while the planner is about to enter a moment, and the first try to end the run fails."""
+    plan_id, run_id = await started(office, settings)
+    first, *_ = await moments(office, settings, run_id)
+    planner = Planner(office, settings)
+    await planner.tick(hand.at)
+    hand.at = first.at + SECOND
+    notice = planner._notice_changes
+
+    async def cancelled_meanwhile(live: Sequence[LiveRun], now: datetime) -> list[LiveRun]:
+        found = await notice(live, now)
+        async with office.unit_of_work() as session:
+            await service.cancel(session, plan_id, "取消", "boss")
+        return found
+
+    def fails(*_: object) -> str:
+        raise OperationalError("", {}, Exception("disk full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planner, "_notice_changes", cancelled_meanwhile)
+        patched.setattr("app.planning.sealed.last_link", fails)
+        with pytest.raises(OperationalError):
+            await planner.tick(hand.at)
+    hand.forward(minutes=1)
+    await planner.tick(hand.at)
+    assert [(s.slot, s.why) for s in await skips(office)] == [(first.slot, "cancelled")]
+    assert await verified(office) == ()
 
 
 def test_morning_is_a_workday() -> None:
