@@ -101,7 +101,8 @@ def _editable(plan: Plan) -> None:
 async def approve_night(session: AsyncSession, plan_id: int, who: str) -> Plan:
     """Let a plan call between 00:00 and 06:00, each line once a month; not by who wrote it. Raises `ForbiddenError`."""
     plan = await get(session, plan_id, lock=True)
-    if plan.created_by == who:
+    edits = await audit.of_actions(session, ("plan_edit",), f"plan:{plan_id}")
+    if who in {plan.created_by, *(line.who for line in edits)}:
         raise ForbiddenError(f"plan {plan_id} was written by {who}; a supervisor must approve calls at night")
     spec = _spec(plan)
     if not spec.calls_at_night:
@@ -169,10 +170,15 @@ async def _hindrances(
     why = "takes an approved opening" if spec.opening_id is None else prompts.fault_of(opening, "opening")
     if why is not None:
         found.append(Fault("opening_id", why))
+    closing = None if spec.closing_id is None else await repository.prompt(session, spec.closing_id)
     if spec.closing_id is not None:
-        why = prompts.fault_of(await repository.prompt(session, spec.closing_id), "closing")
+        why = prompts.fault_of(closing, "closing")
         if why is not None:
             found.append(Fault("closing_id", why))
+    said_s = sum(prompt.duration_ms for prompt in (opening, closing) if prompt is not None) / 1000
+    if said_s > spec.max_talk_s:
+        # The closing would begin before it has been said who calls, and how to verify us.
+        found.append(Fault("max_talk_s", f"opening and closing take {said_s:.1f} s: give them at least that"))
     if spec.calls_at_night and plan.night_approved_at is None:
         found.append(Fault("windows", "between 00:00 and 06:00 they take a supervisor's approval"))
     if spec.last_day < now.astimezone(settings.zone).date():
