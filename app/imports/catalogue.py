@@ -388,6 +388,13 @@ CATALOGUE: dict[str, Entry] = {
         "there are more than {most} findings; the rest is not listed",
         "put these right first",
     ),
+    "no_category": Entry(
+        "note",
+        "这里起共 {count} 个新单位没有写“类别”，按“其他”登记，多数规则的条款不约束“其他”",
+        "写上“类别”，如 县直部门、镇街",
+        "from here on {count} new units have no 类别 and are entered as 其他, which most clauses do not bind",
+        "fill in 类别, such as 县直部门 or 镇街",
+    ),
     "past_judged": Entry(
         "doubt",
         "这一天已过去，改动不影响已作出的认定",

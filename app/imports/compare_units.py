@@ -141,10 +141,22 @@ class _Settled:
             if row.implied and unit.stored is not None:
                 given.pop("name", None)
             self._settle(row, unit, given)
+        self._tell_of_categories()
         if case.has("units"):
             named = {unit.code for _, unit in self._rows}
             case.not_named["units"] = sum(entry.values["code"] not in named for entry in case.snapshot.units)
         self._check_tree()
+
+    def _tell_of_categories(self) -> None:
+        """Said once, at the first of them: the clauses of most rule sets bind no 其他, so nothing would be found."""
+        bare = [
+            row
+            for row, unit in self._rows
+            if unit.stored is None and not row.faulty and not row.values.get("category")
+        ]
+        if bare:
+            key = "unit_name" if bare[0].implied else "name"
+            self._case.findings.about(bare[0], key, "no_category", count=len(bare))
 
     def _settle(self, row: Row, unit: UnitRef, given: dict[str, Any]) -> None:
         case = self._case

@@ -200,7 +200,9 @@ async def test_one_bad_row_in_ten_thousand_is_named_and_none_is_kept(
 ) -> None:
     people = [["水利局", f"人员{number}", "2026-01-05"] for number in range(10_000)]
     people[6_789][2] = "2026年2月30日"
-    content = workbook(单位=[["单位名称"], ["水利局"]], 人员=[["单位", "姓名", "启用日期"], *people])
+    content = workbook(
+        单位=[["单位名称", "类别"], ["水利局", "部门"]], 人员=[["单位", "姓名", "启用日期"], *people]
+    )
     case = await compared(database, content, settings)
     assert [(each.code, each.cell, each.value) for each in case.findings.all] == [
         ("bad_date", "C6791", "2026年2月30日")
@@ -367,7 +369,10 @@ async def test_numbers_that_are_never_dialled_are_refused_without_their_list_bei
         ]
     )
     case = await compared(database, content, settings)
-    assert [(each.code, each.cell) for each in case.findings.all] == [
+    # That no unit has a category is told once, at the first of them.
+    noted = [each for each in case.findings.all if each.code == "no_category"]
+    assert [(each.severity, each.cell, each.words) for each in noted] == [("note", "A2", {"count": 4})]
+    assert [(each.code, each.cell) for each in case.findings.all if each.severity == "error"] == [
         ("emergency", "B4"),
         ("never_dialled", "B2"),
         ("never_dialled", "B3"),

@@ -94,9 +94,9 @@ async def test_what_nobody_confirmed_is_deleted_after_a_day(
 
 async def test_a_bad_cell_stops_all_of_it_and_every_finding_can_be_read(client: httpx.AsyncClient) -> None:
     rows = [
-        ["单位", "值班电话"],
-        *([f"单位{number}", f"no{number}"] for number in range(130)),
-        ["好", "3212345"],
+        ["单位", "值班电话", "类别"],
+        *([f"单位{number}", f"no{number}", "镇街"] for number in range(130)),
+        ["好", "3212345", "镇街"],
     ]
     told = await bring(client, workbook(通讯录=rows))
     assert (told["importable"], told["errors"], len(told["findings"])) == (False, 130, 100)
