@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -28,10 +28,11 @@ from app.checks.models import (
     StoredVerdict,
 )
 from app.checks.retry import Bounds, CallMade, Cause, Repeat, RetryRule, at_night, next_call
-from app.checks.rules import Exemptions, rules_of
+from app.checks.rules import Exemptions, Rules, rules_of
 from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
+from app.errors import OfficeError
 from app.planning.models import Plan
 from app.rules.service import in_force
 from app.settings import Settings
@@ -80,8 +81,7 @@ async def finish(
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
     # The office's own limits in force at the call read it, as they will judge its order.
-    limits = (await in_force(session, started_at)).limits(rules_of(settings))
-    verdict = judge(Facts.from_json(content), limits, exemptions)
+    verdict = judge(Facts.from_json(content), await _limits_at(session, started_at, settings), exemptions)
     if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
         await _keep_late(session, attempt, record, content)
         return None
@@ -147,7 +147,8 @@ async def propose(session: AsyncSession, check: SpotCheck, settings: Settings) -
     try:
         async with session.begin_nested():
             await closing.close(session, check, settings)
-    except SQLAlchemyError:
+    except (OperationalError, InterfaceError):
+        # The database itself: the whole conclusion is tried again.
         raise
     except Exception:
         log.exception("proposal could not be made", check=check.id)
@@ -182,6 +183,16 @@ def call_made(attempt: Attempt) -> CallMade:
     """One call of an order, as its repeat depends on it."""
     began_at = attempt.started_at or attempt.claimed_at
     return CallMade(cause_of(attempt), began_at, attempt.ended_at or began_at, attempt.trunk)
+
+
+async def _limits_at(session: AsyncSession, at: datetime, settings: Settings) -> Rules:
+    """The limits in force at a call, else those of the settings: no call is lost to rules that cannot be read."""
+    limits = rules_of(settings)
+    try:
+        return (await in_force(session, at)).limits(limits)
+    except (OfficeError, ValueError, KeyError, TypeError):
+        log.exception("the rules in force cannot be read")
+        return limits
 
 
 async def _conclude(session: AsyncSession, attempt: Attempt, verdict: Verdict, settings: Settings) -> None:

@@ -133,4 +133,7 @@ async def _around(
             spared.setdefault(Spared(held.kind, held.reason))
         for change in await directory.changes_pending_at(session, check.unit_id, check.line_id, at):
             changes.setdefault(words.pending_change(change.number, change.received_at.astimezone(at.tzinfo)))
+    if len({attempt.target for attempt in attempts}) > 1:
+        # Entered between the calls: they went to two numbers, of which nobody has verified the later one yet.
+        changes.setdefault(words.CHANGED_BETWEEN)
     return tuple(spared), tuple(changes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+import contextlib
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks import stops
 from app.checks.models import SpotCheck
+from app.checks.retry import at_night, guarded_until
 from app.directory import repository as directory
 from app.directory.models import DutyLine, Unit
 from app.planning.models import Plan
@@ -28,6 +30,8 @@ WHY_ZH: dict[Why, str] = {
     "demonstration": "演示单",
 }
 OVER = ("cancelled", "finished")
+SAME_MOMENT = timedelta(seconds=5)
+"""Within it an order is called at its own moment."""
 
 
 async def refused(session: AsyncSession, check: SpotCheck, settings: Settings, now: datetime) -> Why | None:
@@ -55,13 +59,29 @@ async def barred(session: AsyncSession, check: SpotCheck, settings: Settings, no
 
 
 async def handovers(session: AsyncSession, check: SpotCheck) -> tuple[time, ...]:
-    """The times of handover of every unit that is reached by an order's line."""
+    """The times of handover of every unit that is reached by an order's line; what is no time guards nothing."""
     found: set[time] = set()
     for unit_id in await _units(session, check):
         unit = await session.get(Unit, unit_id)
-        if unit is not None:
-            found |= {time.fromisoformat(text) for text in unit.handover_times}
+        for text in unit.handover_times if unit is not None else ():
+            with contextlib.suppress(ValueError):
+                found.add(time.fromisoformat(text))
     return tuple(sorted(found))
+
+
+async def slid(session: AsyncSession, check: SpotCheck, settings: Settings, now: datetime) -> bool:
+    """Whether an order that had to wait has come into the night, or beside a handover, that its moment kept clear of.
+
+    What was ordered for such a time was allowed there by a person.
+    """
+    zone = settings.zone
+    if now - check.due_at < SAME_MOMENT:
+        return False
+    approved = check.plan is not None and check.plan.night_approved_at is not None
+    if at_night(now, zone) and not approved and not at_night(check.due_at, zone):
+        return True
+    times = await handovers(session, check)
+    return guarded_until(now, times, zone) is not None and guarded_until(check.due_at, times, zone) is None
 
 
 def plan_over(plan: Plan | None) -> bool:

@@ -14,6 +14,7 @@ NOT_BOUND = "启用的规则中没有当日约束本单位的条款，只作记�
 FIXED_LINE = "转往其他固定电话，适用条款未禁止一切转移，由人工核定"
 ON_BUSY = "遇忙转移不作认定"
 BY_REFERENCE = "条款对本单位为参照执行"
+CHANGED_BETWEEN = "几次拨打之间登记号码有变更，所拨不是同一号码，不计入单位"
 HUNG_UP = "接听人挂断后向公布号码核实身份，不再复核"
 SPARED = {"maintenance": "线路或设备维护", "emergency": "应急处置中"}
 MITIGATIONS = {

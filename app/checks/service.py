@@ -113,8 +113,9 @@ async def claim(
 ) -> Attempt | None:
     """Take a due check and write its attempt; None when it is not to be dialled (any more).
 
-    A check that is more than `grace_s` seconds late becomes `missed`, one that may not be called now `withdrawn`
-    (see `permission`); with earlier calls it is closed with what it has. One of a paused plan stays due.
+    A check that is more than `grace_s` seconds late, or that waited into the night or to a handover, becomes `missed`,
+    one that may not be called now `withdrawn` (see `permission`); with earlier calls it is closed with what it has.
+    One of a paused plan stays due.
 
     Raises sqlalchemy.exc.IntegrityError when the line has a live attempt, NeverDialledError when its target
     must not be dialled; then nothing of the unit of work is kept.
@@ -128,6 +129,7 @@ async def claim(
         check.state = "due"
         return None
     late = (now - check.due_at).total_seconds() > grace_s
+    late = late or (check.kind != "demo" and await permission.slid(session, check, settings, now))
     why = await permission.refused(session, check, settings, now) or ("late" if late else None)
     earlier = await queue.attempts_in(session, check_id)
     if why is not None:

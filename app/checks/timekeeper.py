@@ -83,10 +83,8 @@ class Timekeeper:
         for tick in self._ticks:
             try:
                 due += await tick(now)
-            except SQLAlchemyError:
-                raise
             except Exception:
-                # Repeats and what is under way must not stand still because a plan cannot be drawn.
+                # Repeats and what is under way must not stand still because a plan cannot be drawn or written down.
                 log.exception("a part of the clock's work failed")
         async with self._database.reading() as session:
             right = await alarms.clock_ok(session)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.checks import queue, service, stops
 from app.checks.engine import BEAT_S, TaskEngine
@@ -40,8 +39,8 @@ class CallWatch:
                 continue
             try:
                 held = await asyncio.shield(self._engine.renew(ours))
-            except SQLAlchemyError:
-                # The lease outlasts several beats.
+            except Exception:
+                # The lease outlasts several beats; a watch that ended would watch nothing any more.
                 log.exception("leases could not be renewed")
                 continue
             for attempt_id in set(ours) - held:
@@ -58,7 +57,8 @@ class CallWatch:
                 continue
             try:
                 await self.stop_covered(tuple(self._live))
-            except SQLAlchemyError:
+            except Exception:
+                # Whatever it was: a watch that ended would let no call under way be stopped any more.
                 log.exception("emergency stops could not be looked up")
 
     async def stop_covered(self, attempt_ids: Collection[int]) -> None:

@@ -170,10 +170,15 @@ async def _hindrances(
     why = "takes an approved opening" if spec.opening_id is None else prompts.fault_of(opening, "opening")
     if why is not None:
         found.append(Fault("opening_id", why))
+    closing = None if spec.closing_id is None else await repository.prompt(session, spec.closing_id)
     if spec.closing_id is not None:
-        why = prompts.fault_of(await repository.prompt(session, spec.closing_id), "closing")
+        why = prompts.fault_of(closing, "closing")
         if why is not None:
             found.append(Fault("closing_id", why))
+    said_s = sum(prompt.duration_ms for prompt in (opening, closing) if prompt is not None) / 1000
+    if said_s > spec.max_talk_s:
+        # The closing would begin before it has been said who calls, and how to verify us.
+        found.append(Fault("max_talk_s", f"opening and closing take {said_s:.1f} s: give them at least that"))
     if spec.calls_at_night and plan.night_approved_at is None:
         found.append(Fault("windows", "between 00:00 and 06:00 they take a supervisor's approval"))
     if spec.last_day < now.astimezone(settings.zone).date():

@@ -80,7 +80,11 @@ def to(where: str | None, grade: Any = "definitive", condition: str = "always", 
 def on_busy(facts: Facts) -> Facts:
     """The line was engaged, and the call went to a mobile for that (遇忙转移)."""
     sign = Sign("sip_181", "definitive", 300.0, "user-busy")
-    passed_on: dict[str, Any] = {"forwarding_class": "mobile", "forwarding_condition": "busy", "signs": (sign,)}
+    passed_on: dict[str, Any] = {
+        "forwarding_class": "mobile",
+        "forwarding_condition": "busy",
+        "signs": (sign,),
+    }
     return dataclasses.replace(facts, forwarding_grade="definitive", **passed_on)
 
 

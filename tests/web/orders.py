@@ -75,10 +75,12 @@ async def closed(
     kind: str = "random",
     trunk: str | None = None,
     given_up: int = 0,
+    changed: int = 0,
 ) -> tuple[SpotCheck, StoredProposal]:
     """An order whose calls, eleven minutes apart, gave these records (a text: failed on our side with it), closed.
 
-    `given_up`: number of the call whose process was taken for dead; its facts came in later.
+    `given_up`: number of the call whose process was taken for dead; its facts came in later. `changed`: of the call
+    before which the directory got another number.
     """
     check = SpotCheck(
         line_id=line.id, kind=kind, due_at=at, first_due_at=at, state="done", closed_at=at, created_at=at
@@ -90,6 +92,8 @@ async def closed(
         attempt = await _attempt(session, check, line, number, record, moment, trunk)
         if number == given_up:
             attempt.state = "interrupted"
+        if number == changed:
+            attempt.target = "sip:another@127.0.0.1:5062"
     proposal = await close(session, check, settings)
     await session.refresh(check)
     return check, proposal

@@ -129,12 +129,16 @@ async def test_an_exemption_and_a_change_that_we_had_not_entered_spare_the_unit(
         await session.flush()
         _, exempt = await closed(session, line, [missed(), missed()], settings)
         _, ours = await closed(session, other, [missed(), missed()], settings)
+        _, between = await closed(
+            session, other, [missed(), missed()], settings, HOLIDAY + 4 * hour, changed=2
+        )
         late = HOLIDAY + timedelta(days=1)
         _, counted = await closed(session, line, [missed(), missed()], settings, late)
         _, entered = await closed(session, other, [missed(), missed()], settings, late)
     assert (exempt.code, exempt.content["needs_review"]) == ("no_answer", False)
     assert exempt.content["exempted"] == [{"kind": "emergency", "reason": "山洪处置"}]
     assert (ours.code, ours.content["needs_review"]) == ("change_pending", False)
+    assert (between.code, between.content["needs_review"]) == ("change_pending", False)
     assert "0000-5550777" in ours.content["reasons"][0]
     assert counted.content["adverse"]
     assert entered.content["adverse"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import InvalidRequestError
+
 from app import clock
 from app.checks import leases, service
 from app.checks.engine import LedgerEngine
@@ -114,3 +116,17 @@ async def test_the_hour_brings_a_purge(database: Database, settings: Settings) -
             await keeper.tick()
             time.go(1_200)
     assert purged == [NOON, NOON + timedelta(hours=1)]
+
+
+async def test_a_plan_that_fails_keeps_nothing_else_from_coming_due(
+    database: Database, settings: Settings
+) -> None:
+    async def tick(_: datetime) -> int:
+        raise InvalidRequestError("the plan cannot be followed")
+
+    with clock.running(Time()):
+        lines = await add_lines(database, 1)
+        async with database.unit_of_work() as session:
+            await service.add_plan(session, "即时", [(lines[0], NOON)])
+        await Timekeeper(database, LedgerEngine(database, settings, "one"), lambda: None, [tick]).tick()
+        assert await check_states(database) == ["due"]

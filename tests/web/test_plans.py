@@ -64,6 +64,10 @@ async def test_the_life_of_a_plan(
     assert refused.status_code == 409
     assert {"where": "opening_id", "message": "takes an approved opening"} in refused.json()["errors"]
     opening, closing = await enter_prompts(either, either_settings)
+    short = body(opening_id=opening, closing_id=closing, max_talk_s=10.0)
+    await either_client.put(f"/api/v1/plans/{plan_id}", json=short)
+    refused = await start(either_client, plan_id)
+    assert [error["where"] for error in refused.json()["errors"]] == ["max_talk_s"]
     changed = body(opening_id=opening, closing_id=closing)
     assert (await either_client.put(f"/api/v1/plans/{plan_id}", json=changed)).json()["spec"][
         "opening_id"
@@ -100,9 +104,9 @@ async def test_the_life_of_a_plan(
     async with either.reading() as session:
         trail = await audit.of_subject(session, f"plan:{plan_id}")
     assert [line.action for line in trail] == [
-        "plan_create", "plan_edit", "plan_start", "plan_pause", "plan_resume", "plan_cancel", "plan_start",
+        "plan_create", "plan_edit", "plan_edit", "plan_start", "plan_pause", "plan_resume", "plan_cancel", "plan_start",
     ]  # fmt: skip
-    assert first["runs"][0]["commitment"] in trail[2].detail
+    assert first["runs"][0]["commitment"] in trail[3].detail
     assert {line.who for line in trail} == {"clerk"}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from app import clock
 from app.checks import stops
+from app.checks.engine import Released
 from app.checks.models import SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine, UnitExemption
@@ -182,6 +183,39 @@ async def test_a_handover_and_the_night_are_kept(small: Desk) -> None:
     check_id = await small.order(other)
     await small.call()
     assert (await small.check(check_id)).closed_why == "night"
+
+
+async def test_what_had_to_wait_does_not_slide_into_the_night_or_a_handover(small: Desk) -> None:
+    """A busy phone may call minutes late, but not at a time that nobody may be called at."""
+    _, line = await small.unit("1")
+    says(small, line, "no_answer")
+    small.now = NOON.replace(hour=15, minute=45)
+    repeat = await small.order(line)
+    await small.call()
+    _, other = await small.unit("2", handover_times=["00:30"])
+    _, meant = await small.unit("3")
+    small.now = NOON.replace(hour=15, minute=57)
+    first = await small.order(other)
+    async with small.database.unit_of_work() as session:
+        check = await session.get(SpotCheck, repeat)
+        assert check is not None
+        check.due_at = small.now
+    assert await small.engine.release(small.now) == Released(1, 0)
+    small.now = NOON.replace(hour=16, minute=0)
+    at_night = await small.order(meant)
+    assert await small.call() == 1
+    found = [await small.check(check_id) for check_id in (repeat, first, at_night)]
+    assert [(check.state, check.closed_why) for check in found] == [
+        ("done", "late"),
+        ("missed", "late"),
+        ("done", "settled"),
+    ]
+    _, guarded = await small.unit("4", handover_times=["12:00", "soon"])
+    small.now = NOON - timedelta(minutes=16)
+    check_id = await small.order(guarded)
+    small.now += timedelta(minutes=2)
+    assert await small.call() == 0
+    assert (await small.check(check_id)).state == "missed"
 
 
 @pytest.mark.parametrize("kind", ["demo", "verification"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import AuditEvent
 from app.checks import stops
+from app.checks.models import EmergencyStop
 from app.cli import main
 from app.database import Database, upgrade
 from app.directory.models import LineUnit, Unit
@@ -154,6 +156,28 @@ async def test_calls_under_way_end_within_a_second_and_only_those_that_are_meant
     assert desk.phone.dialled == [line.target, other.target]
     assert desk.phone.hold is not None
     desk.phone.hold.set()
+    await desk.dispatcher.stop()
+    await running
+
+
+async def test_whatever_fails_once_the_stops_are_still_watched(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, line = await desk.unit("1")
+    await desk.order(line)
+    looks = iter((True, True))
+    standing = stops.standing
+
+    async def odd(session: AsyncSession) -> Sequence[EmergencyStop]:
+        if next(looks, False):
+            raise OSError("connection reset")
+        return await standing(session)
+
+    running = asyncio.create_task(desk.dispatcher.run())
+    await until_states(desk.database, "connected")
+    monkeypatch.setattr(stops, "standing", odd)
+    await place(desk.database, None)
+    await until_states(desk.database, "finished")
     await desk.dispatcher.stop()
     await running
 
