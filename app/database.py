@@ -92,7 +92,10 @@ class Database:
     """One engine and its sessions. `async with` closes it."""
 
     def __init__(self, url: str) -> None:
-        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        # What errors quote goes into the log: numbers, sealed seeds and a moment's row have no place there.
+        self.engine: AsyncEngine = create_async_engine(
+            url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True
+        )
         self._turn: AbstractAsyncContextManager[object] = contextlib.nullcontext()
         if self.engine.dialect.name == "sqlite":
             prepare_sqlite(self.engine.sync_engine)

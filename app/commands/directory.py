@@ -48,7 +48,7 @@ def import_from(file: Path, *, yes: bool, by: str) -> int:
     told = case_told(_compared(found))
     _print(told)
     if told["errors"]:
-        _complain(f"nothing was imported: {told['errors']} errors")
+        _complain(f"nothing was imported: {_counted(told['errors'])} to mend, named above")
         return 1
     if not told["changes"]:
         _say("nothing to import: all of it stands in the records already")
@@ -137,11 +137,6 @@ def _agreed() -> bool:
 def _print(told: dict[str, Any]) -> None:
     for sheet in told["sheets"]:
         _say(f"{sheet['title']}: {sheet['rows']} rows, read as {sheet['read_as']}")
-    for finding in told["findings"]:
-        place = "!".join(part for part in (finding["sheet"], finding["cell"]) if part) or told["name"]
-        value = f" {finding['value']!r}" if finding["value"] else ""
-        right = f"; right: {finding['right_en']}" if finding["right_en"] else ""
-        _say(f"{finding['severity']:<5} {place}{value}: {finding['wrong_en']}{right}")
     for change in told["changes"][:_MOST_CHANGES]:
         fields = "; ".join(_field(change["action"], field) for field in change["fields"])
         _say(
@@ -149,11 +144,21 @@ def _print(told: dict[str, Any]) -> None:
         )
     if len(told["changes"]) > _MOST_CHANGES:
         _say(f"... and {len(told['changes']) - _MOST_CHANGES} more")
+    # Below the changes: what has to be mended stands where the eye is when the list has run through.
+    for finding in told["findings"]:
+        place = "!".join(part for part in (finding["sheet"], finding["cell"]) if part) or told["name"]
+        value = f" {finding['value']!r}" if finding["value"] else ""
+        right = f"; right: {finding['right_en']}" if finding["right_en"] else ""
+        _say(f"{finding['severity']:<5} {place}{value}: {finding['wrong_en']}{right}")
     for title, row in told["counts"].items():
         _say(
             f"{title}: {row['add']} to add, {row['change']} to change, {row['unchanged']} unchanged, "
             f"{row['not_named']} not in the file (they stay)"
         )
+
+
+def _counted(errors: int) -> str:
+    return "1 error" if errors == 1 else f"{errors} errors"
 
 
 def _field(action: str, field: dict[str, str]) -> str:

@@ -120,15 +120,17 @@ def test_a_database_that_everybody_could_read_is_closed_and_a_given_folder_left(
     assert rights(settings.data_dir) == 0o750
 
 
-async def test_foreign_keys_hold(either: Database) -> None:
-    with pytest.raises(IntegrityError):
+async def test_foreign_keys_hold_and_errors_quote_no_values(either: Database) -> None:
+    with pytest.raises(IntegrityError) as refused:
         async with either.unit_of_work() as session:
             await session.execute(
                 text(
                     "INSERT INTO duty_lines (unit_id, name, number, target, active) "
-                    "VALUES (999, 'x', '1', '1', true)"
-                )
+                    "VALUES (999, :secret, '1', '1', true)"
+                ),
+                {"secret": "0917-3260001"},
             )
+    assert "parameters hidden" in str(refused.value)
 
 
 async def test_a_line_has_one_target_and_never_an_emergency_number(either: Database) -> None:

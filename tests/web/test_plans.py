@@ -125,6 +125,10 @@ async def test_nights_take_a_supervisor_who_did_not_write_the_plan(
     # Who changes the windows afterwards asks for the approval anew.
     await client.put(f"/api/v1/plans/{plan_id}", json=night)
     assert (await start(client, plan_id)).status_code == 409
+    # Nor may a supervisor approve what they changed themselves.
+    other = {"X-DutyRing-Actor": "other boss"}
+    await client.put(f"/api/v1/plans/{plan_id}", json=night, headers=other)
+    assert (await client.post(f"/api/v1/plans/{plan_id}/approve-night", headers=other)).status_code == 403
     await client.post(f"/api/v1/plans/{plan_id}/approve-night", headers=BOSS)
     assert (await start(client, plan_id)).status_code == 200
     day = (await client.post("/api/v1/plans", json=body())).json()["id"]

@@ -80,8 +80,10 @@ async def started(database: Database, settings: Settings, **changes: object) -> 
 
 async def verified(database: Database) -> tuple[str, ...]:
     async with database.reading() as session:
-        found = [await verify.verify_run(session, item) for item in await verify.gather(session)]
-    return tuple(fault for report in found for fault in report.faults)
+        stored = await verify.gather(session)
+        found = [await verify.verify_run(session, item) for item in stored]
+        whole = await verify.verify_whole(session, stored)
+    return (*whole, *(fault for report in found for fault in report.faults))
 
 
 async def test_each_moment_comes_due_at_its_second_and_once(
