@@ -129,7 +129,7 @@ def import_days(file: Path, *, preview: bool, reason: str, by: str) -> int:
             print(f"{fault.where}: {fault.message}", file=sys.stderr)  # noqa: T201
         raise typer.BadParameter(f"{file}: {error}", param_hint="'FILE'") from None
     if preview:
-        _say(_in_records(lambda session: calendar_service.compare(session, entries)))
+        _say(_in_records(lambda session: calendar_service.compare(session, entries)), "nothing entered yet: ")
     else:
         _say(_in_records(lambda session: calendar_service.import_days(session, entries, author)))
     return 0
@@ -253,8 +253,8 @@ def _in_records(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         raise typer.BadParameter(str(error), param_hint=hint) from None
 
 
-def _say(changed: Changed) -> None:
+def _say(changed: Changed, before: str = "") -> None:
     kept = f", {changed.kept} kept as they were entered" if changed.kept else ""
     print(  # noqa: T201
-        f"{changed.added} days added, {changed.changed} changed, {changed.same} the same{kept}"
+        f"{before}{changed.added} days added, {changed.changed} changed, {changed.same} the same{kept}"
     )

@@ -18,6 +18,7 @@ from rich.text import Text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.wording import wrong
 from app.database import Database, upgrade
 from app.directory import repository as directory
 from app.errors import BadInputError, OfficeError
@@ -143,7 +144,7 @@ def _faults(error: ValidationError) -> str:
     found = []
     for item in error.errors(include_url=False, include_input=False)[:5]:
         place = ".".join(str(part) for part in item["loc"])
-        found.append(f"{place}: {item['msg']}" if place else str(item["msg"]))
+        found.append(f"{place}: {wrong(item)}" if place else wrong(item))
     return "; ".join(found)
 
 

@@ -92,7 +92,7 @@ async def _refusal(
     session: AsyncSession, settings: Settings, line: DutyLine, wanted: Designation, now: datetime
 ) -> Refusal | None:
     if line.verification != "verified":
-        return Refusal("number", f"the number of line {line.id} has yet to be verified by a 核号 call")
+        return Refusal("number", _unverified(line))
     if await ledger.open_order(session, line.id) is not None:
         return Refusal("cap", f"a check of line {line.id} is under way")
     asked = Asked(
@@ -102,6 +102,14 @@ async def _refusal(
         handover_allowed=bool(wanted.handover_reason),
     )
     return await permits.refusal(session, line, asked, settings.zone)
+
+
+def _unverified(line: DutyLine) -> str:
+    if line.verification == "failed":
+        return f"nobody answered the 核号 calls of line {line.id}: correct its number first"
+    return (
+        f"no 核号 call of line {line.id} was answered yet: order one first (POST /api/v1/verification-calls)"
+    )
 
 
 async def caps_for(session: AsyncSession, line: DutyLine) -> Caps:

@@ -202,7 +202,8 @@ async def _mitigations(session: AsyncSession, case: Case, zone: ZoneInfo) -> lis
 
 def _at(moment: datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
-    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 100_000}{local:%z}"
+    # The offset with its colon, as everywhere else: +0800 is no RFC 3339.
+    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 100_000}{local.isoformat()[-6:]}"
 
 
 def _seconds(value_ms: float | None) -> float | None:

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.api.guard import TooLargeError, too_large
 from app.api.problems import of_office, problem
+from app.api.wording import wrong
 from app.checks import evidence_words, wording
 from app.errors import Fault, OfficeError
 from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
@@ -76,7 +77,7 @@ async def on_bad_request(request: Request, error: Exception) -> Response:
         found = error.errors()
         if any(item["type"] == "json_invalid" for item in found):
             return problem(400, "the body is no JSON")
-        faults = [Fault(".".join(str(part) for part in item["loc"]), item["msg"]) for item in found]
+        faults = [Fault(".".join(str(part) for part in item["loc"]), wrong(item)) for item in found]
         return problem(422, "a parameter or member is wrong", "what was given cannot be right", faults)
     return _error(request, 422, "")
 

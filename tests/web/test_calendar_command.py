@@ -78,7 +78,10 @@ def test_a_file_goes_out_and_comes_back(run: Run, tmp_path: Path) -> None:
         "2026-10-06,lieu_day,no,国庆节,,",
     ]
     file.write_text("day,kind\n2026-10-06,workday\n2027-01-01,holiday\n", encoding="utf-8")
-    assert run("import", str(file), "--preview")[1] == "1 days added, 1 changed, 0 the same\n"
+    assert (
+        run("import", str(file), "--preview")[1]
+        == "nothing entered yet: 1 days added, 1 changed, 0 the same\n"
+    )
     assert "lieu_day" in run("export", "--first", "2026-10-06", "--last", "2026-10-06")[1]
     assert run("import", str(file), "--by", "王主任")[1] == "1 days added, 1 changed, 0 the same\n"
     assert "lieu_day" not in run("export", "--first", "2026-10-06", "--last", "2026-10-06")[1]

@@ -72,6 +72,9 @@ def test_a_bad_cell_is_named_and_nothing_is_imported(
         done = entered(settings, "directory", arguments[0], str(file), *arguments[1:])
         assert done.returncode == 1
         assert "error 值班电话!B3 '32l2347': it is no telephone number (it holds 'l')" in done.stdout
+        # It stands below what would be done, where the eye is when hundreds of lines have run through.
+        assert done.stdout.index("error ") > done.stdout.rindex("add    ")
+    assert done.stderr.endswith("nothing was imported: 1 error to mend, named above\n")
     file.write_bytes("单位,值班电话\n城关镇,0917-3212345\n".encode("gbk"))
     told = json.loads(entered(settings, "directory", "preview", str(file), "--json").stdout)
     assert (told["encoding"], told["counts"]["单位"]["add"]) == ("gb18030", 1)

@@ -98,6 +98,8 @@ def test_what_is_typed_wrong_is_one_line_and_exit_status_2(
 ) -> None:
     spoiled = tmp_path / "spoiled.toml"
     spoiled.write_text(plan_file.read_text(encoding="utf-8").replace("06:00", "6 Uhr"), encoding="utf-8")
+    strange = tmp_path / "strange.toml"
+    strange.write_text("surprise = 1\n" + plan_file.read_text(encoding="utf-8"), encoding="utf-8")
     broken = tmp_path / "broken.toml"
     broken.write_bytes(b"\xff\xfe= [")
     sound = tmp_path / "late.wav"
@@ -106,6 +108,7 @@ def test_what_is_typed_wrong_is_one_line_and_exit_status_2(
         ("plans", "create", str(tmp_path / "none.toml")): "cannot be read",
         ("plans", "create", str(spoiled)): "windows.workday.0.start",
         ("plans", "create", str(broken)): "no TOML",
+        ("plans", "create", str(strange)): "surprise: there is no member of this name",
         ("plans", "show", "0"): "ID",
         ("plans", "pause", "1"): "--reason",
         ("plans", "pause", "1", "--reason", " "): "--reason",

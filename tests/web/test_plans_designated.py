@@ -94,7 +94,7 @@ async def test_it_keeps_to_caps_of_the_plans(
     await close_all(either, hand)
     hand.forward(hours=3)
     # Without a plan the usual cap of one check a day holds, with it that of the plan.
-    assert "bears 1" in (await designate(either_client, line_id=1)).json()["detail"]
+    assert "1 of at most 1 calls" in (await designate(either_client, line_id=1)).json()["detail"]
     await start_plan(either, either_settings, plan_id)
     assert (await designate(either_client, line_id=1)).status_code == 201
     await close_all(either, hand)
@@ -161,7 +161,8 @@ async def test_a_number_is_verified_on_demand(
         line = await session.get(DutyLine, 2)
         assert line is not None
         line.verification = "failed"
-    assert (await designate(client, line_id=2)).status_code == 409
+    refused = await designate(client, line_id=2)
+    assert (refused.status_code, "correct its number" in refused.json()["detail"]) == (409, True)
 
     async def verify() -> httpx.Response:
         headers = {"Idempotency-Key": str(uuid4())}

@@ -37,9 +37,9 @@ async def test_the_notice_says_what_was_heard_and_stays_as_it_was_sent(on_either
     assert "第2单位" not in str(notice)
     assert notice["line"]["number"] == "0000-5500001"
     first, second = notice["calls"]
-    assert first["dialled_at"] == "2026-11-26T10:00:00.2+0800"
-    assert second["dialled_at"] == "2026-11-26T10:11:00.2+0800"
-    assert first["rang_from"] == "2026-11-26T10:00:00.4+0800"
+    assert first["dialled_at"] == "2026-11-26T10:00:00.2+08:00"
+    assert second["dialled_at"] == "2026-11-26T10:11:00.2+08:00"
+    assert first["rang_from"] == "2026-11-26T10:00:00.4+08:00"
     assert (first["outcome_zh"], first["answered_at"]) == ("无人接听", None)
     assert first["heard"] == ["无人接听", "振铃 60.0 秒无人接听"]
     shown = await office.get(f"/cases/{case}")
