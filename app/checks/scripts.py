@@ -67,11 +67,13 @@ class PromptShelf:
         self._seen: dict[Path, tuple[int, int, str]] = {}
 
     async def path_of(self, prompt: Prompt | None) -> Path | None:
-        """Return the sound file of a prompt. Raises `PromptError` where it is gone or was changed."""
+        """Return the sound file of a prompt. Raises `PromptError` where it is gone, was changed or is out of use."""
         if prompt is None:
             return None
         if prompt.approved_at is None:
             raise PromptError(f"prompt {prompt.id} has not been approved")
+        if prompt.retired_at is not None:
+            raise PromptError(f"prompt {prompt.id} was taken out of use")
         path = (self._root / prompt.path).resolve()
         if not path.is_relative_to(self._root.resolve()):
             raise PromptError(f"prompt {prompt.id} does not lie in the data folder")

@@ -12,6 +12,7 @@ from app.checks import queue, service, stops
 from app.checks.engine import BEAT_S, TaskEngine
 from app.checks.models import Attempt
 from app.checks.ports import CallPlacer
+from app.checks.targets import alerts
 from app.database import Database
 
 log = structlog.get_logger(__name__)
@@ -79,4 +80,6 @@ class CallWatch:
     async def journal(self, attempt: Attempt, snapshot: dict[str, Any]) -> None:
         """Write down the dialog; a stop that came before an INVITE leaves keeps it from leaving."""
         await self._engine.journal(attempt.id, snapshot)
-        await self.stop_covered((attempt.id,))
+        if not alerts(snapshot):
+            # Later the watch sees it as soon; a look that fails must not spoil a call that is under way.
+            await self.stop_covered((attempt.id,))

@@ -18,6 +18,10 @@ from app.planning.draw_units import Board, Demand, Pick, UnitState
 ContradictionKind = Literal["no_line", "no_time", "caps", "most", "coverage"]
 MOST_TRIALS = 300
 """Arrangements that are tried for one unit before it counts as impossible."""
+VAIN_SEARCHES = 5
+"""After so many unlike units were searched in vain the plan cannot start whatever the others say: those are not
+searched, so that the preview of an impossible plan of thousands of units does not last for hours. One of them that is
+short as its calls are set as early as may be is named too, though another arrangement might have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,10 @@ class Completion:
         return sum(self.short.values())
 
 
-def complete(state: UnitState) -> Completion:
-    """Place what a unit lacks. The state itself stays as it is."""
+def complete(state: UnitState, *, search: bool = True) -> Completion:
+    """Place what a unit lacks. The state itself stays as it is. Without `search` one arrangement is tried."""
     found = _once(state)
-    if not found.short:
+    if not found.short or not search:
         return found
     trials = _Trials()
     if _used_nights(state, found):
@@ -208,11 +212,13 @@ def contradictions(inputs: DrawInputs) -> tuple[Contradiction, ...]:
     # Units with the same times, checks and counts stand alike.
     known: dict[object, tuple[Completion, UnitState]] = {}
     found: list[Contradiction] = []
+    vain = 0
     for unit in inputs.units:
         alike = (tuple((line.group, line.used) for line in unit.lines), unit.done, unit.done_years)
         if alike not in known:
             state = board.state(unit)
-            known[alike] = complete(state), state
+            known[alike] = complete(state, search=vain < VAIN_SEARCHES), state
+            vain += bool(known[alike][0].short)
         completion, state = known[alike]
         found += [
             _contradiction(state, unit.unit_id, demand, lacking)

@@ -122,12 +122,21 @@ async def counted_moments(
     return found
 
 
+def _borne() -> ColumnElement[bool]:
+    """Whether an order counts towards the caps of its line.
+
+    A 核号 that a person ordered does not: one a day would keep a line out of all random checks.
+    """
+    by_hand = and_(SpotCheck.kind == "verification", SpotCheck.run_id.is_(None))
+    return and_(SpotCheck.kind != "demo", ~by_hand)
+
+
 async def uses(
     session: AsyncSession, line_ids: Sequence[int], since: datetime
 ) -> Mapping[int, Sequence[datetime]]:
     """When lines were called since a moment, by line and in the order of time: the first call of each order.
 
-    Random and designated checks and 核号 calls alike are calls that a duty room bears; the demonstration's are not.
+    Random and designated checks are calls that a duty room bears, and 核号 calls that a plan made; see `_borne`.
     """
     query = (
         select(SpotCheck.line_id, SpotCheck.first_due_at)
@@ -135,7 +144,7 @@ async def uses(
             SpotCheck.line_id.in_(line_ids),
             SpotCheck.due_at >= since,
             SpotCheck.first_due_at >= since,
-            SpotCheck.kind != "demo",
+            _borne(),
             SpotCheck.state.in_(CALLED_STATES),
         )
         .order_by(SpotCheck.first_due_at)
@@ -156,7 +165,7 @@ async def uses_of_all(
             SpotCheck.state.in_(CALLED_STATES),
             SpotCheck.due_at >= since,
             SpotCheck.first_due_at >= since,
-            SpotCheck.kind != "demo",
+            _borne(),
         )
         .order_by(SpotCheck.first_due_at)
     )

@@ -133,10 +133,13 @@ def chain_fault(
     `digest_of` gives the digest of a draw's inputs, None where they cannot be read.
     """
     previous = run.commitment
+    by_epoch: dict[int, list[DrawSkip]] = {}
+    for skip in skips:
+        by_epoch.setdefault(skip.epoch, []).append(skip)
     for number, epoch in enumerate(epochs):
         if epoch.number != number:
             return f"draw {number} is missing"
-        passed = sealed.passed_over([skip for skip in skips if skip.epoch == number - 1])
+        passed = sealed.passed_over(by_epoch.get(number - 1, []))
         digest = digest_of(epoch)
         if digest is None or digest != epoch.inputs_sha256:
             return f"draw {number}: its inputs were changed"

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DataError
 
 from app.checks import repository, service
 from app.checks.dispatcher import Dispatcher
 from app.checks.models import Attempt
 from app.database import Database
+from app.errors import BadInputError
 from app.settings import Settings
 from sip.core import LocalProtocolError
 from sip.record import RecordingInfo
@@ -146,9 +148,13 @@ async def test_rules_that_fail_lose_no_facts_and_the_next_start_judges_again(
     with monkeypatch.context() as broken:
 
         async def fail(*_: object) -> None:
-            raise KeyError("grade")
+            raise DataError("INSERT", {}, ValueError("value too long"))
+
+        async def unreadable(*_: object) -> None:
+            raise BadInputError("clause 3 takes an article")
 
         broken.setattr("app.checks.closing.close", fail)
+        broken.setattr("app.checks.conclusions.in_force", unreadable)
         dispatcher = Dispatcher(either, phone, either_settings)
         await dispatcher.place_due()
         await dispatcher.idle()

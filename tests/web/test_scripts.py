@@ -105,6 +105,20 @@ async def test_without_its_approved_opening_no_call_leaves(desk: Desk, damage: s
         assert await alarms.standing(session, "prompt_missing") == []
 
 
+async def test_an_opening_that_was_taken_out_of_use_is_not_played_by_a_running_plan(desk: Desk) -> None:
+    """Whoever retires it may have found that it gives a wrong number for calling back."""
+    opening, _ = await prompt(desk, "opening", 500.0), await prompt(desk, "opening", 700.0)
+    _, line = await desk.unit("1")
+    await planned(desk, await desk.order(line), opening_id=opening.id)
+    async with desk.database.unit_of_work() as session:
+        await prompts.retire(session, opening.id, "王督查")
+    await desk.call()
+    assert desk.phone.dialled == []
+    async with desk.database.reading() as session:
+        (alarm,) = await alarms.standing(session, "prompt_missing")
+    assert f"prompt {opening.id} was taken out of use" in alarm.detail
+
+
 async def test_while_our_own_rules_cannot_be_read_nothing_is_dialled_and_the_process_lives(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

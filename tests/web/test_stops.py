@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import AuditEvent
 from app.checks import stops
 from app.checks.models import EmergencyStop
+from app.checks.watching import CallWatch
 from app.cli import main
 from app.database import Database, upgrade
 from app.directory.models import LineUnit, Unit
@@ -196,6 +197,26 @@ async def test_a_stop_between_the_claim_and_the_invite_keeps_it_from_leaving(des
     assert desk.phone.dialled == []
     (attempt,) = await attempts(desk.database)
     assert (attempt.state, attempt.verdict_code) == ("finished", "cancelled")
+
+
+async def test_a_look_that_fails_keeps_an_invite_back_and_spoils_no_call_under_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, line = await desk.unit("1")
+    attempt = await desk.engine.claim(await desk.order(line))
+    assert attempt is not None
+    watch = CallWatch(desk.database, desk.engine, desk.phone, {attempt.id: attempt})
+
+    async def fail(_: AsyncSession) -> Sequence[EmergencyStop]:
+        raise OSError("connection reset")
+
+    monkeypatch.setattr(stops, "standing", fail)
+    calling = {"state": "Calling", "call_id": "x", "dialogs": []}
+    with pytest.raises(OSError, match="reset"):
+        await watch.journal(attempt, calling)
+    await watch.journal(attempt, calling | {"state": "Proceeding", "dialogs": [{"remote_tag": "y"}]})
+    (row,) = await attempts(desk.database)
+    assert row.state == "ringing"
 
 
 async def test_it_survives_a_restart(desk: Desk) -> None:
