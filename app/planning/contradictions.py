@@ -59,7 +59,7 @@ class Contradiction:
 
 _REASONS: Mapping[str, str] = {
     "no_line": "it has no line that may be called",
-    "no_time": "no window is open to its lines",
+    "no_time": "no window is open to its lines: windows, exemptions and handovers leave no time",
     "caps": "the caps of its lines allow no more",
     "most": "most_per_unit allows no more in the periods of that year",
     "coverage": "the caps of its lines allow no more in that year",

@@ -130,10 +130,10 @@ def worn(uses: Sequence[datetime], asked: Asked, zone: ZoneInfo) -> Refusal | No
             return Refusal("night", "the line was called at night in this month already")
     today = sum(day == local.date() for day in days)
     if today >= asked.caps.line_day:
-        return Refusal("cap", _full(today, "day", asked.caps.line_day))
+        return Refusal("cap", _full(today, "on this day", asked.caps.line_day))
     week = sum(_monday(day) == _monday(local.date()) for day in days)
     if week >= asked.caps.line_week:
-        return Refusal("cap", _full(week, "week", asked.caps.line_week))
+        return Refusal("cap", _full(week, "in this week", asked.caps.line_week))
     gap = timedelta(hours=asked.caps.least_gap_h)
     if any(abs(asked.at - at) < gap for at in uses):
         return Refusal(
@@ -144,7 +144,7 @@ def worn(uses: Sequence[datetime], asked: Asked, zone: ZoneInfo) -> Refusal | No
 
 def _full(calls: int, span: str, most: int) -> str:
     """Name a cap that is used up; that 核号 calls count as well is what nobody guesses."""
-    return f"{calls} of at most {most} calls were made to the line in this {span}, 核号 calls counted"
+    return f"{calls} of at most {most} calls were made to the line {span}, 核号 calls counted"
 
 
 def _month(day: date) -> tuple[int, int]:
