@@ -137,14 +137,15 @@ def worn(uses: Sequence[datetime], asked: Asked, zone: ZoneInfo) -> Refusal | No
     gap = timedelta(hours=asked.caps.least_gap_h)
     if any(abs(asked.at - at) < gap for at in uses):
         return Refusal(
-            "cap", f"the line was called less than {asked.caps.least_gap_h:g} hours ago, 核号 calls counted"
+            "cap",
+            f"the line was called less than {asked.caps.least_gap_h:g} hours ago, 核号 calls of plans counted",
         )
     return None
 
 
 def _full(calls: int, span: str, most: int) -> str:
-    """Name a cap that is used up; that 核号 calls count as well is what nobody guesses."""
-    return f"{calls} of at most {most} calls were made to the line {span}, 核号 calls counted"
+    """Name a cap that is used up; that 核号 calls of plans count as well is what nobody guesses."""
+    return f"{calls} of at most {most} calls were made to the line {span}, 核号 calls of plans counted"
 
 
 def _month(day: date) -> tuple[int, int]:
