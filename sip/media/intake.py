@@ -30,9 +30,9 @@ class Intake:
     """Reads the sockets, and gives each packet its short or its long way.
 
     Sockets that have something in nearly every tick are *lively*: they are read without asking the kernel first,
-    which would cost as much as half of the reading. A second datagram of a lively socket is read in the same tick
-    when the first one had waited for a tick already; else in the next one. The kernel tells of all others, and
-    of errors of any. No batch holds two packets of one call.
+    which would cost as much as half of the reading. A second datagram of a socket is read in the same tick when the
+    first one had waited for a tick already; else in the next one. The kernel tells of all others, and of errors of
+    any. No batch holds two packets of one call.
     """
 
     def __init__(self, matrix: HeardMatrix, heard: Heard, failed: Callable[[Call], None]) -> None:
@@ -73,7 +73,8 @@ class Intake:
     def run(self) -> None:
         """Take what has arrived."""
         offset, now = wall_offset(), time.monotonic()
-        self._read_lively(offset, now)
+        old = now - COLUMN_MS / 1000
+        self._read_lively(offset, now, old)
         for _ in range(_ROUNDS):
             events = self._epoll.poll(0, _EVENTS)
             if not events:
@@ -88,21 +89,28 @@ class Intake:
                     self._take_errors(call)
                 if event & select.EPOLLIN:
                     ready[descriptor] = call.row
-            self._read(ready, offset, now)
+            _, waited = self._read(ready, offset, now, old)
             for descriptor, row in ready.items():
                 if self._by_row[row].told_first:
                     self._lively[descriptor] = row
                     self._epoll.modify(descriptor, 0)  # tells of errors all the same
+            self._read_on(waited, offset, now, old)
 
-    def _read_lively(self, offset: float, now: float) -> None:
-        sockets, old = dict(self._lively), now - COLUMN_MS / 1000
-        for number in range(_ROUNDS):
-            silent, waited = self._read(sockets, offset, now, old)
-            if number == 0:
-                self._note_silent(silent)
+    def _read_lively(self, offset: float, now: float, old: float) -> None:
+        silent, waited = self._read(dict(self._lively), offset, now, old)
+        self._note_silent(silent)
+        self._read_on(waited, offset, now, old)
+
+    def _read_on(self, waited: list[int], offset: float, now: float, old: float) -> None:
+        """Read the sockets of some rows until what comes is younger than a tick.
+
+        After a stall all that came in time must be in its place before the columns of that time are analysed.
+        """
+        for _ in range(_ROUNDS):
             if not waited:
                 return
             sockets = {self._by_row[row].socket.fileno(): row for row in waited}
+            _, waited = self._read(sockets, offset, now, old)
 
     def _note_silent(self, silent: list[int]) -> None:
         """Leave sockets to the kernel that have had nothing for some ticks."""

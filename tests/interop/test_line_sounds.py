@@ -121,7 +121,8 @@ def test_gateway_answers_at_once_and_rings_in_band(place: Place) -> None:
     check_answered(call)
     record = call.record
     connected_ms = record["connected_ms"]
-    assert record["answer_source"] == "in_band"
+    told = (record["rings"], record["media"], record["after_answer"], record["timeline"])
+    assert record["answer_source"] == "in_band", told
     assert record["rings"]["count"] == 2
     assert record["rings"]["source"] == "audio"
     assert record["ring_started_ms"] == pytest.approx(connected_ms, abs=150)

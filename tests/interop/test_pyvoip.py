@@ -27,7 +27,8 @@ def test_rings_and_answers_with_sound_both_ways(foreigners: Foreigners, dial: Di
     samples, _ = soundfile.read(tmp_path / "call.wav")
     assert share_of(samples[:, 1], TONE_HZ) > 0.1
     assert phone.heard_frames() > 30
-    assert phone.received("INVITE") == 1
+    # It sends no 100: where it is slow to ring, the INVITE comes once more.
+    assert phone.received("INVITE") in (1, 2)
     # ACK and BYE went to its Contact, past the desk that stands for its registrar.
     assert call.timeline("received", status=200, request="BYE")
 

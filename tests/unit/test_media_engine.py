@@ -617,3 +617,29 @@ async def test_a_host_that_cannot_be_encoded_is_refused(engine: MediaEngine) -> 
     with pytest.raises(MediaError, match="failed"):
         await engine.open(SessionSpec("ä..b"))
     assert (await engine.health()).sessions == 0
+
+
+async def test_a_stalled_engine_analyses_all_that_came_in_time(engine: MediaEngine, peer: Peer) -> None:
+    """Half a second of packets wait in the socket, the very first of the call among them."""
+    session, events, t0 = await begun(engine, analyse=True)
+    session.connect(RemoteMedia(*peer.address, final=True))
+    await engine.health()
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        began_ms = elapsed_ms(t0)
+        for number in range(25):
+            peer.send(rtp(number, number * 160, b"\x2a" * 160), session.local)
+            await asyncio.sleep(max(0.0, began_ms / 1000 + (number + 1) * 0.02 - elapsed_ms(t0) / 1000))
+        ended_ms = elapsed_ms(t0)
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    await asyncio.sleep(0.4)
+    await session.close(elapsed_ms(t0))
+    came = {
+        event.start_ms + 20.0 * column
+        for event in events
+        if isinstance(event, HeardBlock)
+        for column in event.present.nonzero()[0].tolist()
+    }
+    wanted = {at for at in (20.0 * n for n in range(1000)) if began_ms + 40 < at < ended_ms - 60}
+    assert wanted <= came
