@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Row, create_engine, text
 
+from app import clock
 from app.checks import service
 from app.checks.dispatcher import Dispatcher
 from app.checks.facts import Facts
@@ -25,7 +26,7 @@ from app.settings import Settings
 from tests.web.fake import FakePhone, answered
 
 FIRST = "0001"
-NOW = datetime.now(UTC).replace(microsecond=482_000)
+NOW = datetime(2026, 11, 20, 4, 0, 0, 482_000, tzinfo=UTC)
 LONG_AGO = datetime(2026, 3, 2, 1, 30, 12, 345_000, tzinfo=UTC)
 LATER = ("announcements", "line_state_vote", "answerer", "level", "trunk", "targets", "alarms")
 """Members of a call record that the first version did not write."""
@@ -219,9 +220,15 @@ async def test_pages_and_lists_show_what_was_there(client: httpx.AsyncClient) ->
 
 async def test_what_was_due_is_called_and_what_was_planned_released(old: Settings, tmp_path: Path) -> None:
     phone = FakePhone(tmp_path / "sounds")
+    with clock.running(lambda: NOW):
+        await _call_what_is_due(old, phone)
+    assert phone.dialled.count("sip:1@127.0.0.1:5062") == 2
+
+
+async def _call_what_is_due(old: Settings, phone: FakePhone) -> None:
     async with Database(old.url) as database:
         async with database.unit_of_work() as session:
-            released, missed = await service.release_due(session, datetime.now(UTC), 600.0)
+            released, missed = await service.release_due(session, NOW, 600.0)
         assert (released, missed) == (1, 0)
         dispatcher = Dispatcher(database, phone, old)
         await dispatcher.place_due()
@@ -233,4 +240,3 @@ async def test_what_was_due_is_called_and_what_was_planned_released(old: Setting
             await service.order_now(session, line, "指定抽查")
         await dispatcher.place_due()
         await dispatcher.idle()
-    assert phone.dialled.count("sip:1@127.0.0.1:5062") == 2
