@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.directory import changes, lines, people, tree
 from app.directory.lines import Dialling, LineEntry
-from app.directory.models import UnitExemption, UnitRegime
+from app.directory.models import Person, Unit, UnitExemption, UnitRegime
 from app.directory.people import PersonEntry
 from app.directory.tree import UnitEntry
 from app.planning.models import CalendarDay
@@ -84,6 +84,12 @@ async def enter_county(session: AsyncSession) -> None:
             entered_by="王敏",
         )
         await changes.exempt_unit(session, town, row)
+    await _file_rosters(session, town, water, zhang)
+    _enter_days(session)
+    await session.flush()
+
+
+async def _file_rosters(session: AsyncSession, town: Unit, water: Unit, zhang: Person) -> None:
     for version, names in ((1, ("张三",)), (2, ("李四", "王五"))):
         await _file(session, town.id, version, names)
     session.add(
@@ -103,6 +109,9 @@ async def enter_county(session: AsyncSession) -> None:
             ],
         )
     )
+
+
+def _enter_days(session: AsyncSession) -> None:
     for day, kind, known, sensitive in DAYS:
         session.add(
             CalendarDay(
@@ -116,7 +125,6 @@ async def enter_county(session: AsyncSession) -> None:
                 changed_at=NOW,
             )
         )
-    await session.flush()
 
 
 async def _file(session: AsyncSession, unit_id: int, version: int, names: tuple[str, ...]) -> None:
