@@ -74,7 +74,9 @@ requirements:
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		pyproject.toml requirements/build.in -o requirements/runtime.txt
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-		--extra dev -c requirements/runtime.txt pyproject.toml requirements/build.in -o requirements/dev.txt
+		--extra whisper -c requirements/runtime.txt pyproject.toml requirements/build.in -o requirements/whisper.txt
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		--extra dev --extra whisper -c requirements/whisper.txt pyproject.toml requirements/build.in -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.sntp import Server
@@ -23,6 +23,7 @@ from sip.guard import DEFAULT_DENY, DialPolicy
 __all__ = ["SettingError", "Settings", "TrunkSettings", "get_settings", "problem"]
 
 DATABASE_FILE = "dutyring.sqlite3"
+LEAST_RETENTION_DAYS = 180
 RING_PERIOD_S = 5.0
 """National ringing cadence, 1 s on, 4 s off (GB 3380-82): bell and ringback need not be in phase."""
 
@@ -98,6 +99,67 @@ class Settings(BaseSettings):
         default=None,
         description="File with the key (32 bytes in hex) under which coming draws and whereabouts are sealed. Unset: "
         "`seal.key` in the data folder, made on first use.",
+    )
+    recordings_url: str | None = Field(
+        default=None,
+        description="Where finished recordings are kept: a folder, or `s3://BUCKET/PREFIX` (credentials in the usual "
+        "AWS_* variables). Unset: `recordings` in the data folder. Captures in progress always lie in the data folder.",
+    )
+    recordings_key_file: Path | None = Field(
+        default=None,
+        description="File of the keys (32 bytes in hex, one a line) that recordings are encrypted with at rest: the "
+        "first encrypts, all of them open. Unset: recordings are not encrypted.",
+    )
+    recordings_key: SecretStr | None = Field(
+        default=None, description="The same as one key in the environment, where no file can be given."
+    )
+    manifest_key_file: Path | None = Field(
+        default=None,
+        description="File of the Ed25519 key (PEM, PKCS 8) that signs the manifest of recordings. Unset: "
+        "`manifest.key` in the data folder, made on first use.",
+    )
+    heads_dir: Path | None = Field(
+        default=None,
+        description="Folder, best on another machine, into which the manifest's signed head is written each day. "
+        "Unset: `heads` in the data folder.",
+    )
+    retention_days: int = Field(
+        default=365, ge=180, le=36500, description="Days that a recording is kept; at least 180."
+    )
+    retention_days_by_code: dict[str, int] = Field(
+        default_factory=dict,
+        description="Other retention, in days, by the code of the order's proposal or else of the call's verdict, as "
+        'JSON, e.g. `{"no_answer": 1095}`; at least 180 each.',
+    )
+    disk_alarm_mb: int = Field(
+        default=5000, ge=1, description="Free space, in MB, below which an alarm is raised (`disk_low`)."
+    )
+    disk_reserve_mb: int = Field(
+        default=500,
+        ge=1,
+        description="Free space, in MB, below which no call is placed: it could not be recorded whole.",
+    )
+    transcriber: Literal["auto", "vosk", "whisper", "none"] = Field(
+        default="auto",
+        description="What recognises speech. `auto`: Vosk where a model of it is found, else Whisper where one is, "
+        "else nothing.",
+    )
+    models_dir: Path | None = Field(
+        default=None,
+        description="Folder of the models that `dutyring models install` fetches. Unset: `models` in the data folder.",
+    )
+    vosk_model: Path | None = Field(
+        default=None, description="Folder of a Vosk model. Unset: an installed one of the models folder."
+    )
+    whisper_model: Path | None = Field(
+        default=None,
+        description="Folder of a Whisper model in CTranslate2's format. Unset: an installed one of the models folder.",
+    )
+    transcription_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Most worker processes that recognise speech at one time. Unset: half of the cores, at least one.",
     )
     concurrency: int = Field(default=50, ge=1, le=2000, description="Most calls at one time.")
     max_ring_s: float = Field(
@@ -185,6 +247,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("retention_days_by_code")
+    @classmethod
+    def _long_enough(cls, value: dict[str, int]) -> dict[str, int]:
+        short = sorted(code for code, days in value.items() if days < LEAST_RETENTION_DAYS)
+        if short:
+            raise ValueError(f"{', '.join(short)}: at least {LEAST_RETENTION_DAYS} days")
+        return value
+
     @field_validator("deny_numbers")
     @classmethod
     def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -223,13 +293,17 @@ class Settings(BaseSettings):
 
     @property
     def recordings_dir(self) -> Path:
-        """Where finished sound files and captures in progress lie."""
+        """Where captures in progress lie, and finished recordings unless `recordings_url` says otherwise."""
         return self.data_dir / "recordings"
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, dict):
-        return json.dumps({name: _revealed(trunk) for name, trunk in value.items()})
+        return json.dumps(
+            {name: _revealed(one) if isinstance(one, TrunkSettings) else one for name, one in value.items()}
+        )
     return json.dumps(value) if isinstance(value, tuple) else str(value)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from alembic import context
 
 import app.accounts.models
+import app.answers.models
 import app.api.models
 import app.checks.models
 import app.directory.models
+import app.evidence.models
+import app.phone_records.models
 import app.planning.models
 import app.reviews.models
 import app.rosters.models
 import app.rules.models
 import app.samples.models
+import app.transcripts.models
 import app.trunks.models  # noqa: F401 - the imports fill the metadata
 from app.database import Base
 from app.settings import get_settings

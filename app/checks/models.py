@@ -38,6 +38,9 @@ CHECK_KINDS = ("random", "designated", "verification", "demo")
 MITIGATIONS = ("called_back", "hung_up_to_verify", "refused_numbers", "other")
 _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 
+RECORDING_KINDS = ("check", "report")
+"""Of a call that we placed, or of one that came in and was brought as a sound file."""
+
 
 class SpotCheck(Base):
     """An order to call a line at or after `due_at`, with its repeats. Those of a plan appear here once they are due."""
@@ -258,20 +261,40 @@ class CallFacts(Base):
 
 
 class Recording(Base):
-    """A finished sound file of an attempt; left us, right them."""
+    """A finished sound file; left us, right them. The row outlives the sound: its hash stays when the sound is gone."""
 
     __tablename__ = "recordings"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", RECORDING_KINDS), name="kind"),
+        CheckConstraint("(kind = 'check') = (attempt_id IS NOT NULL)", name="origin"),
+        CheckConstraint("(gone_at IS NULL) = (gone_why IS NULL)", name="gone"),
+        Index("ix_recordings_keep_until", "keep_until"),
+        Index("ix_recordings_sha256", "sha256"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="RESTRICT"), unique=True)
+    kind: Mapped[str] = mapped_column(String(20), default="check", server_default="check")
+    attempt_id: Mapped[int | None] = mapped_column(
+        ForeignKey("attempts.id", ondelete="RESTRICT"), unique=True
+    )
     path: Mapped[str] = mapped_column(String(400))
-    """Inside the recordings folder."""
+    """Its key in the archive."""
     sha256: Mapped[str] = mapped_column(String(64))
     duration_ms: Mapped[float]
     channels: Mapped[int]
     sample_rate: Mapped[int]
     repaired: Mapped[bool] = mapped_column(default=False)
     """Made from the capture of a killed process."""
+    gaps: Mapped[list[Any]] = mapped_column(JSON(none_as_null=True), default=list, server_default="[]")
+    """Stretches of silence that stand for sound which was lost: `{"channel", "start_ms", "end_ms", "why"}`."""
+    keep_until: Mapped[datetime | None]
+    """When retention lets it go, unless something holds it; None: not settled yet, it is kept."""
+    gone_at: Mapped[datetime | None]
+    """When its sound was deleted or withdrawn."""
+    gone_why: Mapped[str | None] = mapped_column(String(20))
+    """`expired`, `removed` (before its time, by two people) or `withdrawn` (封存)."""
+    gone_by: Mapped[str | None] = mapped_column(String(80))
+    gone_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
 
 

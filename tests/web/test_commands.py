@@ -77,7 +77,7 @@ def test_evidence_is_not_deleted_without_a_yes(settings: Settings, revision: str
 def test_down_with_a_yes(settings: Settings, revision: str) -> None:
     upgrade(settings)
     done = run(settings, "db", "downgrade", revision, "--yes")
-    left = None if revision == "base" else "0008"
+    left = None if revision == "base" else "0009"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{left or 'empty'}\n", "")
     assert current(settings) == left
     upgrade(settings)

@@ -1,0 +1,1 @@
+"""How well spoken answers are understood: `python -m benchmarks.speech` (`make bench-speech`)."""
