@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from app.commands.bench import bench
+from app.commands.bundle_group import evidence_bundle
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.plan_groups import check, draw, plans, prompts
@@ -41,6 +42,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(evidence_bundle, name="evidence-bundle")
 
 EXIT_ARGUMENT = 2
 
