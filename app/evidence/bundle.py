@@ -15,6 +15,7 @@ from app import clock
 from app.accounts import service as audit
 from app.archive import open_archive
 from app.checks.models import Recording
+from app.checks.rules import rules_of
 from app.database import Database
 from app.errors import UnavailableError
 from app.evidence import bundle_files as files
@@ -110,7 +111,7 @@ def _gathered(sources: BundleSources, settings: Settings, who: str) -> Bundle:
         SIGNATURE,
     ]
     key = proof.key.public_key().public_bytes_raw().hex()
-    made = Made(made_at, who, settings.zone, key)
+    made = Made(made_at, who, settings.zone, key, rules_of(settings))
     index = Part(INDEX, page(sources, sounds, missing, names, made))
     about = {
         "made_by": who,

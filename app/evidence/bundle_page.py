@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app.checks.rules import CODES
+from app.checks.rules import CODES, Rules
 from app.evidence import bundle_files as files
 from app.evidence import bundle_words as words
 from app.evidence.bundle_masking import masked
 from app.evidence.bundle_sources import BundleSources, CallSources
 from app.evidence.bundle_wave import Moment, wave
-from app.picture import GRADE_ZH
+from app.picture import GRADE_ZH, draw, svg_fragment, worth_drawing
 from recordings.peaks import Peaks
 
 _SIGN_S: Final = 0.5
@@ -53,6 +53,8 @@ class Made:
     by: str
     zone: ZoneInfo
     key: str
+    rules: Rules
+    """The limits of the settings, for a verdict that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class CallPage:
     recording: Mapping[str, Any] | None
     gone: words.Two | None
     gone_at: str
+    picture: Markup
+    """The call as it was measured; empty where there is nothing to draw."""
     moments: Sequence[Row]
     findings: Sequence[Row]
     said: Sequence[tuple[float, float, words.Two, str, str | None]]
@@ -107,7 +111,7 @@ def page(
         order=masked(files.order(sources), sources.keys),
         proposal=proposal,
         roster=masked(sources.roster, sources.keys),
-        calls=[_call(sources, call, sounds[call.attempt.id], made.zone) for call in sources.calls],
+        calls=[_call(sources, call, sounds[call.attempt.id], made) for call in sources.calls],
         missing=missing,
         names=names,
         made_at=_local(made.at, made.zone),
@@ -118,7 +122,7 @@ def page(
     return text.encode("utf-8", "replace")
 
 
-def _call(sources: BundleSources, call: CallSources, sound: SoundState, zone: ZoneInfo) -> CallPage:
+def _call(sources: BundleSources, call: CallSources, sound: SoundState, made: Made) -> CallPage:
     keys, attempt = sources.keys, call.attempt
     facts = masked(files.facts(call), keys) if call.facts is not None else {}
     verdict = masked(files.verdict(call)["verdict"], keys) if call.verdict is not None else {}
@@ -130,7 +134,7 @@ def _call(sources: BundleSources, call: CallSources, sound: SoundState, zone: Zo
     return CallPage(
         number=attempt.number,
         attempt=attempt.id,
-        at=_local(attempt.started_at or attempt.claimed_at, zone),
+        at=_local(attempt.started_at or attempt.claimed_at, made.zone),
         target=masked(attempt.target, keys),
         outcome=words.two(words.OUTCOME, attempt.outcome),
         answered_by=words.two(words.ANSWERED_BY, attempt.answered_by),
@@ -144,7 +148,8 @@ def _call(sources: BundleSources, call: CallSources, sound: SoundState, zone: Zo
         wave=Markup("" if sound.peaks is None else wave(sound.peaks, marks)),
         recording=None if row is None else files.recording(row),
         gone=None if row is None or row.gone_why is None else words.two(words.GONE, row.gone_why),
-        gone_at="" if row is None or row.gone_at is None else _local(row.gone_at, zone),
+        gone_at="" if row is None or row.gone_at is None else _local(row.gone_at, made.zone),
+        picture=_picture(facts, verdict, made.rules, f"picture-{attempt.id}"),
         moments=moments,
         findings=findings,
         said=[
@@ -155,6 +160,16 @@ def _call(sources: BundleSources, call: CallSources, sound: SoundState, zone: Zo
             masked(files.answer(item), keys) | {"href": _href(sound, item.start_ms)} for item in call.answers
         ],
     )
+
+
+def _picture(facts: Mapping[str, Any], verdict: Mapping[str, Any], rules: Rules, ident: str) -> Markup:
+    """Draw the call with the limits that it was judged by."""
+    if not facts or not worth_drawing(facts):
+        return Markup("")
+    known = verdict.get("limits") or {}
+    limits = {name: float(known[name]) for name in ("within_s", "limit_s", "finding_s") if name in known}
+    # Its writer escapes all text.
+    return Markup(svg_fragment(draw(facts, replace(rules, **limits)), ident))
 
 
 def _moments(facts: Mapping[str, Any], sound: SoundState) -> Iterator[Row]:

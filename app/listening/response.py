@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, TypeVar
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.errors import UnavailableError
 from app.listening.ranges import DamagedRangeError, Span, UnsatisfiableRangeError, matches, wanted
+from recordings import RecordingError
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 BLOCK: Final = 64 * 1024
 
@@ -96,9 +100,12 @@ class SoundResponse(Response):
 
     async def _send(self, file: BinaryIO, span: Span, send: Send) -> None:
         # The first block is read before anything is said: a file that cannot be read is an error, not half an answer.
-        await in_thread(file.seek, span.start)
         left = len(span)
-        block = await in_thread(file.read, min(BLOCK, left))
+        try:
+            await in_thread(file.seek, span.start)
+            block = await in_thread(file.read, min(BLOCK, left))
+        except (RecordingError, OSError) as error:
+            raise unreadable(error) from error
         await self._before()
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         while True:
@@ -119,6 +126,12 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+def unreadable(error: Exception) -> UnavailableError:
+    """What is said of a recording that cannot be read; the log says why."""
+    log.warning("recording cannot be read", why=str(error))
+    return UnavailableError("录音暂时读不出来，请稍后再试；详情见服务日志")
 
 
 async def _gone(receive: Receive) -> None:

@@ -21,7 +21,7 @@ from app.checks.models import Recording
 from app.database import Database
 from app.errors import BadInputError, Fault, GoneError, NotFoundError, UnavailableError
 from app.listening import names
-from app.listening.response import Sound
+from app.listening.response import Sound, unreadable
 from app.settings import Settings
 from recordings import Archive, RecordingError, RecordingMissing
 from recordings.clips import Channel, Clip, ClipError, SoundKind, cut
@@ -189,8 +189,7 @@ def _reading(work: Callable[[], T]) -> T:
     except RecordingMissing as error:
         raise NotFoundError("录音文件不在录音库中") from error
     except (RecordingError, OSError) as error:
-        log.warning("recording cannot be read", why=str(error))
-        raise UnavailableError("录音暂时读不出来，请稍后再试；详情见服务日志") from error
+        raise unreadable(error) from error
 
 
 def _read(stored: bytes) -> Peaks | None:
