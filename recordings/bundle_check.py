@@ -171,7 +171,9 @@ def _recorded(
         yield f"{what}: no manifest entry carries the hash of its sound, {digest}"
     if file is not None and files.get(file, {}).get("sha256") != digest:
         yield f"{what}: {file} has another hash than the recording"
-    if recording.get("gone") is not None and ERASED not in kinds:
+    gone = recording.get("gone")
+    # Without a moment it was about to be deleted when the bundle was made.
+    if isinstance(gone, dict) and gone.get("at") is not None and ERASED not in kinds:
         yield f"{what}: no manifest entry says that its sound was erased"
 
 

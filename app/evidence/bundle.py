@@ -128,8 +128,9 @@ def _told(call: CallSources, sound: SoundState) -> dict[str, Any]:
     row = call.recording
     assert row is not None
     gone = None
-    if row.gone_at is not None:
-        gone = {"why": row.gone_why, "at": row.gone_at.isoformat(), "by": row.gone_by}
+    if row.gone_why is not None:
+        at = None if row.gone_at is None else row.gone_at.isoformat()
+        gone = {"why": row.gone_why, "at": at, "by": row.gone_by}
     return {
         "recording": row.id,
         "attempt": row.attempt_id,

@@ -11,7 +11,9 @@ from app.answers.masking import mask
 _UNTOUCHED = re.compile(r"[0-9a-f]{64}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 """Hashes and moments: no number of a telephone stands in them, and they must stay as they are."""
 _QUOTED = re.compile(r"“[^”]*”")
-_LEFT_OUT = "“（已封存）”"
+_HEARD = re.compile(r"\Asays .*", re.DOTALL)
+"""Of the signs of who answered."""
+_LEFT_OUT = "（已封存）"
 
 
 def masked(value: Any, keys: Collection[str]) -> Any:
@@ -30,7 +32,7 @@ def masked(value: Any, keys: Collection[str]) -> Any:
 def wordless(value: Any) -> Any:
     """Return facts or a verdict without what was said: no transcript, and nothing of it quoted (封存)."""
     if isinstance(value, str):
-        return _QUOTED.sub(_LEFT_OUT, value)
+        return _HEARD.sub(_LEFT_OUT, _QUOTED.sub(f"“{_LEFT_OUT}”", value))
     if isinstance(value, dict):
         return {name: None if name == "transcript" else wordless(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

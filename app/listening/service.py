@@ -165,10 +165,11 @@ async def _present(database: Database, zone: ZoneInfo, recording_id: int) -> Rec
         found = await repository.recording(session, recording_id) if 0 < recording_id < 2**63 else None
     if found is None:
         raise NotFoundError("没有这条录音")
-    if found.gone_at is not None:
-        why = GONE_ZH.get(found.gone_why or "", "已删除")
-        at = found.gone_at.astimezone(zone)
-        raise GoneError(f"录音{why}（{at:%Y-%m-%d %H:%M}）。其 SHA-256 {found.sha256} 仍在册。")
+    if found.gone_why is not None:
+        # Whoever decided that it goes: from then on nobody hears it, deleted already or not.
+        why = GONE_ZH.get(found.gone_why, "已删除")
+        at = "" if found.gone_at is None else f"（{found.gone_at.astimezone(zone):%Y-%m-%d %H:%M}）"
+        raise GoneError(f"录音{why}{at}。其 SHA-256 {found.sha256} 仍在册。")
     return found
 
 

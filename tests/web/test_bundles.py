@@ -136,7 +136,11 @@ async def test_a_withdrawn_call_has_neither_sound_nor_words(
     async with database.unit_of_work() as session:
         facts = (await session.scalars(select(CallFacts))).one()
         told = {"road": "words", "detail": f"words: “{secret}” (x)"}
-        content = facts.content | {"transcript": {"text": secret}, "announcements": [told]}
+        content = facts.content | {
+            "transcript": {"text": secret},
+            "announcements": [told],
+            "answerer": [{"detail": f"says {secret}"}],
+        }
         await session.execute(update(CallFacts).values(content=content))
         await session.execute(delete(AnswerItem))
         await session.execute(update(Transcription).values(state="withdrawn", content=None))
