@@ -19,7 +19,7 @@ from app import cli, clock
 from app.accounts.models import AuditEvent
 from app.answers.models import AnswerItem
 from app.archive import open_archive
-from app.checks.models import Attempt, CallFacts, Recording
+from app.checks.models import Attempt, CallFacts, Recording, StoredProposal, StoredVerdict
 from app.database import Database
 from app.settings import Settings, get_settings
 from app.transcripts.models import Transcription
@@ -198,6 +198,22 @@ async def test_a_sound_that_is_not_what_it_was_stays_out(
     assert {"attempt": 1, "what": "sound", "why": "changed"} in json.loads(files["bundle.json"])["missing"]
     assert "录音文件与登记的哈希不符" in files["index.html"].decode()
     assert {"attempt": 1, "what": "sound", "why": "lost"} in json.loads(without["bundle.json"])["missing"]
+
+
+async def test_what_another_version_stored_is_shown_as_far_as_it_goes(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    await recorded(database, settings)
+    async with database.unit_of_work() as session:
+        await session.execute(update(CallFacts).values(content={}))
+        await session.execute(
+            update(StoredVerdict).values(content={"findings": [{"code": "x", "clauses": [{}]}]})
+        )
+        await session.execute(update(StoredProposal).values(content={}))
+    async with serving(settings) as client:
+        answer = await client.get("/checks/1/bundle")
+    assert answer.status_code == 200
+    assert faults(answer.content, tmp_path) == []
 
 
 async def test_no_bundle_while_a_call_is_under_way(settings: Settings, database: Database) -> None:
