@@ -25,6 +25,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.archive_upkeep import Upkeep
 from app.checks.clock_offset import ClockWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
@@ -82,7 +83,9 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         return 0
 
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
-    keeper = Timekeeper(database, engine, dispatcher.wake, [see_clock, planner.tick], hourly)
+    upkeep = Upkeep(database, settings)
+    ticks = [see_clock, planner.tick, upkeep.tick]
+    keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
@@ -107,6 +110,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     finally:
         clock.shutdown(wait=False)
         watching.cancel()
+        await upkeep.stop()
         await dispatcher.stop()
         await calling
         with contextlib.suppress(SQLAlchemyError):
