@@ -231,6 +231,12 @@ class Stream:
             return True
         return (packet.marker or paused) and offset > _BELIEVED + 2 * self.jitter
 
+    def place_of(self, timestamp: int) -> int | None:
+        """Return where sound of a timestamp lies; None while there has been no sound."""
+        if self._timestamp is None:
+            return None
+        return self._position + self._step(timestamp, self._timestamp)
+
     def quiet(self, timestamp: int) -> None:
         """Note that silence is announced in place of packets."""
         if self._timestamp is not None and self._quiet_from is None:
