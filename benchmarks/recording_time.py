@@ -5,8 +5,8 @@
 First many calls of far ends whose clocks are off, made up packet by packet (`benchmarks.far_clock`), each received both
 ways; then one call through the phone, in real time, to a line in another process with such a clock
 (`benchmarks.skewed_far_end`): its clicks, its digit, its answer and its hanging up, and clicks of ours, against the
-recording. The exit status is 1 when anything lies more than 20 ms off (of made-up calls: after their first two seconds), or
-when a click came twice, torn or not at all.
+recording. The exit status is 1 when anything lies more than 20 ms off (of made-up calls: after their first two
+seconds), or when a click came twice, torn or not at all.
 """
 
 from __future__ import annotations
@@ -45,15 +45,20 @@ def cases() -> list[FarClock]:
     found += [
         FarClock(f"jitter {jitter:.0f} ms, loss {loss:.0%}, {ppm:+.0f} ppm", ppm, jitter, loss, seed=seed)
         for seed, (jitter, loss, ppm) in enumerate(
-            ((20, 0.01, 300.0), (20, 0.01, -300.0), (60, 0.05, 300.0), (60, 0.05, -300.0), (60, 0.05, 20.0)), 2
+            ((20, 0.01, 300.0), (20, 0.01, -300.0), (60, 0.05, 300.0), (60, 0.05, -300.0), (60, 0.05, 20.0)),
+            2,
         )
     ]
     found += [
-        FarClock(f"pauses, jitter {jitter:.0f} ms, {ppm:+.0f} ppm", ppm, jitter, talk_s=(8.0, 13.0), seed=seed)
+        FarClock(
+            f"pauses, jitter {jitter:.0f} ms, {ppm:+.0f} ppm", ppm, jitter, talk_s=(8.0, 13.0), seed=seed
+        )
         for seed, (jitter, ppm) in enumerate(((0, 300.0), (0, -300.0), (60, -300.0)), 2)
     ]
     found += [
-        FarClock(f"new streams, jitter {jitter:.0f} ms, {ppm:+.0f} ppm", ppm, jitter, new_stream_s=37.0, seed=seed)
+        FarClock(
+            f"new streams, jitter {jitter:.0f} ms, {ppm:+.0f} ppm", ppm, jitter, new_stream_s=37.0, seed=seed
+        )
         for seed, (jitter, ppm) in enumerate(((0, 300.0), (30, -300.0)), 2)
     ]
     found += [
@@ -61,7 +66,10 @@ def cases() -> list[FarClock]:
         for ptime in (30, 40)
         for ppm in (300.0, -300.0)
     ]
-    return [*found, *(FarClock(f"digital silence, {ppm:+.0f} ppm", ppm, noise=0.0) for ppm in (300.0, -300.0))]
+    return [
+        *found,
+        *(FarClock(f"digital silence, {ppm:+.0f} ppm", ppm, noise=0.0) for ppm in (300.0, -300.0)),
+    ]
 
 
 def made_up(seconds: float) -> dict[str, Found]:
@@ -109,6 +117,11 @@ async def real_call(ppm: float, seconds: float, folder: Path) -> tuple[CallRecor
     return record, told
 
 
+def _span(found: Found) -> str:
+    errors_ms = found.errors_ms
+    return f"{errors_ms.min():+.1f} to {errors_ms.max():+.1f} ms, {found.heard} of {found.sent}"
+
+
 def compare(record: CallRecord, told: dict[str, list[float]], folder: Path) -> tuple[dict[str, Any], bool]:
     """Return how far each event of a real call lies from where it belongs, in milliseconds."""
     encode(folder / "call.part", folder / "call.flac", record.ended_ms)
@@ -120,8 +133,8 @@ def compare(record: CallRecord, told: dict[str, list[float]], folder: Path) -> t
     digits = [digit.t_ms - (at - began) * 1000 for digit, at in zip(record.dtmf, told["digits"], strict=True)]
     ended_ms = record.ended_ms - (told["ended"][0] - began) * 1000
     figures = {
-        "clicks of the line": f"{theirs.errors_ms.min():+.1f} to {theirs.errors_ms.max():+.1f} ms, {theirs.heard} of {theirs.sent}",
-        "clicks of ours": f"{ours.errors_ms.min():+.1f} to {ours.errors_ms.max():+.1f} ms, {ours.heard} of {ours.sent}",
+        "clicks of the line": _span(theirs),
+        "clicks of ours": _span(ours),
         "digit": f"{digits[0]:+.1f} ms",
         "end": f"{ended_ms:+.1f} ms; the recording is {len(sound) / 8 - record.ended_ms:+.1f} ms longer",
         "missing": len(read_capture(folder / "call.part").missing),
@@ -150,7 +163,9 @@ def main() -> None:
     if given.seconds:
         with tempfile.TemporaryDirectory() as folder:
             record, told = asyncio.run(real_call(given.ppm, given.seconds, Path(folder)))
-            figures[f"in real time, {given.seconds:.0f} s, {given.ppm:+.0f} ppm"], good = compare(record, told, Path(folder))
+            figures[f"in real time, {given.seconds:.0f} s, {given.ppm:+.0f} ppm"], good = compare(
+                record, told, Path(folder)
+            )
             holds = holds and good
     show_parts(figures, as_json=given.json)
     sys.exit(not holds)

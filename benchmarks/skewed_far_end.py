@@ -63,7 +63,11 @@ class Line:
 
     def answer(self, request: str, status: str, *, sound: bool = False) -> float:
         """Answer a request; return when that left."""
-        kept = [f"{name}: {value}" for name, value in _headers(request) if name in ("Via", "From", "Call-ID", "CSeq")]
+        kept = [
+            f"{name}: {value}"
+            for name, value in _headers(request)
+            if name in ("Via", "From", "Call-ID", "CSeq")
+        ]
         to = next(value for name, value in _headers(request) if name == "To")
         kept.append(f"To: {to}" if "tag=" in to else f"To: {to};tag=skewed")
         body = self._body if sound else ""
@@ -155,7 +159,9 @@ def talk(rtp: socket.socket, line: Line, ppm: float, seconds: float, began: floa
         payload = (LOUD if is_click else b"").ljust(SAMPLES, SILENCE)
         event = number - digit_at
         if 0 <= event < 5:
-            head = struct.pack("!BBHII", 0x80, EVENT | (0x80 if not event else 0), number, digit_at * SAMPLES, 99)
+            head = struct.pack(
+                "!BBHII", 0x80, EVENT | (0x80 if not event else 0), number, digit_at * SAMPLES, 99
+            )
             payload = struct.pack("!BBH", 5, 10 | (0x80 if event == 4 else 0), SAMPLES * (event + 1))
         rtp.sendto(head + payload, near)
         if is_click:

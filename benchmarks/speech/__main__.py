@@ -63,7 +63,9 @@ def korean_vosk() -> EngineChoice | None:
     return EngineChoice("vosk", Path(found.origin).parent / "model", "ko")
 
 
-def _memory(engines: list[EngineChoice], spoken: dict[str, list[Spoken]], sounds: int) -> tuple[dict[str, Any], bool]:
+def _memory(
+    engines: list[EngineChoice], spoken: dict[str, list[Spoken]], sounds: int
+) -> tuple[dict[str, Any], bool]:
     vosk = next((choice for choice in engines if choice.name == "vosk"), None) or korean_vosk()
     if vosk is None:
         return {"vosk": "no model of Vosk is there"}, True

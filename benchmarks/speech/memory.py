@@ -1,4 +1,4 @@
-"""Does memory stay flat? 200 sounds one after the other, in one worker that is never replaced, and in those of the pool."""
+"""Does memory stay flat? 200 sounds one after the other, in a worker that is never replaced, and in those of a pool."""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ async def measure(choice: EngineChoice, spoken: dict[str, list[Spoken]], *, text
     """Return the figures of one engine; `texts` adds what was heard."""
     found: dict[str, Any] = {"engine": choice.info.title}
     cost = Cost()
-    async with Transcriber(choice, limits=Limits(sounds=100_000, growth_bytes=1 << 40), threads=1, nice=0) as pool:
+    async with Transcriber(
+        choice, limits=Limits(sounds=100_000, growth_bytes=1 << 40), threads=1, nice=0
+    ) as pool:
         await _hear(pool, telephone(not_speech()["dial tone"]), Cost())
         for condition, snr_db in CONDITIONS.items():
             for source, sounds in spoken.items():
@@ -120,6 +122,8 @@ async def _invented(pool: Transcriber) -> dict[str, Any]:
     return {"sounds": len(sounds), "invented": {name: text for name, text in texts.items() if text}}
 
 
-def run(choices: Sequence[EngineChoice], spoken: dict[str, list[Spoken]], *, texts: bool = False) -> dict[str, Any]:
+def run(
+    choices: Sequence[EngineChoice], spoken: dict[str, list[Spoken]], *, texts: bool = False
+) -> dict[str, Any]:
     """Return the figures of each engine."""
     return {choice.name: asyncio.run(measure(choice, spoken, texts=texts)) for choice in choices}
