@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 __all__ = ["FORGETTERS", "forget_all"]
 
-type Forget = Callable[[AsyncSession, int], Awaitable[None]]
+Forget = Callable[[AsyncSession, int], Awaitable[None]]
 """Takes out, within the session's unit of work, all that was made of the words of the recording with this id."""
 
 FORGETTERS: list[Forget] = []
