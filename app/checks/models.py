@@ -290,10 +290,9 @@ class Recording(Base):
     """Stretches of silence that stand for sound which was lost: `{"channel", "start_ms", "end_ms", "why"}`."""
     keep_until: Mapped[datetime | None]
     """When retention lets it go, unless something holds it; None: not settled yet, it is kept."""
-    gone_at: Mapped[datetime | None]
-    """When its sound was deleted; None while it is there, or still has to be deleted."""
+    gone_at: Mapped[datetime | None]  # when its sound was deleted
     gone_why: Mapped[str | None] = mapped_column(String(20))
-    """`expired`, `removed` (before its time, by two people) or `withdrawn` (封存); from then on nobody hears it."""
+    """`expired`, `removed` (before its time, by two), `withdrawn` (封存): set first, from then on nobody hears it."""
     gone_by: Mapped[str | None] = mapped_column(String(80))
     gone_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
