@@ -28,6 +28,8 @@ from recordings import RecordingError
 
 Why = Literal["expired", "removed", "withdrawn"]
 WHY_ZH: dict[str, str] = {"expired": "保存期满", "removed": "提前删除", "withdrawn": "封存"}
+ALARM = "retention_failed"
+"""Stands while there is a sound that should be deleted and is not."""
 STORE_FAILS = (RecordingError, OSError)
 """What the archive raises where the sound could not be deleted; it is tried again."""
 

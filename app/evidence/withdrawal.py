@@ -24,7 +24,6 @@ from app.evidence.people import check_reason
 from app.reviews.steps import check_named
 
 log = structlog.get_logger(__name__)
-ALARM = "retention_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ async def withdraw(
     if not deleted:
         async with database.unit_of_work() as session:
             await alarms.raise_alarm(
-                session, ALARM, "", f"录音 {recording_id} 已封存，声音尚未删除：存储没有响应"
+                session, leaving.ALARM, "", f"录音 {recording_id} 已封存，声音尚未删除：存储没有响应"
             )
     return Withdrawn(found.recording_ids, found.despite, deleted)
 
