@@ -16,7 +16,8 @@ from app.checks.models import Recording
 from app.database import Database
 from app.evidence import holding, leaving, retention
 from app.reviews.opening import MACHINE
-from app.settings import SettingError, Settings
+from app.settings import Settings
+from recordings import Archive
 
 log = structlog.get_logger(__name__)
 
@@ -37,27 +38,19 @@ class Purged:
 
 
 class Retention:
-    """Deletes what has expired. The store is opened for each run: it may fail, and the next run tries again."""
+    """Deletes what has expired. Where the archive fails, the next run tries again."""
 
-    def __init__(
-        self, database: Database, settings: Settings, open_archive: Callable[[Settings], leaving.Eraser]
-    ) -> None:
+    def __init__(self, database: Database, settings: Settings, open_: Callable[[Settings], Archive]) -> None:
         self._database = database
         self._settings = settings
-        self._open = open_archive
+        self._open = lambda: open_(settings)
 
     async def run(self, _: datetime | None = None) -> Purged:
         """Do the hour's work, in small units of work. Nothing is deleted while this machine's clock is off."""
         done = Purged()
         done.settled = await self._settle()
-        try:
-            archive = self._open(self._settings)
-        except (SettingError, *leaving.STORE_FAILS) as error:
-            log.error("the store of recordings cannot be opened", reason=type(error).__name__)
-            done.failed = 1
-        else:
-            await self._go_through(archive, leaving.unfinished, _always, done)
-            await self._go_through(archive, _over, self._expire, done)
+        await self._go_through(leaving.unfinished, _always, done)
+        await self._go_through(_over, self._expire, done)
         await self._tell(done)
         if done.deleted or done.failed:
             log.info("retention", deleted=done.deleted, failed=done.failed)
@@ -72,9 +65,7 @@ class Retention:
             if found < BATCH:
                 return count
 
-    async def _go_through(
-        self, archive: leaving.Eraser, which: Which, ready: Callable[[int], Awaitable[bool]], done: Purged
-    ) -> None:
+    async def _go_through(self, which: Which, ready: Callable[[int], Awaitable[bool]], done: Purged) -> None:
         after = in_a_row = 0
         while True:
             async with self._database.reading() as session:
@@ -82,7 +73,7 @@ class Retention:
                 keys = await which(session, after, BATCH) if await alarms.clock_ok(session) else ()
             for after in keys:
                 try:
-                    if await ready(after) and await leaving.erase(self._database, archive, after):
+                    if await ready(after) and await leaving.erase(self._database, self._open, after):
                         done.deleted += 1
                     in_a_row = 0
                 except leaving.STORE_FAILS as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import structlog
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,8 +12,6 @@ from app.api.actor import Actor
 from app.api.paging import After, Key, Limit, Page, cut, pack, unpack
 from app.api.text import Moment
 from app.archive import open_archive
-from app.checks import alarms
-from app.database import Database
 from app.directory.models import Unit
 from app.errors import NotFoundError
 from app.evidence import holds, leaving, removals, repository, views, withdrawal
@@ -33,7 +30,6 @@ from app.evidence.schemas import (
 from app.reviews.serving import PathKey, Service, place
 from app.settings import Settings
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["recordings"])
 RemovalState = Literal["requested", "approved", "refused"]
 
@@ -104,7 +100,7 @@ async def decide_removal(
     async with database.unit_of_work() as session:
         await removals.decide(session, recording_id, removal_id, body.approve, body.reason, who)
     if body.approve:
-        await _erase(database, settings, recording_id)
+        await leaving.erase_now(database, _opener(settings), [recording_id])
     async with database.reading() as session:
         return await _detail(session, recording_id, settings)
 
@@ -134,7 +130,7 @@ async def withdraw(
     Holds do not stand against it: `despite` names them. From the answer on nobody hears it, with 202 too.
     """
     database, settings = given
-    found = await withdrawal.withdraw(database, open_archive(settings), recording_id, body.reason, who)
+    found = await withdrawal.withdraw(database, _opener(settings), recording_id, body.reason, who)
     if not found.deleted:
         response.status_code = 202
     async with database.reading() as session:
@@ -150,12 +146,5 @@ async def _detail(session: AsyncSession, recording_id: int, settings: Settings) 
     return await views.detail(session, found, settings, clock.now())
 
 
-async def _erase(database: Database, settings: Settings, recording_id: int) -> None:
-    """Delete what two people decided to delete; a store that fails is an alarm, and it is tried each hour."""
-    try:
-        await leaving.erase(database, open_archive(settings), recording_id)
-    except leaving.STORE_FAILS as error:
-        log.error("removed sound could not be deleted", recording=recording_id, reason=type(error).__name__)
-        async with database.unit_of_work() as session:
-            detail = f"录音 {recording_id} 已批准删除，声音尚未删除：存储没有响应"
-            await alarms.raise_alarm(session, leaving.ALARM, "", detail)
+def _opener(settings: Settings) -> leaving.OpenArchive:
+    return lambda: open_archive(settings)
