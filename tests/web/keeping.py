@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +14,12 @@ from app.archive import open_archive
 from app.checks import alarms
 from app.checks.models import Attempt, Recording
 from app.checks.service import recording_name
+from app.evidence import holds, withdrawal
 from app.evidence.purging import Purged, Retention
+from app.evidence.withdrawal import Withdrawn
 from recordings import Archive
 from sip.record import RecordingInfo
-from tests.web.reviewing import Office
+from tests.web.reviewing import LI, Office
 
 YEAR = timedelta(days=366)
 HALF_YEAR = timedelta(days=181)
@@ -77,6 +78,25 @@ async def sound_of(office: Office, recording_id: int) -> tuple[bool, bool]:
     return archive.vault.exists(found.path), archive.derived(found.sha256, "peaks.json") is not None
 
 
+async def hold(office: Office, recording_id: int, who: str = LI) -> int:
+    """Hold a recording; return the key of the hold."""
+    async with office.database.unit_of_work() as session:
+        return (await holds.place(session, recording_id, "信访在办", who)).id
+
+
+async def lift(office: Office, recording_id: int, hold_id: int) -> None:
+    """Lift a hold."""
+    async with office.database.unit_of_work() as session:
+        await holds.lift(session, recording_id, hold_id, "已办结", LI)
+
+
+async def withdraw(office: Office, recording_id: int, archive: Archive | None = None) -> Withdrawn:
+    """Withdraw a recording."""
+    return await withdrawal.withdraw(
+        office.database, lambda: archive or archive_of(office), recording_id, "涉密", LI
+    )
+
+
 async def purge(office: Office, archive: Archive | None = None) -> Purged:
     """Let the hourly work run once."""
     retention = Retention(
@@ -84,7 +104,7 @@ async def purge(office: Office, archive: Archive | None = None) -> Purged:
         office.settings,
         lambda given: archive if archive is not None else open_archive(given),
     )
-    return replace(await retention.run())
+    return await retention.run()
 
 
 async def standing(office: Office) -> dict[str, str]:

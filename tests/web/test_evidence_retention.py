@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from app.checks import alarms, conclusions
+from app.checks import alarms, conclusions, repository
 from app.checks.models import Attempt, Recording, SpotCheck, StoredProposal
-from app.evidence import forgetting, leaving, retention
+from app.database import Database
+from app.errors import ConflictError
+from app.evidence import forgetting, removals, retention
 from app.phone_records.models import PhoneRecord
 from app.reviews.models import Case
 from app.settings import LEAST_RETENTION_DAYS, Settings
@@ -25,20 +27,29 @@ from tests.web.keeping import (
     YEAR,
     archive_of,
     erased,
+    hold,
+    lift,
     purge,
     recorded,
     row,
     sound_of,
     standing,
     trail,
+    withdraw,
 )
-from tests.web.reviewing import LI, Office, running
+from tests.web.reviewing import LI, WANG, Office, running
 
 BY_CODE = {"no_answer": 1_095}
 
 
 @pytest.fixture
-async def office(either_settings: Settings) -> AsyncIterator[Office]:
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    async with running(settings.model_copy(update={"retention_days_by_code": BY_CODE}), units=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def either_office(either_settings: Settings) -> AsyncIterator[Office]:
     kept = either_settings.model_copy(update={"retention_days_by_code": BY_CODE})
     async with running(kept, units=2) as opened:
         yield opened
@@ -58,7 +69,8 @@ def test_days_are_those_of_the_code_else_the_usual_ones_and_never_too_few(
     assert found >= LEAST_RETENTION_DAYS
 
 
-async def test_what_is_over_goes_and_its_row_and_hash_stay(office: Office) -> None:
+async def test_what_is_over_goes_and_its_row_and_hash_stay(either_office: Office) -> None:
+    office = either_office
     (within,) = await recorded(office)
     (silent,) = await recorded(office, 1, code="no_answer")
     assert (await purge(office)).settled == 2
@@ -104,30 +116,36 @@ async def test_another_code_or_other_settings_count_when_the_time_comes(office: 
     assert (await row(office, key)).keep_until == until
 
 
-@pytest.mark.parametrize("state", ["to_review", "proposed", "notified", "disputed", "confirmed", "published"])
-async def test_an_open_case_and_a_standing_finding_keep_it(settings: Settings, state: str) -> None:
-    async with running(settings) as office:
-        (key,) = await recorded(office, code="no_answer")
+async def test_open_cases_and_standing_findings_keep_it(either_office: Office) -> None:
+    office = either_office
+    opened, decided = ["to_review", "proposed", "notified", "disputed"], ["confirmed", "published"]
+    keys: dict[str, int] = {}
+    for state in (*opened, *decided, "revoked"):
+        (keys[state],) = await recorded(office)
+        check_id = (await office_check(office, keys[state])).id
         async with office.database.unit_of_work() as session:
             case = Case(
-                check_id=1, unit_id=office.units[0], code="no_answer", happened_at=office.at, state=state, proposal={},
-                opened_at=office.at, changed_at=office.at + timedelta(days=300),
+                check_id=check_id, unit_id=office.units[0], code="no_answer", happened_at=office.at, state=state,
+                proposal={}, opened_at=office.at, changed_at=office.at + timedelta(days=300),
             )  # fmt: skip
             session.add(case)
-        await purge(office)
-        office.at += YEAR
-        assert (await purge(office)).deleted == 0
-        (held,) = (await office.get(f"/recordings/{key}"))["held_by"]
-        decided = state in ("confirmed", "published")
-        assert (held["kind"], held["until"] is not None) == ("finding" if decided else "case", decided)
-        office.at += HALF_YEAR
-        assert (await purge(office)).deleted == (1 if decided else 0)
-        async with office.database.unit_of_work() as session:
-            await session.execute(update(Case).values(state="revoked"))
-        assert (await purge(office)).deleted == (0 if decided else 1)
+    await purge(office)
+    office.at += YEAR
+    assert (await purge(office)).deleted == 1
+    assert not (await sound_of(office, keys["revoked"]))[0]
+    for state in (*opened, *decided):
+        (held,) = (await office.get(f"/recordings/{keys[state]}"))["held_by"]
+        assert held["kind"] == ("finding" if state in decided else "case")
+        assert (held["until"] is not None) == (state in decided)
+    office.at += HALF_YEAR
+    assert (await purge(office)).deleted == len(decided)
+    async with office.database.unit_of_work() as session:
+        await session.execute(update(Case).values(state="revoked"))
+    assert (await purge(office)).deleted == len(opened)
 
 
-async def test_an_unsigned_phone_record_a_hold_and_a_request_keep_it(office: Office) -> None:
+async def test_an_unsigned_phone_record_a_hold_and_a_request_keep_it(either_office: Office) -> None:
+    office = either_office
     (key,) = await recorded(office)
     await purge(office)
     office.at += YEAR
@@ -145,24 +163,26 @@ async def test_an_unsigned_phone_record_a_hold_and_a_request_keep_it(office: Off
     assert (await purge(office)).deleted == 0
     async with office.database.unit_of_work() as session:
         await session.execute(update(PhoneRecord).values(state="signed"))
-    hold = await office.post(f"/recordings/{key}/holds", expect=201, reason="信访在办")
+    placed = await hold(office, key)
     assert (await purge(office)).deleted == 0
-    await office.post(f"/recordings/{key}/holds/{hold['id']}/lift", reason="已办结")
-    asked = await office.post(f"/recordings/{key}/removals", expect=201, reason="本人要求")
+    await lift(office, key, placed)
+    async with office.database.unit_of_work() as session:
+        asked = await removals.request(session, key, "本人要求", WANG)
     assert (await purge(office)).deleted == 0
-    await office.post(f"/recordings/{key}/removals/{asked['id']}/decide", LI, approve=False, reason="不同意")
+    async with office.database.unit_of_work() as session:
+        await removals.decide(session, key, asked.id, False, "不同意", LI)
     assert (await purge(office)).deleted == 1
 
 
 async def test_one_sound_under_two_names_goes_with_the_last(office: Office) -> None:
     first, second = await recorded(office, alike=True, rings=(None, None))
     await purge(office)
-    hold = await office.post(f"/recordings/{second}/holds", expect=201, reason="信访在办")
+    placed = await hold(office, second)
     office.at += YEAR
     assert (await purge(office)).deleted == 1
     assert (await row(office, first)).gone_why == "expired"
     assert await sound_of(office, second) == (True, True)
-    await office.post(f"/recordings/{second}/holds/{hold['id']}/lift", reason="已办结")
+    await lift(office, second, placed)
     assert (await purge(office)).deleted == 1
     assert await sound_of(office, second) == (False, False)
     assert len(erased(office)) == 2
@@ -189,14 +209,14 @@ async def test_of_two_reports_that_are_alike_one_stays(office: Office) -> None:
             )
     assert (await purge(office)).settled == 3
     first, second = sample + 1, sample + 2
-    await office.post(f"/recordings/{second}/holds", expect=201, reason="信访在办")
+    await hold(office, second)
     office.at += YEAR
     assert (await purge(office)).deleted == 2
     async with office.database.unit_of_work() as session:
         await session.execute(update(Recording).where(Recording.id == first).values(gone_at=None))
     assert (await purge(office)).deleted == 1
     assert (await sound_of(office, second))[0]
-    await office.post(f"/recordings/{second}/withdraw", reason="涉密")
+    await withdraw(office, second)
     assert not (await sound_of(office, second))[0]
 
 
@@ -231,7 +251,8 @@ async def test_a_store_that_fails_is_an_alarm_and_nothing_is_said_to_be_gone(off
     shown = await office.get(f"/recordings/{broken}")
     assert (shown["standing"], shown["gone"]["at"]) == ("going", None)
     # It goes already: nobody can hold it now.
-    await office.post(f"/recordings/{broken}/holds", expect=409, reason="信访在办")
+    with pytest.raises(ConflictError):
+        await hold(office, broken)
     assert (await purge(office)).deleted == 1
     assert await standing(office) == {}
 
@@ -275,19 +296,20 @@ async def test_by_a_clock_that_is_off_nothing_is_deleted(office: Office) -> None
     assert (await purge(office)).deleted == 1
 
 
-async def test_a_hold_placed_while_it_goes_either_stands_or_is_refused(office: Office) -> None:
+async def test_a_hold_placed_while_it_goes_either_stands_or_is_refused(either_office: Office) -> None:
+    office = either_office
     keys = await recorded(office, rings=tuple(6_000.0 + n for n in range(6)))
     await purge(office)
     office.at += YEAR
 
-    async def hold(key: int) -> bool:
-        answer = await office.client.post(
-            f"/api/v1/recordings/{key}/holds", json={"reason": "信访"}, headers={"X-DutyRing-Actor": "li"}
-        )
-        assert answer.status_code in (201, 409), answer.text
-        return answer.status_code == 201
+    async def holding(key: int) -> bool:
+        try:
+            await hold(office, key)
+        except ConflictError:
+            return False
+        return True
 
-    *held, done = await asyncio.gather(*(hold(key) for key in keys), purge(office))
+    *held, done = await asyncio.gather(*(holding(key) for key in keys), purge(office))
     for key, stands in zip(keys, held, strict=True):
         assert (await sound_of(office, key))[0] == stands
         assert ((await row(office, key)).gone_at is None) == stands
@@ -323,35 +345,44 @@ async def test_a_vault_afar_is_purged_alike(settings: Settings) -> None:
         assert not afar.vault.exists(found.path)
 
 
-async def test_the_end_of_an_order_says_until_when_its_recordings_are_kept(either_settings: Settings) -> None:
-    settings = either_settings.model_copy(update={"retention_days_by_code": {"busy": 400}})
-    async with running(settings) as office:
-        desk = Desk(office.database, settings, FakePhone(settings.recordings_dir))
-        with desk.open():
-            _, answering = await desk.unit("7001")
-            _, engaged = await desk.unit("7002")
-            desk.phone.records = {engaged.target: unanswered(engaged.target, "busy")}
-            await desk.order(answering)
-            last = await desk.order(engaged)
-            await desk.call()
-            rows = [await row(office, key) for key in (1, 2)]
-            assert rows[0].keep_until == rows[0].created_at + timedelta(days=365)
-            # The second order is called again: until it is closed nothing is settled.
-            assert rows[1].keep_until is None
-            async with office.database.unit_of_work() as session:
-                check = await session.get(SpotCheck, last)
-                assert check is not None
-                await conclusions.close(session, await _with_line(session, last), "settled", settings)
-                code = await retention.code_of(session, rows[1])
-            days = {"busy": 400}.get(str(code), 365)
-            kept = await row(office, 2)
-            assert kept.keep_until == kept.created_at + timedelta(days=days)
+async def test_the_end_of_an_order_says_until_when_its_recordings_are_kept(
+    either: Database, either_settings: Settings
+) -> None:
+    settings = either_settings.model_copy(update={"retention_days_by_code": {"busy": 400, "cancelled": 500}})
+    desk = Desk(either, settings, FakePhone(settings.recordings_dir))
+    with desk.open():
+        orders = {}
+        for code, record in (("7001", None), ("7002", "busy"), ("7003", OSError("no socket"))):
+            _, line = await desk.unit(code)
+            if isinstance(record, str):
+                desk.phone.records[line.target] = unanswered(line.target, "busy")
+            elif record is not None:
+                desk.phone.records[line.target] = record
+            orders[code] = await desk.order(line)
+        await desk.call()
+        assert await kept_days(either, orders["7001"]) == [365]
+        # This one is called again: until its order is closed nothing is settled.
+        assert await kept_days(either, orders["7002"]) == [None]
+        assert await kept_days(either, orders["7003"]) == []
+        async with either.unit_of_work() as session:
+            check = await repository.claimed(session, orders["7002"])
+            await conclusions.close(session, check, "settled", settings)
+        check = await desk.check(orders["7002"])
+        assert check.code is not None
+        assert await kept_days(either, orders["7002"]) == [{"busy": 400}.get(check.code, 365)]
 
 
-async def _with_line(session: object, check_id: int) -> SpotCheck:
-    from app.checks import repository
+async def kept_days(database: Database, check_id: int) -> list[int | None]:
+    query = select(Recording).join(Attempt).where(Attempt.check_id == check_id).order_by(Recording.id)
+    async with database.reading() as session:
+        rows = (await session.scalars(query)).all()
+    return [None if row.keep_until is None else (row.keep_until - row.created_at).days for row in rows]
 
-    return await repository.claimed(session, check_id)  # type: ignore[arg-type]
+
+async def office_check(office: Office, recording_id: int) -> SpotCheck:
+    query = select(SpotCheck).join(Attempt, Attempt.check_id == SpotCheck.id).join(Recording)
+    async with office.database.reading() as session:
+        return (await session.scalars(query.where(Recording.id == recording_id))).one()
 
 
 async def test_what_an_earlier_version_left_is_settled_and_unconcluded_orders_wait(office: Office) -> None:
@@ -367,4 +398,3 @@ async def test_what_an_earlier_version_left_is_settled_and_unconcluded_orders_wa
     assert (await row(office, second[0])).keep_until is None
     office.at = datetime(2036, 1, 1, tzinfo=UTC)
     assert (await purge(office)).deleted == 1
-    assert leaving.WHY_ZH["expired"] == "保存期满"
