@@ -26,6 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.archive import open_archive
+from app.archive_upkeep import Upkeep
 from app.checks.clock_offset import ClockWatch
 from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
@@ -90,7 +91,8 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         return 0
 
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
-    ticks: list[Tick] = [see_clock, see_disk, planner.tick]
+    upkeep = Upkeep(database, settings)
+    ticks: list[Tick] = [see_clock, see_disk, planner.tick, upkeep.tick]
     jobs: list[Job] = [Retention(database, settings, open_archive).run]
     keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly, jobs)
     interrupted = await dispatcher.recover()
@@ -117,6 +119,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     finally:
         clock.shutdown(wait=False)
         watching.cancel()
+        await upkeep.stop()
         await dispatcher.stop()
         await calling
         with contextlib.suppress(SQLAlchemyError):

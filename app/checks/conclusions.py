@@ -307,17 +307,22 @@ def _keep_facts(
 
 
 def _keep_recording(session: AsyncSession, attempt: Attempt, info: RecordingInfo, *, repaired: bool) -> None:
-    session.add(
-        Recording(
-            attempt_id=attempt.id,
-            path=info.path,
-            sha256=info.sha256,
-            duration_ms=info.duration_ms,
-            channels=info.channels,
-            sample_rate=info.sample_rate,
-            repaired=repaired,
-            created_at=clock.now(),
-        )
+    row = recording_row(info)
+    row.attempt_id, row.repaired = attempt.id, repaired
+    session.add(row)
+
+
+def recording_row(info: RecordingInfo, *, kind: str = "check") -> Recording:
+    """The row of a recording of the archive."""
+    return Recording(
+        kind=kind,
+        path=info.path,
+        sha256=info.sha256,
+        duration_ms=info.duration_ms,
+        channels=info.channels,
+        sample_rate=info.sample_rate,
+        gaps=[dataclasses.asdict(gap) for gap in info.gaps],
+        created_at=clock.now(),
     )
 
 
