@@ -25,6 +25,7 @@ from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.planning import calendar_routes as calendar
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(part.router)
     app.include_router(rules.router)
     app.include_router(mitigations.router)
+    app.include_router(evidence.router)
     app.include_router(web.router)
     return app
 

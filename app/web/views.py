@@ -13,6 +13,7 @@ from markupsafe import Markup
 from app.checks.facts import Facts
 from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
+from app.evidence.wordless import shown_facts
 from app.phone_keeper import PhoneKeeper
 from app.picture import Picture, draw, ring_seconds, svg_fragment, worth_drawing
 
@@ -145,7 +146,7 @@ def attempt_view(
     attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads: int, has_trace: bool = False
 ) -> AttemptView:
     """Make one dial of a check's page."""
-    facts = attempt.facts.content if attempt.facts else {}
+    facts = shown_facts(attempt)
     verdict = attempt.verdicts[-1].content if attempt.verdicts else None
     info = CODES.get(verdict["code"]) if verdict else None
     limits = limits_of(verdict, rules)
