@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from app.commands.bench import bench
+from app.commands.bundle_group import evidence_bundle
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.evidence_group import evidence
@@ -44,6 +45,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
 app.add_typer(evidence, name="evidence")
+app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")
 
 EXIT_ARGUMENT = 2

@@ -26,7 +26,9 @@ from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
 from app.evidence import routes as evidence
+from app.evidence import bundle_routes
 from app.imports import routes as imports
+from app.listening import routes as listening
 from app.phone_keeper import PhoneKeeper
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
@@ -39,6 +41,7 @@ from app.trunks import routes as trunks
 from app.web import pages
 from app.web import routes as web
 from app.web.security import SecurityHeaders
+from recordings.copies import CopyMaker
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    app.state.copies = CopyMaker()
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(
@@ -70,6 +74,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(listening.router)
+    app.include_router(bundle_routes.router)
     app.include_router(stops.router)
     app.include_router(alarms.router)
     app.include_router(orders.router)
