@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sip.progress.syllables import Hit, Nearest, Token, distance, find, tokens_of
+from sip.progress.syllables import MISSING, Hit, Nearest, Token, distance, find, tokens_of
 
 CUES: Final = (
     "我是值班员",
@@ -35,6 +35,17 @@ CUES: Final = (
 """What is said just before a name."""
 DECOYS: Final = ("值班室", "值班是", "办公室", "直班室")
 """What sounds like a cue and is none."""
+GREETINGS: Final = (
+    "您好这里",
+    "您好",
+    "这里是",
+    "请问您是哪里",
+    "请问您是",
+    "值班室",
+    "办公室",
+    "今天是我值班",
+)
+"""What holds no name, though it may sound like one."""
 BOUNDS: Final = (
     "今天",
     "请讲",
@@ -162,6 +173,7 @@ MOST_PLACES: Final = 4
 """Names that are looked for in one answer."""
 MOST_LEFT: Final = 2
 """Such syllables that count; more of them are a sentence of their own."""
+MOST_SKIPPED: Final = 2
 SKIPPED: Final = 0.25
 """Cost of a syllable between the cue and the name."""
 
@@ -291,6 +303,9 @@ def likenesses(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[L
     windows = [(spot, tokens[spot.first : spot.after]) for spot in spots]
     tests = [Nearest(window) for _, window in windows]
     anywhere = Nearest(tokens)
+    greetings = [
+        hit for phrase in _patterns(GREETINGS) for hit in find(phrase, tokens, CUE_COST * len(phrase))
+    ]
     found: list[Likeness] = []
     for name in names:
         known = book_name(name)
@@ -302,6 +317,7 @@ def likenesses(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[L
                 found += [
                     _likeness(known, tokens, hit, hit.cost / len(form) + UNCUED, "")
                     for hit in find(form, tokens, ANYWHERE * len(form))
+                    if not any(hit.first < other.after and other.first < hit.after for other in greetings)
                 ]
     return tuple(found)
 
@@ -325,14 +341,30 @@ def nearest(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[tupl
 def _in_place(
     name: BookName, form: Sequence[Token], spot: Place, window: Sequence[Token], limit: float
 ) -> Iterator[Likeness]:
-    """Where the name is like what was said in a place; syllables left over before and behind it cost."""
-    for hit in find(form, window, limit * len(form)):
-        left = spot.end - (spot.first + hit.after)
-        # More syllables before the next phrase than people leave there are a sentence of their own.
-        over = LEFT_OVER * abs(left) if left <= MOST_LEFT else 0.0
-        cost = (hit.cost + SKIPPED * hit.first + over) / len(form)
-        if cost <= limit:
-            yield _likeness(name, window, hit, cost, spot.cue)
+    """Where the name is likest in a place; syllables left over before and behind it cost."""
+    best, where = limit * len(form) + 1e-9, Hit(0, 0, 0.0)
+    for first in range(min(MOST_SKIPPED, len(window) - 1) + 1):
+        for length, cost in enumerate(_endings(form, window[first:])):
+            after = first + length
+            # More syllables before the next phrase than people leave there are a sentence of their own.
+            left = spot.end - (spot.first + after)
+            over = LEFT_OVER * abs(left) if left <= MOST_LEFT else 0.0
+            whole = cost + SKIPPED * first + over
+            if length and whole < best:
+                best, where = whole, Hit(first, after, whole)
+    if where.after:
+        yield _likeness(name, window, where, where.cost / len(form), spot.cue)
+
+
+def _endings(form: Sequence[Token], heard: Sequence[Token]) -> list[float]:
+    """The cost of the whole name for the first n syllables, by n."""
+    row = [MISSING * at for at in range(len(heard) + 1)]
+    for said in form:
+        before, row[0] = row[0], row[0] + MISSING
+        for at, other in enumerate(heard, 1):
+            least = min(before + distance(said, other), row[at] + MISSING, row[at - 1] + MISSING)
+            before, row[at] = row[at], least
+    return row
 
 
 def _likeness(name: BookName, tokens: Sequence[Token], hit: Hit, cost: float, cue: str) -> Likeness:
