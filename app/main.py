@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(rules.router)
     app.include_router(mitigations.router)
     app.include_router(evidence.router)
+    app.include_router(answers.router)
     app.include_router(web.router)
     return app
 
