@@ -163,6 +163,8 @@ def _create_search() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("transcription_id", KEY, nullable=False),
         sa.Column("recording_id", KEY, nullable=False),
+        sa.Column("called_at", TIME, nullable=False),
+        sa.Column("unit_id", KEY, nullable=True),
         sa.Column("channel", sa.String(length=4), nullable=False),
         sa.Column("start_ms", sa.Double(), nullable=False),
         sa.Column("end_ms", sa.Double(), nullable=False),
@@ -171,10 +173,15 @@ def _create_search() -> None:
         sa.CheckConstraint("channel IN ('us', 'them')", name=op.f("ck_transcript_pieces_channel")),
         _foreign("transcript_pieces", "transcription_id", "transcriptions", "CASCADE"),
         _foreign("transcript_pieces", "recording_id", "recordings"),
+        _foreign("transcript_pieces", "unit_id", "units"),
         sa.PrimaryKeyConstraint("id", name="pk_transcript_pieces"),
     )
     op.create_index("ix_transcript_pieces_transcription_id", "transcript_pieces", ["transcription_id"])
     op.create_index("ix_transcript_pieces_recording_id", "transcript_pieces", ["recording_id"])
+    op.create_index("ix_transcript_pieces_newest", "transcript_pieces", ["called_at", "recording_id"])
+    op.create_index(
+        "ix_transcript_pieces_of_unit", "transcript_pieces", ["unit_id", "called_at", "recording_id"]
+    )
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE transcript_search USING fts5("
