@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import clock
+from app.checks.models import Attempt
+from app.errors import ConflictError, NotFoundError
 from app.settings import Settings
-from app.transcripts.models import Transcription
+from app.transcripts import reading, rejudging, repository, search
+from app.transcripts.models import CHANNELS, Transcription
+from app.transcripts.requests import enqueue
 from sip.progress.transcript import Transcript
+
+log = structlog.get_logger(__name__)
+SecondPass = Callable[..., Awaitable[Any]]
+"""Ranks phrases by how well they fit a stretch of the recording; see `app.answers.service.understand`."""
 
 
 async def request(session: AsyncSession, recording_id: int) -> Transcription:
@@ -16,7 +28,17 @@ async def request(session: AsyncSession, recording_id: int) -> Transcription:
 
     Raises `NotFoundError` for an unknown recording, `ConflictError` for one whose sound is gone.
     """
-    raise NotImplementedError
+    recording = await repository.recording(session, recording_id)
+    if recording is None:
+        raise NotFoundError(f"没有录音 {recording_id} (no such recording)")
+    if recording.gone_at is not None:
+        raise ConflictError(f"录音 {recording_id} 已不在，无法转写 (its sound is gone: {recording.gone_why})")
+    known = await repository.open_one(session, recording_id)
+    if known is not None:
+        return known
+    row = enqueue(session, recording)
+    await session.flush()
+    return row
 
 
 async def forget(session: AsyncSession, recording_id: int) -> None:
@@ -24,12 +46,19 @@ async def forget(session: AsyncSession, recording_id: int) -> None:
 
     The result of a worker that has it under way is thrown away when it comes. May be called again.
     """
-    raise NotImplementedError
+    for row in await repository.of_recording(session, recording_id):
+        row.state, row.content, row.error = "withdrawn", None, None
+        row.owner, row.lease_until = None, None
+    for read in await repository.readings_of_recording(session, recording_id):
+        # What was concluded from the words stays: a verdict must not change because they are gone.
+        read.content = reading.without_words(read.content)
+    await session.flush()
+    await search.forget(session, recording_id)
 
 
 async def latest(session: AsyncSession, recording_id: int) -> Transcription | None:
     """Return the transcription that counts: the newest that is done; None where there is none."""
-    raise NotImplementedError
+    return await repository.latest(session, recording_id)
 
 
 async def keep(
@@ -39,10 +68,77 @@ async def keep(
     engine: str,
     took_s: float,
     settings: Settings,
+    *,
+    second_pass: SecondPass | None = None,
 ) -> bool:
     """Store what was said (`us`, `them`; times of the call), index it, understand it and read the call again.
 
     Keeping the same twice gives the same rows. False where the recording was withdrawn or the row taken by somebody
     else meanwhile: the result is thrown away.
     """
-    raise NotImplementedError
+    row = await repository.sound_of(session, transcription.id)
+    if (
+        row is None
+        or row.recording.gone_at is not None
+        or not await _store(session, row, transcription, channels)
+    ):
+        return False
+    row.engine, row.took_s = engine, took_s
+    await session.flush()
+    counting = await repository.latest(session, row.recording_id)
+    if counting is not None and counting.id == row.id:
+        await _follow(session, row, channels, settings, second_pass)
+    return True
+
+
+async def _store(
+    session: AsyncSession, row: Transcription, taken: Transcription, channels: Mapping[str, Transcript]
+) -> bool:
+    content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
+    if row.state == "done":
+        return row.content == content
+    values = {"state": "done", "content": content, "done_at": clock.now(), "error": None}
+    if not await repository.move(session, row.id, taken.owner, **values, lease_until=None):
+        return False
+    await session.refresh(row)
+    return True
+
+
+async def _follow(
+    session: AsyncSession,
+    row: Transcription,
+    channels: Mapping[str, Transcript],
+    settings: Settings,
+    second_pass: SecondPass | None,
+) -> None:
+    """What follows a transcript. No part keeps the words themselves from being stored, nor the other parts from going on."""
+    attempt_id = row.recording.attempt_id
+    attempt = None if attempt_id is None else await repository.attempt(session, attempt_id)
+    await _part(session, row, "search", lambda: search.index(session, row))
+    if attempt is None:
+        return
+    if "them" in channels:
+        await _part(session, row, "reading", lambda: _read(session, attempt, row, channels["them"], settings))
+
+
+async def _read(
+    session: AsyncSession, attempt: Attempt, row: Transcription, them: Transcript, settings: Settings
+) -> None:
+    if await reading.keep(session, attempt, row, them, settings):
+        await rejudging.rejudge(session, attempt.check_id, settings)
+
+
+async def _part(
+    session: AsyncSession, row: Transcription, name: str, work: Callable[[], Awaitable[object]]
+) -> None:
+    try:
+        async with session.begin_nested():
+            await work()
+    except (OperationalError, InterfaceError):
+        # The database itself: the whole is tried again.
+        raise
+    except Exception as error:
+        # The text of an error may quote what was said.
+        log.error(
+            "a part of a transcript failed", transcription=row.id, part=name, reason=type(error).__name__
+        )
