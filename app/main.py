@@ -34,6 +34,7 @@ from app.reviews import routes as reviews
 from app.rosters import routes as rosters
 from app.rules import routes as rules
 from app.settings import Settings, get_settings
+from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages
 from app.web import routes as web
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(part.router)
     app.include_router(rules.router)
     app.include_router(mitigations.router)
+    app.include_router(search_routes.router)
     app.include_router(web.router)
     return app
 
