@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.answers.ports import SecondPass
+from app.answers.service import understand
 from app.checks.models import Attempt
 from app.errors import ConflictError, NotFoundError
 from app.settings import Settings
@@ -19,8 +20,6 @@ from app.transcripts.requests import enqueue
 from sip.progress.transcript import Transcript
 
 log = structlog.get_logger(__name__)
-SecondPass = Callable[..., Awaitable[Any]]
-"""Ranks phrases by how well they fit a stretch of the recording; see `app.answers.service.understand`."""
 
 
 async def request(session: AsyncSession, recording_id: int) -> Transcription:
@@ -77,30 +76,22 @@ async def keep(
     else meanwhile: the result is thrown away.
     """
     row = await repository.sound_of(session, transcription.id)
-    if (
-        row is None
-        or row.recording.gone_at is not None
-        or not await _store(session, row, transcription, channels)
-    ):
+    if row is None or row.recording.gone_at is not None:
         return False
-    row.engine, row.took_s = engine, took_s
-    await session.flush()
+    content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
+    if row.state == "done":
+        if row.content != content:
+            return False
+    else:
+        made = {"content": content, "engine": engine, "took_s": took_s, "done_at": clock.now()}
+        free = {"state": "done", "error": None, "lease_until": None}
+        if not await repository.move(session, row.id, transcription.owner, **made, **free):
+            return False
+        row = await repository.sound_of(session, transcription.id)
+        assert row is not None
     counting = await repository.latest(session, row.recording_id)
     if counting is not None and counting.id == row.id:
         await _follow(session, row, channels, settings, second_pass)
-    return True
-
-
-async def _store(
-    session: AsyncSession, row: Transcription, taken: Transcription, channels: Mapping[str, Transcript]
-) -> bool:
-    content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
-    if row.state == "done":
-        return row.content == content
-    values = {"state": "done", "content": content, "done_at": clock.now(), "error": None}
-    if not await repository.move(session, row.id, taken.owner, **values, lease_until=None):
-        return False
-    await session.refresh(row)
     return True
 
 
@@ -111,14 +102,19 @@ async def _follow(
     settings: Settings,
     second_pass: SecondPass | None,
 ) -> None:
-    """What follows a transcript. No part keeps the words themselves from being stored, nor the other parts from going on."""
-    attempt_id = row.recording.attempt_id
-    attempt = None if attempt_id is None else await repository.attempt(session, attempt_id)
-    await _part(session, row, "search", lambda: search.index(session, row))
-    if attempt is None:
+    """What follows a transcript. A part that fails keeps neither the words from being stored nor the others off."""
+    key, attempt_id = row.id, row.recording.attempt_id
+    await _part(key, "search", session, _index(session, row, settings))
+    if attempt_id is None or "them" not in channels:
         return
-    if "them" in channels:
-        await _part(session, row, "reading", lambda: _read(session, attempt, row, channels["them"], settings))
+    attempt = await repository.attempt(session, attempt_id)
+    await _part(key, "answers", session, understand(session, attempt, row, second_pass, settings))
+    attempt = await repository.attempt(session, attempt_id)
+    await _part(key, "reading", session, _read(session, attempt, row, channels["them"], settings))
+
+
+async def _index(session: AsyncSession, row: Transcription, settings: Settings) -> None:
+    await search.index(session, row, await search.answer_keys(session, settings))
 
 
 async def _read(
@@ -128,17 +124,13 @@ async def _read(
         await rejudging.rejudge(session, attempt.check_id, settings)
 
 
-async def _part(
-    session: AsyncSession, row: Transcription, name: str, work: Callable[[], Awaitable[object]]
-) -> None:
+async def _part(key: int, name: str, session: AsyncSession, work: Awaitable[object]) -> None:
     try:
         async with session.begin_nested():
-            await work()
+            await work
     except (OperationalError, InterfaceError):
         # The database itself: the whole is tried again.
         raise
     except Exception as error:
         # The text of an error may quote what was said.
-        log.error(
-            "a part of a transcript failed", transcription=row.id, part=name, reason=type(error).__name__
-        )
+        log.error("a part of a transcript failed", transcription=key, part=name, reason=type(error).__name__)
