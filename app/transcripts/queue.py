@@ -11,7 +11,7 @@ import os
 import socket
 import uuid
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,13 +43,18 @@ def new_owner(folder: Path) -> str:
     return f"{machine_prefix(folder)}{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 
+def now() -> datetime:
+    """The time by which leases run."""
+    return clock.now()
+
+
 async def claim(session: AsyncSession, owner: str, *, oldest: bool = False) -> Transcription | None:
     """Take the next row: the newest that waits, or the oldest; None where nothing waits or others were faster."""
-    now = clock.now()
-    row = await repository.next_open(session, now, oldest=oldest)
+    at = now()
+    row = await repository.next_open(session, at, oldest=oldest)
     if row is None:
         return None
-    if not await repository.take(session, row, owner, now, now + timedelta(seconds=LEASE_S)):
+    if not await repository.take(session, row, owner, at, at + timedelta(seconds=LEASE_S)):
         return None
     return await repository.sound_of(session, row.id)
 
@@ -90,11 +95,11 @@ async def tidy(session: AsyncSession) -> None:
 async def look_behind(session: AsyncSession, *_: object) -> bool:
     """Raise the alarm where the oldest waits too long, end it where none does; return whether it stands."""
     found = await repository.figures(session)
-    now = clock.now()
-    if found.oldest_at is None or (now - found.oldest_at).total_seconds() <= BEHIND_S:
+    waited_s = 0.0 if found.oldest_at is None else (clock.now() - found.oldest_at).total_seconds()
+    if waited_s <= BEHIND_S:
         await alarms.clear_alarm(session, BEHIND)
         return False
-    hours = int((now - found.oldest_at).total_seconds() // 3600)
+    hours = int(waited_s // 3600)
     detail = f"{found.waiting} recordings wait for their transcripts, the oldest for {hours} h"
     await alarms.raise_alarm(session, BEHIND, "", detail)
     return True

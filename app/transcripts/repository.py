@@ -204,6 +204,12 @@ async def renew(session: AsyncSession, keys: Collection[int], owner: str, until:
     """Put off the leases of what we have under way; return which of these are still ours."""
     ours = (Transcription.id.in_(keys), Transcription.owner == owner, Transcription.state == "running")
     await _changed(session, update(Transcription).where(*ours).values(lease_until=until))
+    return await held(session, keys, owner)
+
+
+async def held(session: AsyncSession, keys: Collection[int], owner: str) -> frozenset[int]:
+    """Which of these are under way and ours."""
+    ours = (Transcription.id.in_(keys), Transcription.owner == owner, Transcription.state == "running")
     return frozenset(await session.scalars(select(Transcription.id).where(*ours)))
 
 
