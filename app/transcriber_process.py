@@ -23,7 +23,7 @@ from app.database import Database, make_private_folder, open_private, upgrade
 from app.engines import engine_of, transcriber_of
 from app.logs import configure
 from app.pipe import stdin_closed
-from app.settings import Settings, get_settings, problem
+from app.settings import SettingError, Settings, get_settings, problem
 from app.transcripts import queue
 from app.transcripts.live import LiveReader
 from app.transcripts.ports import Recognition
@@ -32,6 +32,8 @@ from recordings.transcription import EngineError
 
 log = structlog.get_logger(__name__)
 NICENESS = 5
+STREAMS = 4
+"""Calls under way that one more worker reads along (`recordings.transcription.pool.Limits.streams`)."""
 EXIT_TAKEN = 4
 """Another transcriber process runs on the same data folder."""
 EXIT_ARGUMENT = 2
@@ -73,8 +75,7 @@ async def _work(
         log.warning("recordings of an earlier process are taken up again", count=left)
     tasks = [asyncio.create_task(scribe.run()), asyncio.ensure_future(ended)]
     if recognition.info is not None and recognition.info.streams:
-        # Who reads along holds a worker each: what waits must not stand still for it.
-        live = LiveReader(database, settings, recognition, max(most - 1, 1))
+        live = LiveReader(database, settings, recognition, most * STREAMS)
         tasks.append(asyncio.create_task(live.run()))
     print("ready", flush=True)  # noqa: T201 - the parent waits for this line
     try:
@@ -124,6 +125,9 @@ def main(make: RecognitionFactory = engine) -> int:
     upgrade(settings)
     try:
         asyncio.run(run(settings, make, stdin_closed()))
+    except SettingError as error:
+        print(f"dutyring: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_ARGUMENT
     except TranscriberTakenError as error:
         log.error("transcriber not started", reason=str(error))
         return EXIT_TAKEN

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from recordings.transcription.ports import EngineInfo, Hints, Ranked, Sound
+from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound
 from sip.progress.transcript import Transcript, Utterance
-
-NO_HINTS = Hints()
 
 
 class LiveRecogniser(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,13 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.answers.service import understand
+from app.checks.models import Recording
 from app.database import Database
 from app.settings import Settings
 from app.transcripts import queue, repository, service
 from app.transcripts.models import Transcription
 from app.transcripts.ports import Recognition
 from app.transcripts.sounds import BrokenSoundError, cut, sides
-from recordings import RecordingError
+from recordings import RecordingError, RecordingMissing
+from recordings.errors import RecordingChanged
 from recordings.transcription import EngineError, Ranked, Sound, TranscriptionError
 from sip.progress.transcript import Transcript
 
@@ -39,7 +42,9 @@ KEEP_PAUSES_S = (0.5, 2.0, 8.0)
 class Sounds(Protocol):
     """Where recordings lie."""
 
-    def open(self, key: str, /) -> BinaryIO: ...
+    def read(self, key: str, sha256: str | None = None) -> bytes:
+        """Return a whole recording that has this hash. Raises `RecordingError`."""
+        ...
 
 
 class UnavailableError(Exception):
@@ -189,7 +194,7 @@ class Scribe:
             await self._quietly(lambda session, it: queue.fail(session, it, f"内部错误 ({name})"), row)
 
     async def _transcribe(self, row: Transcription) -> None:
-        heard = await asyncio.to_thread(self._read, row.recording.path, row.recording.kind)
+        heard = await asyncio.to_thread(self._read, row.recording)
         began = time.monotonic()
         channels = {name: await self._recognition.transcribe(side) for name, side in heard.items()}
         took_s = round(time.monotonic() - began, 3)
@@ -209,14 +214,15 @@ class Scribe:
                 await asyncio.sleep(pause_s)
         log.info("recording transcribed", recording=row.recording_id, took_s=took_s, kept=kept)
 
-    def _read(self, key: str, kind: str) -> dict[str, Sound]:
+    def _read(self, recording: Recording) -> dict[str, Sound]:
         try:
-            with self._sounds().open(key) as file:
-                return sides(file, kind)
-        except OSError as error:
-            raise UnavailableError(
-                f"recordings cannot be read: {error.strerror or type(error).__name__}"
-            ) from error
+            data = self._sounds().read(recording.path, recording.sha256)
+        except RecordingError as error:
+            if isinstance(error, (RecordingMissing, RecordingChanged)):
+                raise
+            # The store does not answer, or the key is not there: that is not this recording's fault.
+            raise UnavailableError(str(error)) from error
+        return sides(io.BytesIO(data), recording.kind)
 
     async def _second_pass(
         self, row: Transcription, channels: Mapping[str, Transcript], them: Sound
