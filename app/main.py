@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,11 +30,14 @@ from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
+from app.process_keeper import ProcessKeeper
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters
 from app.rules import routes as rules
 from app.settings import Settings, get_settings
+from app.transcriber_keeper import TranscriberKeeper
+from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages
@@ -56,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(
@@ -83,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(part.router)
     app.include_router(rules.router)
     app.include_router(mitigations.router)
+    app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(web.router)
     return app
@@ -95,14 +101,15 @@ def _as_in_address(host: str) -> str:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    keeper: PhoneKeeper | None = app.state.keeper
-    if keeper is not None:
+    kept: list[ProcessKeeper] = [
+        keeper for keeper in (app.state.keeper, app.state.transcriber) if keeper is not None
+    ]
+    for keeper in kept:
         keeper.start()
     try:
         yield
     finally:
-        if keeper is not None:
-            await keeper.stop()
+        await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
 
 

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +16,15 @@ import numpy.typing as npt
 import soundfile
 
 from recordings.errors import RecordingError, UnreadableCapture, UnwritableRecording
+from recordings.files import DRAFT, sync_folder
 from sip.media import SAMPLE_RATE_HZ, Capture, CaptureError, read_capture
-from sip.record import RecordingInfo
+from sip.record import Gap, RecordingInfo
 
 _CHANNELS: Final = 2
+_LEAST_GAP: Final = 20 * SAMPLE_RATE_HZ // 1000
+"""Samples of one packet: what is shorter is the clock's drift, not a loss."""
+_MOST_GAPS: Final = 1000
+"""As many gaps are listed; further ones are summed."""
 _FORMATS: Final = {".flac": "FLAC", ".wav": "WAV"}
 
 Sides = npt.NDArray[np.int16]
@@ -33,10 +40,18 @@ def encode(capture_path: Path, destination: Path, duration_ms: float | None = No
     kind = _FORMATS.get(destination.suffix.lower())
     if kind is None:
         raise UnwritableRecording(destination, "a recording is a .flac or a .wav file")
-    sides = stereo(load_capture(capture_path), duration_ms)
+    return encode_as(kind, capture_path, destination, duration_ms)
+
+
+def encode_as(
+    kind: str, capture_path: Path, destination: Path, duration_ms: float | None = None
+) -> RecordingInfo:
+    """Do what `encode` does, for a file of any name; `kind` is libsndfile's name of the format."""
+    capture = load_capture(capture_path)
     try:
-        _write(destination, sides, kind)
-        return describe(destination)
+        _write(destination, stereo(capture, duration_ms), kind)
+        info = describe(destination)
+        return replace(info, gaps=gaps(capture.heard, info.duration_ms))
     except (OSError, soundfile.LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnwritableRecording(destination, f"cannot be written: {reason}") from error
@@ -62,8 +77,38 @@ def stereo(capture: Capture, duration_ms: float | None) -> Sides:
     return sides
 
 
+def gaps_of(capture_path: Path, duration_ms: float) -> tuple[Gap, ...]:
+    """Return the gaps of a capture's recording. Raises `UnreadableCapture`."""
+    return gaps(load_capture(capture_path).heard, duration_ms)
+
+
+def gaps(heard: Sequence[tuple[int, int]], duration_ms: float) -> tuple[Gap, ...]:
+    """Return where their sound is missing between the first that came and the last, up to `duration_ms`.
+
+    `heard` are the stretches that came, [first sample, first after), in any order.
+    """
+    found: list[Gap] = []
+    reached: int | None = None
+    for start, end in sorted(heard):
+        end = min(end, round(duration_ms * SAMPLE_RATE_HZ / 1000))
+        if end <= start:
+            continue
+        if reached is not None and start - reached >= _LEAST_GAP:
+            found.append(Gap("them", _ms(reached), _ms(start), "lost", _ms(start - reached)))
+        reached = max(end, reached or 0)
+    more = found[_MOST_GAPS:]
+    if not more:
+        return tuple(found)
+    silent_ms = sum(gap.silent_ms for gap in more)
+    return (*found[:_MOST_GAPS], Gap("them", more[0].start_ms, more[-1].end_ms, "more", silent_ms))
+
+
+def _ms(samples: int) -> float:
+    return samples * 1000 / SAMPLE_RATE_HZ
+
+
 def _write(destination: Path, sides: Sides, kind: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{destination.stem}-", suffix=".tmp", dir=destination.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{destination.stem}-", suffix=DRAFT, dir=destination.parent)
     try:
         with os.fdopen(handle, "w+b") as file:
             soundfile.write(file, sides, SAMPLE_RATE_HZ, format=kind, subtype="PCM_16")
@@ -76,15 +121,6 @@ def _write(destination: Path, sides: Sides, kind: str) -> None:
             Path(name).unlink()
         raise
     sync_folder(destination.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def describe(path: Path) -> RecordingInfo:

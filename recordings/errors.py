@@ -3,8 +3,11 @@
 ```
 RecordingError
 ├── UnreadableCapture     the raw sound of a call is missing or is no capture
-├── UnwritableRecording   the sound file cannot be written where it should be
-└── RecordingMissing      the archive holds no such recording
+├── UnwritableRecording   a sound file, or the manifest, cannot be written where it should be
+├── RecordingMissing      the archive holds no such recording
+├── RecordingLocked       it is encrypted, and none of the keys that were given opens it
+├── RecordingChanged      what is stored is not what was stored
+└── ManifestError         the manifest cannot be read or gone on with
 ```
 """
 
@@ -27,8 +30,20 @@ class UnreadableCapture(RecordingError):
 
 
 class UnwritableRecording(RecordingError):
-    """The sound file cannot be written where it should be."""
+    """A sound file, or the manifest, cannot be written where it should be."""
 
 
 class RecordingMissing(RecordingError):
     """The archive holds no such recording."""
+
+
+class RecordingLocked(RecordingError):
+    """It is encrypted, and none of the keys that were given opens it."""
+
+
+class RecordingChanged(RecordingError):
+    """What is stored is not what was stored."""
+
+
+class ManifestError(RecordingError):
+    """The manifest of recordings cannot be read or gone on with."""

@@ -31,6 +31,8 @@ AnswerSource = Literal["signalling", "in_band"]
 EndedBy = Literal["us", "them", "network"]
 ThreeRing = Literal["within", "borderline", "exceeded", "not_applicable"]
 RingSource = Literal["audio", "cadence"]
+GapCause = Literal["lost", "more"]
+"""Sound between two stretches that came was lost; or there were more such gaps than are listed, summed here."""
 SegmentKind = Literal[
     "ringback",
     "busy",
@@ -276,6 +278,18 @@ class DtmfDigit:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a recording that is silent because its sound never came."""
+
+    channel: Literal["us", "them"]
+    start_ms: float
+    end_ms: float
+    why: GapCause
+    silent_ms: float
+    """How much of the stretch is silent: all of it, but for `more`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingInfo:
     """A finished sound file of the call: left us, right them; its time 0 is `t_ms` 0."""
 
@@ -284,6 +298,8 @@ class RecordingInfo:
     duration_ms: float
     channels: int
     sample_rate: int
+    gaps: tuple[Gap, ...] = ()
+    """Silence of the file that stands for sound which did not come, in order."""
 
 
 @dataclass(frozen=True, slots=True)

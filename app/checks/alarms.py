@@ -17,6 +17,7 @@ KINDS = {
     "coverage_short": ("覆盖不足", "a plan can no longer meet its coverage within its caps"),
     "draw_broken": ("抽签异常", "a plan's seed cannot be opened, or its draw does not match what was committed to"),
     "prompt_missing": ("提示音缺失", "an opening or closing is not there or was changed: its calls are not placed"),
+    "transcription_behind": ("转写积压", "a recording has waited for its transcript for more than an hour"),
 }  # fmt: skip
 """Chinese name and meaning by kind; docs/reference/office-alarms.md names each of them."""
 

@@ -36,6 +36,7 @@ from app.errors import OfficeError
 from app.planning.models import Plan
 from app.rules.service import in_force
 from app.settings import Settings
+from app.transcripts.requests import enqueue
 from sip.record import CallRecord, RecordingInfo
 
 log = structlog.get_logger(__name__)
@@ -81,7 +82,7 @@ async def finish(
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
     # The office's own limits in force at the call read it, as they will judge its order.
-    verdict = judge(Facts.from_json(content), await _limits_at(session, started_at, settings), exemptions)
+    verdict = judge(Facts.from_json(content), await limits_at(session, started_at, settings), exemptions)
     if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
         await _keep_late(session, attempt, record, content)
         return None
@@ -185,7 +186,7 @@ def call_made(attempt: Attempt) -> CallMade:
     return CallMade(cause_of(attempt), began_at, attempt.ended_at or began_at, attempt.trunk)
 
 
-async def _limits_at(session: AsyncSession, at: datetime, settings: Settings) -> Rules:
+async def limits_at(session: AsyncSession, at: datetime, settings: Settings) -> Rules:
     """The limits in force at a call, else those of the settings: no call is lost to rules that cannot be read."""
     limits = rules_of(settings)
     try:
@@ -304,18 +305,18 @@ def _keep_facts(
 
 
 def _keep_recording(session: AsyncSession, attempt: Attempt, info: RecordingInfo, *, repaired: bool) -> None:
-    session.add(
-        Recording(
-            attempt_id=attempt.id,
-            path=info.path,
-            sha256=info.sha256,
-            duration_ms=info.duration_ms,
-            channels=info.channels,
-            sample_rate=info.sample_rate,
-            repaired=repaired,
-            created_at=clock.now(),
-        )
+    recording = Recording(
+        attempt_id=attempt.id,
+        path=info.path,
+        sha256=info.sha256,
+        duration_ms=info.duration_ms,
+        channels=info.channels,
+        sample_rate=info.sample_rate,
+        repaired=repaired,
+        created_at=clock.now(),
     )
+    session.add(recording)
+    enqueue(session, recording)
 
 
 def note(session: AsyncSession, attempt: Attempt, state: str, detail: str = "") -> None:

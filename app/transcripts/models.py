@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.checks.models import Recording
 from app.database import Base, BigId, one_of
 
 TRANSCRIPTION_STATES = ("waiting", "running", "done", "failed", "withdrawn")
@@ -41,6 +42,8 @@ class Transcription(Base):
     took_s: Mapped[float | None]
     content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """By channel (`us`, `them`): an object of schema dutyring.transcript/1; times are those of the call."""
+
+    recording: Mapped[Recording] = relationship(lazy="raise")
 
 
 class TranscriptPiece(Base):

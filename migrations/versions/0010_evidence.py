@@ -47,7 +47,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute("DELETE FROM recordings WHERE kind <> 'check'")
     with op.batch_alter_table("recordings") as batch_op:
-        for index in ("ix_recordings_keep_until", "ix_recordings_sha256"):
+        for index in ("ix_recordings_keep_until", "ix_recordings_created_at_id", "ix_recordings_sha256"):
             batch_op.drop_index(index)
         for name in ("kind", "origin", "gone"):
             batch_op.drop_constraint(op.f(f"ck_recordings_{name}"), type_="check")
@@ -71,8 +71,9 @@ def _extend_recordings() -> None:
         batch_op.create_check_constraint(
             op.f("ck_recordings_origin"), "(kind = 'check') = (attempt_id IS NOT NULL)"
         )
-        batch_op.create_check_constraint(op.f("ck_recordings_gone"), "(gone_at IS NULL) = (gone_why IS NULL)")
+        batch_op.create_check_constraint(op.f("ck_recordings_gone"), "gone_at IS NULL OR gone_why IS NOT NULL")
         batch_op.create_index("ix_recordings_keep_until", ["keep_until"])
+        batch_op.create_index("ix_recordings_created_at_id", ["created_at", "id"])
         batch_op.create_index("ix_recordings_sha256", ["sha256"])
 
 

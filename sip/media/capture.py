@@ -78,6 +78,8 @@ class Capture:
     """Whether the call was closed; False after a crash."""
     notes: tuple[str, ...] = field(default=())
     """What is damaged."""
+    heard: tuple[tuple[int, int], ...] = ()
+    """The stretches of `right` that came, [first sample, first after), in the order of the file."""
 
     @property
     def duration_ms(self) -> float:
@@ -166,6 +168,12 @@ def read_capture(path: Path) -> Capture:
         if block.codes:
             sides[block.kind][block.position : block.end] = decode(block.codes, block.codec)
     length = ends[-1] if ends else length
+    heard = tuple((block.position, block.end) for block in blocks if block.kind == "heard" and block.codes)
     return Capture(
-        sides["sent"][:length], sides["heard"][:length], reader.wall_time_s, bool(ends), tuple(reader.notes)
+        sides["sent"][:length],
+        sides["heard"][:length],
+        reader.wall_time_s,
+        bool(ends),
+        tuple(reader.notes),
+        heard,
     )

@@ -1,0 +1,120 @@
+"""Finishing what a dead process had begun in the archive: captures, sounds brought from outside, erasures, drafts."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recordings.errors import RecordingError, RecordingMissing
+from recordings.files import DRAFT
+from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY
+from sip.record import RecordingInfo
+
+if TYPE_CHECKING:
+    from recordings.archive import Archive
+
+_log = logging.getLogger(__name__)
+
+
+class Repair:
+    """One repair of an archive; what it did and could not do is kept."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.made: dict[str, RecordingInfo] = {}
+        """Recordings by name that were made of captures, or finished."""
+        self.done: list[str] = []
+        """One line for each thing that was mended."""
+        self.failed: list[str] = []
+        """One line for each thing that could not be."""
+
+    def run(self, names: Collection[str] | None = None) -> Repair:
+        """Repair all, or of the captures only those of `names`; return itself."""
+        if not self._archive.folder.is_dir():
+            return self
+        wanted = sorted(self._begun(CAPTURE, READY) if names is None else names)
+        for name in wanted:
+            if any(self._archive.inside(name + suffix).exists() for suffix in (CAPTURE, READY)):
+                self._try(name, self._capture)
+        for name in sorted(self._begun(INTENT)):
+            self._try(name, self._added)
+        self._try("erasures", self._erased)
+        self._try("drafts", self._drafts)
+        return self
+
+    def _begun(self, *suffixes: str) -> set[str]:
+        root = self._archive.folder
+        return {
+            path.relative_to(root).as_posix().removesuffix(suffix)
+            for suffix in suffixes
+            for path in root.rglob(f"*{suffix}")
+            if path.is_file()
+        }
+
+    def _try(self, name: str, step: object) -> None:
+        try:
+            with self._archive.lock(shared=False):
+                step(name)  # type: ignore[operator]
+        except (RecordingError, OSError) as error:
+            _log.warning("%s could not be repaired: %s", name, error)
+            self.failed.append(f"{name}: {error}")
+
+    def _capture(self, name: str) -> None:
+        capture, ready = self._archive.inside(name + CAPTURE), self._archive.inside(name + READY)
+        if not capture.exists() and ready.exists():
+            # The capture goes last but one: its recording is stored.
+            ready.unlink()
+            self.done.append(f"{name}: finished")
+            return
+        self.made[name] = self._archive.finish(capture, name)
+        self.done.append(f"{name}: made of its capture")
+
+    def _added(self, name: str) -> None:
+        intent = self._archive.inside(name + INTENT)
+        try:
+            said = json.loads(intent.read_bytes())
+            key, sha256 = said["path"], said["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordingError(intent, "cannot be read") from error
+        kept = self._archive.index.refresh().by_key.get(key)
+        entered = kept is not None and any(e.members["name"] == name for e in (*kept.entries, *kept.erased))
+        try:
+            there = self._archive.digest(key) == sha256
+        except RecordingMissing:
+            there = False
+        if there and not entered:
+            self._archive.manifest.append("added", **said)
+        intent.unlink()
+        self.done.append(
+            f"{name}: {'finished' if there else 'was never brought whole; nothing is left of it'}"
+        )
+
+    def _erased(self, _: str) -> None:
+        """Delete what the manifest says is erased, and what was derived of sounds that are not kept."""
+        archive = self._archive
+        known = archive.index.refresh().by_key
+        gone = {key for key, kept in known.items() if kept.erased and not kept.live}
+        for key in [key for key in archive.vault.keys(OBJECTS) if key in gone]:
+            archive.remove(key)
+            self.done.append(f"{key}: erased")
+        for key in sorted(key for key in gone if not key.startswith(f"{OBJECTS}/")):
+            if archive.inside(key).exists():
+                archive.remove(key)
+                self.done.append(f"{key}: erased")
+        live = {kept.sha256 for kept in known.values() if kept.live}
+        for key in [key for key in archive.vault.keys(DERIVED) if key.split("/")[-2] not in live]:
+            archive.vault.delete(key)
+            self.done.append(f"{key}: its recording is not kept any more")
+
+    def _drafts(self, _: str) -> None:
+        for path in self._left():
+            path.unlink()
+            self.done.append(f"{path}: half written, removed")
+
+    def _left(self) -> Iterator[Path]:
+        roots = {self._archive.folder, *([self._archive.vault.folder] if self._archive.vault.folder else [])}
+        for root in roots:
+            yield from (path for path in root.rglob(f".*{DRAFT}") if path.is_file())
