@@ -14,7 +14,7 @@ from app.answers.service import understand
 from app.checks.models import Attempt
 from app.errors import ConflictError, NotFoundError
 from app.settings import Settings
-from app.transcripts import reading, rejudging, repository, search
+from app.transcripts import queue, reading, rejudging, repository, search
 from app.transcripts.models import CHANNELS, Transcription
 from app.transcripts.requests import enqueue
 from sip.progress.transcript import Transcript
@@ -92,6 +92,19 @@ async def keep(
     counting = await repository.latest(session, row.recording_id)
     if counting is not None and counting.id == row.id:
         await _follow(session, row, channels, settings, second_pass)
+    return True
+
+
+async def fail(session: AsyncSession, row: Transcription, reason: str, settings: Settings) -> bool:
+    """Say why a recording cannot be transcribed; its order is judged by the words of its other calls.
+
+    It stays so until somebody asks again. False where the row is not ours any more.
+    """
+    if not await queue.fail(session, row, reason):
+        return False
+    check_id = await repository.order_read(session, row.recording_id)
+    if check_id is not None:
+        await _part(row.id, "order", session, rejudging.rejudge(session, check_id, settings))
     return True
 
 
