@@ -17,6 +17,7 @@ from app.commands.bench import bench
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.plan_groups import check, draw, plans, prompts
+from app.commands.recording_group import recordings
 from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.trunk_groups import numbers, trunks
@@ -41,6 +42,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(recordings, name="recordings")
 
 EXIT_ARGUMENT = 2
 

@@ -23,6 +23,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.archive_upkeep import Upkeep
 from app.checks.clock_offset import ClockWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
@@ -85,7 +86,9 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     if settings.transcriber != "none":
         # The transcriber process looks each minute, if it lives.
         hourly.append(transcriptions.look_behind)
-    keeper = Timekeeper(database, engine, dispatcher.wake, [see_clock, planner.tick], hourly)
+    upkeep = Upkeep(database, settings)
+    ticks = [see_clock, planner.tick, upkeep.tick]
+    keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
@@ -110,6 +113,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     finally:
         clock.shutdown(wait=False)
         watching.cancel()
+        await upkeep.stop()
         await dispatcher.stop()
         await calling
         with contextlib.suppress(SQLAlchemyError):

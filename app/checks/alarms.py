@@ -16,6 +16,7 @@ KINDS = {
     "calendar_ending": ("日历将尽", "the calendar's data ends soon or has ended: days follow the weekend rule"),
     "coverage_short": ("覆盖不足", "a plan can no longer meet its coverage within its caps"),
     "draw_broken": ("抽签异常", "a plan's seed cannot be opened, or its draw does not match what was committed to"),
+    "recordings_unstored": ("录音未入库", "recordings could not be stored; their captures are kept and tried again"),
     "prompt_missing": ("提示音缺失", "an opening or closing is not there or was changed: its calls are not placed"),
     "transcription_behind": ("转写积压", "a recording has waited for its transcript for more than an hour"),
 }  # fmt: skip

@@ -305,18 +305,24 @@ def _keep_facts(
 
 
 def _keep_recording(session: AsyncSession, attempt: Attempt, info: RecordingInfo, *, repaired: bool) -> None:
-    recording = Recording(
-        attempt_id=attempt.id,
+    row = recording_row(info)
+    row.attempt_id, row.repaired = attempt.id, repaired
+    session.add(row)
+    enqueue(session, row)
+
+
+def recording_row(info: RecordingInfo, *, kind: str = "check") -> Recording:
+    """The row of a recording of the archive."""
+    return Recording(
+        kind=kind,
         path=info.path,
         sha256=info.sha256,
         duration_ms=info.duration_ms,
         channels=info.channels,
         sample_rate=info.sample_rate,
-        repaired=repaired,
+        gaps=[dataclasses.asdict(gap) for gap in info.gaps],
         created_at=clock.now(),
     )
-    session.add(recording)
-    enqueue(session, recording)
 
 
 def note(session: AsyncSession, attempt: Attempt, state: str, detail: str = "") -> None:
