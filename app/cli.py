@@ -20,6 +20,7 @@ from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
 from app.commands.rule_group import rules
 from app.commands.sample_group import samples
+from app.commands.search_group import search
 from app.commands.trunk_groups import numbers, trunks
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.add_typer(plans, name="plans")
 app.add_typer(prompts, name="prompts")
 app.add_typer(draw, name="draw")
 app.command()(check)
+app.command()(search)
 app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")

@@ -1,4 +1,4 @@
-"""What the search knows of a transcript: its utterances as pieces, made comparable, with when and whose the call was."""
+"""What the search knows of a transcript: its utterances made comparable, with when and whose the call was."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.checks.models import Attempt, Recording
 from app.policy import answer_keys as keys_of_file
 from app.settings import Settings
 from app.transcripts import search_repository as repository
-from app.transcripts.models import CHANNELS, TranscriptPiece, Transcription
+from app.transcripts.models import CHANNELS, Transcription, TranscriptPiece
 from app.transcripts.search_words import plain, sought
 from app.trunks import repository as trunks
 from sip.progress.transcript import Transcript

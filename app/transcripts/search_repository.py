@@ -28,14 +28,14 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from sqlalchemy.sql.selectable import Subquery
 
 from app.api.newest import Place
 from app.checks.models import Attempt, Recording
 from app.directory.models import Unit
 from app.phone_records.models import PhoneRecord
-from app.transcripts.models import TranscriptPiece, Transcription
+from app.transcripts.models import Transcription, TranscriptPiece
 from app.transcripts.search_words import Phrase
 
 GLANCE_ROWS = 4_000
@@ -44,6 +44,7 @@ FEW_ROWS = 20_000
 """Pieces of the units asked for that are gone through one by one: some 50 ms."""
 _SEARCH = table("transcript_search", column("rowid"))
 
+Text = ColumnElement[str] | InstrumentedAttribute[str]
 Key = tuple[int, datetime]
 """A recording and when its call was."""
 
@@ -80,9 +81,7 @@ async def newest(session: AsyncSession, asked: Asked, after: Place | None, limit
     return await _by_index(session, asked, time, limit)
 
 
-async def pieces(
-    session: AsyncSession, recordings: Sequence[int], asked: Asked
-) -> Sequence[TranscriptPiece]:
+async def pieces(session: AsyncSession, recordings: Sequence[int], asked: Asked) -> Sequence[TranscriptPiece]:
     """The pieces of these recordings that have one of the phrases, in order of time."""
     query = (
         select(TranscriptPiece)
@@ -158,18 +157,20 @@ async def _by_index(
     query = select(rows.c.recording_id, rows.c.called_at).where(*_filters(asked, rows))
     for number, phrase in enumerate(others):
         other = (_fts5 if sqlite else _gin)(phrase, f"other_{number}", time).subquery()
-        query = query.where(rows.c.recording_id.in_(select(other.c.recording_id).where(*_filters(asked, other))))
+        query = query.where(
+            rows.c.recording_id.in_(select(other.c.recording_id).where(*_filters(asked, other)))
+        )
     query = query.group_by(rows.c.recording_id, rows.c.called_at)
     return await _read(session, query, rows.c.called_at, rows.c.recording_id, limit)
 
 
-def _fts5(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[tuple[int, datetime, int | None, str]]:
+def _fts5(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[int, datetime, int | None, str]:
     asked = " OR ".join(f'"{" ".join(reading)}"' for reading in phrase.readings)
     match = literal_column("transcript_search").op("MATCH")(bindparam(name, asked))
     return _columns().join(_SEARCH, _SEARCH.c.rowid == TranscriptPiece.id).where(match, time)
 
 
-def _gin(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[tuple[int, datetime, int | None, str]]:
+def _gin(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[int, datetime, int | None, str]:
     asked = " | ".join(f"({' & '.join(sorted(set(reading)))})" for reading in phrase.readings)
     match = literal_column("to_tsvector('simple', transcript_pieces.sought)").op("@@")(
         func.to_tsquery(literal_column("'simple'"), bindparam(name, asked))
@@ -177,7 +178,7 @@ def _gin(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[tuple[i
     return _columns().where(match, _has(TranscriptPiece.sought, phrase), time)
 
 
-def _columns() -> Select[tuple[int, datetime, int | None, str]]:
+def _columns() -> Select[int, datetime, int | None, str]:
     return select(
         TranscriptPiece.recording_id,
         TranscriptPiece.called_at,
@@ -202,7 +203,7 @@ def _glanced(time: ColumnElement[bool]) -> Subquery:
 
 
 def _filters(asked: Asked, rows: Subquery) -> list[ColumnElement[bool]]:
-    found = []
+    found: list[ColumnElement[bool]] = []
     if asked.below is not None:
         found.append(rows.c.unit_id.in_(_below(asked.below)))
     if asked.channel is not None:
@@ -210,7 +211,7 @@ def _filters(asked: Asked, rows: Subquery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _below(unit: Unit) -> Select[tuple[int]]:
+def _below(unit: Unit) -> Select[int]:
     if not unit.path:
         return select(Unit.id).where(Unit.id == unit.id)
     return select(Unit.id).where(Unit.path.startswith(unit.path, autoescape=True))
@@ -228,13 +229,13 @@ def _time(asked: Asked, after: Place | None) -> ColumnElement[bool]:
     return and_(True, *found)
 
 
-def _has(sought: ColumnElement[str], phrase: Phrase) -> ColumnElement[bool]:
+def _has(sought: Text, phrase: Phrase) -> ColumnElement[bool]:
     return or_(*(sought.contains(tokens) for tokens in phrase.contained))
 
 
 async def _read(
     session: AsyncSession,
-    query: Select[tuple[int, datetime]],
+    query: Select[int, datetime],
     at: ColumnElement[datetime],
     key: ColumnElement[int],
     limit: int,

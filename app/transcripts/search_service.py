@@ -18,7 +18,7 @@ from app.errors import BadInputError, Fault, NotFoundError
 from app.phone_records.models import PhoneRecord
 from app.settings import Settings
 from app.transcripts import search_repository as repository
-from app.transcripts.models import TranscriptPiece, Transcription
+from app.transcripts.models import Transcription, TranscriptPiece
 from app.transcripts.search import answer_keys
 from app.transcripts.search_repository import Asked
 from app.transcripts.search_words import find, merged, plain, read_query
@@ -131,8 +131,12 @@ async def _results(
     )
     of_calls = [row.attempt_id for row in recordings.values() if row.attempt_id is not None]
     attempts = await repository.attempts(session, of_calls)
-    records = await repository.phone_records(session, [key for key in recordings if recordings[key].kind == "report"])
-    units = await repository.units(session, [row.unit_id for row in records.values() if row.unit_id is not None])
+    records = await repository.phone_records(
+        session, [key for key in recordings if recordings[key].kind == "report"]
+    )
+    units = await repository.units(
+        session, [row.unit_id for row in records.values() if row.unit_id is not None]
+    )
     found = []
     for key in keys:
         hits = _hits(chosen.get(key, ()), asked, hidden, transcriptions)

@@ -2,8 +2,9 @@
 
 A text becomes tokens of ASCII letters and digits alone, whatever its language: neither database's locale, tokeniser or
 stemmer then has a say. Each character of a script that is written without spaces is a token (`x` and its code point in
-hex), each digit is one (`n` and the digit), each other word is one (`w` and its letters). Punctuation is nothing: 您好，我是
-reads as 您好我是. Letters are small, and of one width (NFKC). Traditional and simplified characters stay different.
+hex), each digit is one (`n` and the digit), each other word is one (`w` and its letters). Punctuation is nothing:
+您好，我是 reads as 您好我是. Letters are small, and of one width (NFKC). Traditional and simplified characters stay
+different.
 
 Numbers are spoken in words (幺洞拐). Where three or more digits or digit words stand together, the text is found by the
 digits too: a second reading of it stands behind the first, parted from it by a token that no query has. A query is
@@ -31,7 +32,7 @@ MOST_TOKENS = 20_000
 """Of one text: the rest is not found. An utterance has some dozens."""
 BARRIER = "zz"
 """Between the two readings of a text; no token of a text reads so."""
-QUOTES = '"“”„‟＂'
+_PLAIN_QUOTES = str.maketrans("“”„‟＂", '"""""')
 _LONGEST_WORD = 60
 _DIGIT_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -85,7 +86,9 @@ def read_query(query: str) -> tuple[Phrase, ...]:
     Raises `BadInputError` for one that has no word at all, or too many.
     """
     if len(query) > MOST_SIGNS:
-        raise _bad(f"查询不得超过 {MOST_SIGNS} 个字 (the query is too long)", f"takes at most {MOST_SIGNS} signs")
+        raise _bad(
+            f"查询不得超过 {MOST_SIGNS} 个字 (the query is too long)", f"takes at most {MOST_SIGNS} signs"
+        )
     phrases = tuple(dict.fromkeys(filter(None, map(_phrase, _parts(query)))))
     if not phrases:
         raise _bad("请输入要查找的字词 (the query has no word)", "has no word in it")
@@ -133,7 +136,7 @@ def _bad(detail: str, message: str) -> BadInputError:
 
 def _parts(query: str) -> Iterator[str]:
     """What stands in quotes whole, the rest word by word; a quote that is never closed goes to the end."""
-    for place, part in enumerate(query.translate(str.maketrans(dict.fromkeys(QUOTES, '"'))).split('"')):
+    for place, part in enumerate(query.translate(_PLAIN_QUOTES).split('"')):
         if place % 2:
             yield part
         else:
@@ -219,9 +222,7 @@ def _digit(token: str) -> str | None:
 
 def _places(reading: Sequence[str], texts: Sequence[str]) -> Iterator[int]:
     wanted, length = list(reading), len(reading)
-    return (
-        place for place in range(len(texts) - length + 1) if texts[place : place + length] == wanted
-    )
+    return (place for place in range(len(texts) - length + 1) if texts[place : place + length] == wanted)
 
 
 def _apart(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
