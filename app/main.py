@@ -26,6 +26,7 @@ from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.planning import calendar_routes as calendar
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(mitigations.router)
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
+    app.include_router(evidence.router)
     app.include_router(web.router)
     return app
 

@@ -33,6 +33,7 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.errors import OfficeError
+from app.evidence import retention
 from app.planning.models import Plan
 from app.rules.service import in_force
 from app.settings import Settings
@@ -134,6 +135,8 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     """Close an order with the calls that it has; it comes with its line."""
     check.state, check.closed_at, check.closed_why = "done", clock.now(), why
     await session.flush()
+    # By the verdicts of its calls, until there is a proposal.
+    await retention.settle(session, check.id, settings)
     if check.kind == "verification":
         await _verify(session, check)
         return

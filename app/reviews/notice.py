@@ -153,7 +153,7 @@ def _heard(attempt: Attempt, verdict: Mapping[str, Any]) -> list[str]:
 
 def _clip(attempt: Attempt, facts: Mapping[str, Any]) -> dict[str, Any] | None:
     """The stretch of the unit's own recording: from the first ring to the end of the call."""
-    if attempt.recording is None:
+    if attempt.recording is None or attempt.recording.gone_why is not None:
         return None
     return {
         "recording": attempt.recording.id,

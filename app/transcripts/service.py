@@ -13,6 +13,7 @@ from app.answers.ports import SecondPass
 from app.answers.service import understand
 from app.checks.models import Attempt
 from app.errors import ConflictError, NotFoundError
+from app.evidence.wordless import without_words
 from app.settings import Settings
 from app.transcripts import queue, reading, rejudging, repository, search
 from app.transcripts.models import CHANNELS, Transcription
@@ -50,7 +51,7 @@ async def forget(session: AsyncSession, recording_id: int) -> None:
         row.owner, row.lease_until = None, None
     for read in await repository.readings_of_recording(session, recording_id):
         # What was concluded from the words stays: a verdict must not change because they are gone.
-        read.content = reading.without_words(read.content)
+        read.content = without_words(read.content)
     await session.flush()
     await search.forget(session, recording_id)
 
