@@ -125,6 +125,9 @@ async def healthz(request: Request) -> JSONResponse:
             "phone_starts": keeper.starts,
             "phone_last_status": keeper.last_status,
         }
+    if request.app.state.transcriber is not None:
+        # Without transcripts the service works all the same.
+        told["transcriber"] = request.app.state.transcriber.told
     try:
         async with request.app.state.database.reading() as session:
             await session.execute(text("SELECT 1"))
