@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(evidence.router)
+    app.include_router(answers.router)
     app.include_router(web.router)
     return app
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sip.progress.syllables import Hit, Nearest, Token, distance, find, tokens_of
+from sip.progress.syllables import MISSING, Hit, Nearest, Token, distance, find, tokens_of
 
 CUES: Final = (
     "我是值班员",
@@ -26,6 +26,7 @@ CUES: Final = (
     "姓名",
     "值班员",
     "值班人员",
+    "值班人",
     "值班干部",
     "带班领导是",
     "今天值班的是",
@@ -34,6 +35,17 @@ CUES: Final = (
 """What is said just before a name."""
 DECOYS: Final = ("值班室", "值班是", "办公室", "直班室")
 """What sounds like a cue and is none."""
+GREETINGS: Final = (
+    "您好这里",
+    "您好",
+    "这里是",
+    "请问您是哪里",
+    "请问您是",
+    "值班室",
+    "办公室",
+    "今天是我值班",
+)
+"""What holds no name, though it may sound like one."""
 BOUNDS: Final = (
     "今天",
     "请讲",
@@ -98,7 +110,7 @@ TITLES: Final = (
 """职务 that stand before a name or behind a surname."""
 COMPOUND: Final = frozenset(
     re.findall(
-        "..",
+        r"..",
         "欧阳太史端木上官司马东方独孤南宫万俟闻人夏侯诸葛尉迟公羊赫连澹台皇甫宗政濮阳公冶太叔申屠公孙慕容仲孙钟离长孙"
         "宇文司徒鲜于司空令狐百里呼延东郭南门西门拓跋轩辕第五梁丘左丘完颜纳兰",
     )
@@ -145,6 +157,8 @@ _MOST_READINGS: Final = 2
 _MOST_FORMS: Final = 12
 CUE_COST: Final = 0.3
 """Most that a cue's syllable may cost on average."""
+MOST_CUE_COST: Final = 0.9
+"""Most that a whole cue may cost: less than a syllable that is not there."""
 WINDOW: Final = 6
 """Syllables after a cue among which the name is."""
 LIMIT: Final = 0.6
@@ -152,11 +166,14 @@ ANYWHERE: Final = 0.1
 """Distance up to which a name is taken where nothing says that one follows."""
 UNCUED: Final = 0.2
 """What is added to it."""
-BOUND_COST: Final = 0.2
+BOUND_COST: Final = 0.33
 LEFT_OVER: Final = 0.4
-"""Cost of a syllable between the name and what follows it."""
+"""Cost of a syllable between the name and what follows it, and of one that the name takes from that."""
+MOST_PLACES: Final = 4
+"""Names that are looked for in one answer."""
 MOST_LEFT: Final = 2
 """Such syllables that count; more of them are a sentence of their own."""
+MOST_SKIPPED: Final = 2
 SKIPPED: Final = 0.25
 """Cost of a syllable between the cue and the name."""
 
@@ -214,6 +231,7 @@ def _parts(name: str) -> list[tuple[str, ...]]:
 
     surname = name[:2] if name[:2] in COMPOUND and len(name) > 2 else name[:1]
     given = name[len(surname) :]
+    parts: list[tuple[str, ...]]
     if len(surname) == 2 and surname in _SURNAME_READINGS:
         parts = [(sound,) for sound in _SURNAME_READINGS[surname]]
     else:
@@ -251,7 +269,7 @@ def places(tokens: Sequence[Token]) -> tuple[Place, ...]:
     decoys = [hit for decoy in _patterns(DECOYS) for hit in find(decoy, tokens, CUE_COST * len(decoy))]
     bounds = _bounds(tokens)
     for cue, pattern in zip(CUES, _patterns(CUES), strict=True):
-        for hit in find(pattern, tokens, CUE_COST * len(pattern)):
+        for hit in find(pattern, tokens, min(CUE_COST * len(pattern), MOST_CUE_COST)):
             known = found.get(hit.after)
             if hit.after >= len(tokens) or (known is not None and known[0] <= hit.cost):
                 continue
@@ -275,8 +293,8 @@ def _patterns(phrases: tuple[str, ...]) -> tuple[tuple[Token, ...], ...]:
     return tuple(tokens_of(phrase) for phrase in phrases)
 
 
-def nearest(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[Likeness, ...]:
-    """Return for each name where in the text it is likest, the likest first, no farther than `limit`.
+def likenesses(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[Likeness, ...]:
+    """Return for each name every stretch that is like it, in each place, no farther than `limit`.
 
     Places after a cue count in full; anywhere else `ANYWHERE` is the limit, for names of three syllables and more.
     """
@@ -285,34 +303,68 @@ def nearest(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[Like
     windows = [(spot, tokens[spot.first : spot.after]) for spot in spots]
     tests = [Nearest(window) for _, window in windows]
     anywhere = Nearest(tokens)
+    greetings = [
+        hit for phrase in _patterns(GREETINGS) for hit in find(phrase, tokens, CUE_COST * len(phrase))
+    ]
     found: list[Likeness] = []
     for name in names:
         known = book_name(name)
-        options = []
         for form in known.forms:
             for (spot, window), test in zip(windows, tests, strict=True):
-                if test.may_hold(form, limit * len(form)):
-                    options += _in_place(known, form, spot, window, limit)
+                if form and test.may_hold(form, limit * len(form)):
+                    found += _in_place(known, form, spot, window, limit)
             if len(form) > 2 and anywhere.may_hold(form, ANYWHERE * len(form)):
-                options += [
+                found += [
                     _likeness(known, tokens, hit, hit.cost / len(form) + UNCUED, "")
                     for hit in find(form, tokens, ANYWHERE * len(form))
+                    if not any(hit.first < other.after and other.first < hit.after for other in greetings)
                 ]
-        if options:
-            found.append(min(options, key=lambda like: like.distance))
-    return tuple(sorted(found, key=lambda like: (like.distance, like.name)))
+    return tuple(found)
+
+
+def nearest(text: str, names: Iterable[str], limit: float = LIMIT) -> tuple[tuple[Likeness, ...], ...]:
+    """Return for each stretch in which a name is said the names that are like it, the likest first.
+
+    The stretch of the likest name of all comes first; each name stands once in a stretch.
+    """
+    left = sorted(likenesses(text, names, limit), key=lambda like: (like.distance, like.start, like.name))
+    groups: list[tuple[Likeness, ...]] = []
+    while left and len(groups) < MOST_PLACES:
+        best = left[0]
+        here = [like for like in left if like.start < best.end and best.start < like.end]
+        likest = {like.name: like for like in reversed(here)}
+        groups.append(tuple(sorted(likest.values(), key=lambda like: (like.distance, like.name))))
+        left = [like for like in left if like.end <= best.start or best.end <= like.start]
+    return tuple(groups)
 
 
 def _in_place(
     name: BookName, form: Sequence[Token], spot: Place, window: Sequence[Token], limit: float
 ) -> Iterator[Likeness]:
-    """Where the name is like what was said in a place; syllables left over before and behind it cost."""
-    for hit in find(form, window, limit * len(form)):
-        left = spot.end - (spot.first + hit.after)
-        over = LEFT_OVER * left if 0 < left <= MOST_LEFT else 0.0
-        cost = (hit.cost + SKIPPED * hit.first + over) / len(form)
-        if cost <= limit:
-            yield _likeness(name, window, hit, cost, spot.cue)
+    """Where the name is likest in a place; syllables left over before and behind it cost."""
+    best, where = limit * len(form) + 1e-9, Hit(0, 0, 0.0)
+    for first in range(min(MOST_SKIPPED, len(window) - 1) + 1):
+        for length, cost in enumerate(_endings(form, window[first:])):
+            after = first + length
+            # More syllables before the next phrase than people leave there are a sentence of their own.
+            left = spot.end - (spot.first + after)
+            over = LEFT_OVER * abs(left) if left <= MOST_LEFT else 0.0
+            whole = cost + SKIPPED * first + over
+            if length and whole < best:
+                best, where = whole, Hit(first, after, whole)
+    if where.after:
+        yield _likeness(name, window, where, where.cost / len(form), spot.cue)
+
+
+def _endings(form: Sequence[Token], heard: Sequence[Token]) -> list[float]:
+    """The cost of the whole name for the first n syllables, by n."""
+    row = [MISSING * at for at in range(len(heard) + 1)]
+    for said in form:
+        before, row[0] = row[0], row[0] + MISSING
+        for at, other in enumerate(heard, 1):
+            least = min(before + distance(said, other), row[at] + MISSING, row[at - 1] + MISSING)
+            before, row[at] = row[at], least
+    return row
 
 
 def _likeness(name: BookName, tokens: Sequence[Token], hit: Hit, cost: float, cue: str) -> Likeness:

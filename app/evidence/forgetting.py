@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.answers import service as answers
 from app.transcripts import service as transcripts
 
 __all__ = ["FORGETTERS", "forget_all"]
@@ -15,6 +16,7 @@ Forget = Callable[[AsyncSession, int], Awaitable[None]]
 
 FORGETTERS: list[Forget] = [
     transcripts.forget,
+    answers.forget,
 ]
 """One line for each room that keeps words, in the order in which they are asked. Each may be called again."""
 
