@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
+from app.commands.evidence_group import evidence
 from app.commands.models_group import models
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
@@ -45,6 +46,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(evidence, name="evidence")
 app.add_typer(recordings, name="recordings")
 app.add_typer(models, name="models")
 

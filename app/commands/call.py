@@ -18,6 +18,7 @@ from rich.console import Console
 
 import recordings
 from app.commands.call_line import CallArguments, Line, choose_line
+from app.commands.call_room import no_room
 from app.commands.call_summary import summary
 from app.commands.call_words import engine_for_call, with_words, words_of_call
 from sip.media import MediaError, SoundFileError, load_prompt
@@ -37,6 +38,9 @@ def run(arguments: CallArguments) -> int:
     """Place the call; return the exit status. Wrong arguments raise `typer.BadParameter` before anything is sent."""
     line = choose_line(arguments)
     _refuse_one_file_for_two(arguments)
+    reason = no_room(arguments)
+    if reason is not None:
+        return _refuse(arguments, reason)
     ears = None if arguments.tones_only else engine_for_call(quiet=arguments.as_json)
     script = _script(arguments, line.trunk.name, listens=ears is not None)
     trace = CallTrace() if arguments.pcap or arguments.trace else None
@@ -52,6 +56,15 @@ def run(arguments: CallArguments) -> int:
     else:
         show.result(facts)
     return EXIT_OUR_FAILURE if record.our_failure else 0
+
+
+def _refuse(arguments: CallArguments, reason: str) -> int:
+    """Report a call that our own side cannot carry; return the exit status."""
+    record = failed_record(arguments.target, reason)
+    if arguments.as_json:
+        print(json.dumps(record.to_dict(), ensure_ascii=False))  # noqa: T201
+    typer.echo(f"dutyring: {reason}", err=True)
+    return EXIT_OUR_FAILURE
 
 
 async def _place(
