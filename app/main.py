@@ -30,6 +30,7 @@ from app.errors import OfficeError
 from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
+from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
 from app.process_keeper import ProcessKeeper
@@ -42,7 +43,7 @@ from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
-from app.web import pages
+from app.web import pages, phone_record_page
 from app.web import routes as web
 from app.web.security import SecurityHeaders
 
@@ -94,7 +95,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(search_routes.router)
     app.include_router(evidence.router)
     app.include_router(answers.router)
+    app.include_router(phone_records.router)
     app.include_router(web.router)
+    app.include_router(phone_record_page.router)
     return app
 
 

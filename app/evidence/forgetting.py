@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.answers import service as answers
+from app.phone_records import service as phone_records
 from app.transcripts import service as transcripts
 
 __all__ = ["FORGETTERS", "forget_all"]
@@ -16,6 +17,7 @@ Forget = Callable[[AsyncSession, int], Awaitable[None]]
 
 FORGETTERS: list[Forget] = [
     transcripts.forget,
+    phone_records.forget,
     answers.forget,
 ]
 """One line for each room that keeps words, in the order in which they are asked. Each may be called again."""

@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    exists,
     func,
     literal_column,
     or_,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 from sqlalchemy.sql.selectable import Subquery
 
 from app.api.newest import Place
@@ -42,6 +43,8 @@ GLANCE_ROWS = 4_000
 """Pieces; some 10 ms of either database."""
 FEW_ROWS = 20_000
 """Pieces of the units asked for that are gone through one by one: some 50 ms."""
+RARE_ROWS = 5_000
+"""Pieces with a phrase: with fewer it leads to the recordings that are looked at for the others."""
 _SEARCH = table("transcript_search", column("rowid"))
 
 Text = ColumnElement[str] | InstrumentedAttribute[str]
@@ -150,16 +153,26 @@ async def _keys(session: AsyncSession, asked: Asked, rows: Subquery, limit: int)
 async def _by_index(
     session: AsyncSession, asked: Asked, time: ColumnElement[bool], limit: int
 ) -> Sequence[Key]:
-    # The longest phrase is most often the rarest.
-    leading, *others = sorted(asked.phrases, key=lambda phrase: -len(phrase.readings[0]))
     sqlite = session.get_bind().dialect.name == "sqlite"
+    counts = {}
+    for number, phrase in enumerate(asked.phrases if len(asked.phrases) > 1 else ()):
+        some = (_fts5 if sqlite else _gin)(phrase, f"phrase_{number}", time).limit(RARE_ROWS).subquery()
+        counts[phrase] = await session.scalar(select(func.count()).select_from(some)) or 0
+    leading, *others = sorted(asked.phrases, key=lambda phrase: counts.get(phrase, 0))
     rows = (_fts5 if sqlite else _gin)(leading, "leading", time).subquery()
     query = select(rows.c.recording_id, rows.c.called_at).where(*_filters(asked, rows))
     for number, phrase in enumerate(others):
-        other = (_fts5 if sqlite else _gin)(phrase, f"other_{number}", time).subquery()
-        query = query.where(
-            rows.c.recording_id.in_(select(other.c.recording_id).where(*_filters(asked, other)))
-        )
+        if counts[leading] < RARE_ROWS:
+            # So few that the other pieces of each recording are looked at.
+            told = aliased(TranscriptPiece)
+            there = [told.recording_id == rows.c.recording_id, _has(told.sought, phrase)]
+            if asked.channel is not None:
+                there.append(told.channel == asked.channel)
+            query = query.where(exists().where(*there))
+        else:
+            other = (_fts5 if sqlite else _gin)(phrase, f"other_{number}", time).subquery()
+            keys = select(other.c.recording_id).where(*_filters(asked, other))
+            query = query.where(rows.c.recording_id.in_(keys))
     query = query.group_by(rows.c.recording_id, rows.c.called_at)
     return await _read(session, query, rows.c.called_at, rows.c.recording_id, limit)
 

@@ -22,6 +22,7 @@ from app.transcripts.models import Transcription, TranscriptPiece
 from app.transcripts.search import answer_keys
 from app.transcripts.search_repository import Asked
 from app.transcripts.search_words import find, merged, plain, read_query
+from app.transcripts.word_times import word_time
 from sip.progress.transcript import Transcript, Utterance
 
 HITS_SHOWN = 5
@@ -171,7 +172,7 @@ def _hits(
         spans = merged(span for phrase in asked.phrases for span in find(phrase, text))
         if spans:
             utterance = _utterance(transcriptions.get(piece.transcription_id), piece)
-            at_ms = piece.start_ms if utterance is None else begins_ms(utterance, spans[0][0])
+            at_ms = piece.start_ms if utterance is None else word_time(utterance, spans[0][0])
             snippet, marks = cut_out(text, spans)
             found.append(Hit(piece.channel, at_ms, piece.start_ms, piece.end_ms, snippet, marks))
     return tuple(found)
@@ -185,23 +186,6 @@ def _utterance(transcription: Transcription | None, piece: TranscriptPiece) -> U
         if utterance["start_ms"] == piece.start_ms and utterance["end_ms"] == piece.end_ms:
             return Transcript.from_json(content | {"utterances": [utterance]}).utterances[0]
     return None
-
-
-def begins_ms(utterance: Utterance, place: int) -> float:
-    """Return when the word begins in which the sign at `place` of the (composed) text stands.
-
-    The utterance's own beginning where its words are not timed, or are not those of its text.
-    """
-    text, end = plain(utterance.text), 0
-    for word in utterance.words:
-        letters = plain(word.text).strip()
-        start = text.find(letters, end)
-        if not letters or start < 0:
-            continue
-        end = start + len(letters)
-        if place < end:
-            return word.start_ms
-    return utterance.start_ms
 
 
 def cut_out(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[tuple[int, int], ...]]:

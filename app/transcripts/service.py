@@ -14,6 +14,7 @@ from app.answers.service import understand
 from app.checks.models import Attempt
 from app.errors import ConflictError, NotFoundError
 from app.evidence.wordless import without_words
+from app.phone_records.filling import fill_from
 from app.settings import Settings
 from app.transcripts import queue, reading, rejudging, repository, search
 from app.transcripts.models import CHANNELS, Transcription
@@ -119,6 +120,8 @@ async def _follow(
     """What follows a transcript. A part that fails keeps neither the words from being stored nor the others off."""
     key, attempt_id = row.id, row.recording.attempt_id
     await _part(key, "search", session, _index(session, row, settings))
+    if attempt_id is None:
+        await _part(key, "phone records", session, fill_from(session, row, settings))
     if attempt_id is None or "them" not in channels:
         return
     attempt = await repository.attempt(session, attempt_id)

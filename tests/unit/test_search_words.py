@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import BadInputError
-from app.transcripts.search_service import begins_ms, cut_out
+from app.transcripts.search_service import cut_out
 from app.transcripts.search_words import MOST_SIGNS, Phrase, find, merged, plain, read_query, sought
+from app.transcripts.word_times import word_time
 from sip.progress.transcript import Utterance, Word
 
 texts = st.text(max_size=60) | st.text("值班室你我0１2三四幺洞abAÉ，。 -", max_size=60)
@@ -136,8 +137,9 @@ def test_a_snippet_shows_what_is_marked(text: str, raw: list[tuple[int, int]]) -
 def test_time_is_that_of_the_word_in_which_the_phrase_begins() -> None:
     words = (Word("您好", 100.0, 500.0), Word("我 是", 600.0, 900.0), Word("张三", 950.0, 1_400.0))
     utterance = Utterance(100.0, 1_400.0, "您好，我 是张三", words)
-    assert begins_ms(utterance, 0) == 100.0
-    assert begins_ms(utterance, 3) == 600.0
-    assert begins_ms(utterance, 7) == 950.0
-    assert begins_ms(Utterance(100.0, 1_400.0, "您好", ()), 1) == 100.0
-    assert begins_ms(Utterance(100.0, 1_400.0, "别的话", words), 1) == 100.0
+    assert word_time(utterance, 0) == 100.0
+    assert word_time(utterance, 3) == 600.0
+    assert word_time(utterance, 7) == 950.0
+    assert word_time(utterance, 4, end=True) == 900.0
+    assert word_time(Utterance(100.0, 1_400.0, "您好", ()), 1) == 100.0
+    assert word_time(Utterance(100.0, 1_400.0, "别的话", words), 1) == 100.0
