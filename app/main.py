@@ -101,6 +101,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(answers.router)
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
+    app.include_router(evidence.router)
+    app.include_router(answers.router)
     app.include_router(phone_records.router)
     app.include_router(web.router)
     app.include_router(phone_record_page.router)
@@ -136,6 +138,9 @@ async def healthz(request: Request) -> JSONResponse:
             "phone_starts": keeper.starts,
             "phone_last_status": keeper.last_status,
         }
+    if request.app.state.transcriber is not None:
+        # Without transcripts the service works all the same.
+        told["transcriber"] = request.app.state.transcriber.told
     try:
         async with request.app.state.database.reading() as session:
             await session.execute(text("SELECT 1"))
