@@ -101,8 +101,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(answers.router)
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
-    app.include_router(evidence.router)
-    app.include_router(answers.router)
     app.include_router(phone_records.router)
     app.include_router(web.router)
     app.include_router(phone_record_page.router)
