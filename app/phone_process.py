@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
@@ -25,20 +23,25 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.archive import open_archive
 from app.archive_upkeep import Upkeep
 from app.checks.clock_offset import ClockWatch
+from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
-from app.checks.timekeeper import Purge, Timekeeper
+from app.checks.timekeeper import Job, Purge, Tick, Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
+from app.evidence.purging import Retention
 from app.imports import uploads
 from app.logs import configure
+from app.pipe import stdin_closed
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
 from app.sntp import Server
+from app.transcripts import queue as transcriptions
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +74,8 @@ async def run(settings: Settings, make_placer: PlacerFactory, ended: Awaitable[o
 async def _work(database: Database, settings: Settings, placer: CallPlacer, ended: Awaitable[object]) -> None:
     watch = ClockWatch(database, Server.parse(settings.ntp_server) if settings.ntp_server else None)
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
-    dispatcher = Dispatcher(database, placer, settings, engine)
+    disk = DiskWatch(database, settings)
+    dispatcher = Dispatcher(database, placer, settings, engine, disk)
     planner = Planner(database, settings, patience_s=PATIENCE_S)
 
     async def forget_uploads(*_: object) -> None:
@@ -82,10 +86,18 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         await watch.look()
         return 0
 
+    async def see_disk(_: datetime) -> int:
+        await disk.look(dispatcher.under_way)
+        return 0
+
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
+    if settings.transcriber != "none":
+        # The transcriber process looks each minute, if it lives.
+        hourly.append(transcriptions.look_behind)
     upkeep = Upkeep(database, settings)
-    ticks = [see_clock, planner.tick, upkeep.tick]
-    keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly)
+    ticks: list[Tick] = [see_clock, see_disk, planner.tick, upkeep.tick]
+    jobs: list[Job] = [Retention(database, settings, open_archive).run]
+    keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly, jobs)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
@@ -155,23 +167,6 @@ async def _only_one_on(database: Database) -> AsyncIterator[None]:
         await connection.commit()
         yield
         await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
-
-
-async def stdin_closed() -> None:
-    """Return when standard input ends."""
-    loop = asyncio.get_running_loop()
-    closed = asyncio.Event()
-
-    def read() -> None:
-        # os.read, not sys.stdin: a thread inside its buffer's lock would break the interpreter's shutdown.
-        with contextlib.suppress(OSError):
-            while os.read(0, 1024):
-                pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(closed.set)
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    await closed.wait()
 
 
 def main(make_placer: PlacerFactory | None = None) -> int:

@@ -51,7 +51,7 @@ def encode_as(
     try:
         _write(destination, stereo(capture, duration_ms), kind)
         info = describe(destination)
-        return replace(info, gaps=gaps(capture.missing, info.duration_ms))
+        return replace(info, gaps=_gaps_in(capture, info.duration_ms))
     except (OSError, soundfile.LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnwritableRecording(destination, f"cannot be written: {reason}") from error
@@ -79,7 +79,17 @@ def stereo(capture: Capture, duration_ms: float | None) -> Sides:
 
 def gaps_of(capture_path: Path, duration_ms: float) -> tuple[Gap, ...]:
     """Return the gaps of a capture's recording. Raises `UnreadableCapture`."""
-    return gaps(load_capture(capture_path).missing, duration_ms)
+    return _gaps_in(load_capture(capture_path), duration_ms)
+
+
+def _gaps_in(capture: Capture, duration_ms: float) -> tuple[Gap, ...]:
+    """Those of lost packets, and the rest of the call where the capture ended before it: the disk was full."""
+    found = gaps(capture.missing, duration_ms)
+    rest_ms = duration_ms - capture.duration_ms
+    if capture.ended or rest_ms < _ms(_LEAST_GAP):
+        return found
+    us = Gap("us", capture.duration_ms, duration_ms, "unwritten", rest_ms)
+    return (*found, us, replace(us, channel="them"))
 
 
 def gaps(missing: Sequence[tuple[int, int]], duration_ms: float) -> tuple[Gap, ...]:

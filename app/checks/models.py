@@ -267,9 +267,12 @@ class Recording(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", RECORDING_KINDS), name="kind"),
         CheckConstraint("(kind = 'check') = (attempt_id IS NOT NULL)", name="origin"),
-        CheckConstraint("(gone_at IS NULL) = (gone_why IS NULL)", name="gone"),
+        CheckConstraint("gone_at IS NULL OR gone_why IS NOT NULL", name="gone"),
         Index("ix_recordings_keep_until", "keep_until"),
+        Index("ix_recordings_created_at_id", "created_at", "id"),
         Index("ix_recordings_sha256", "sha256"),
+        # What a phone record points to, so that none can be made of a check.
+        UniqueConstraint("id", "kind"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -289,10 +292,9 @@ class Recording(Base):
     """Stretches of silence that stand for sound which was lost: `{"channel", "start_ms", "end_ms", "why"}`."""
     keep_until: Mapped[datetime | None]
     """When retention lets it go, unless something holds it; None: not settled yet, it is kept."""
-    gone_at: Mapped[datetime | None]
-    """When its sound was deleted or withdrawn."""
+    gone_at: Mapped[datetime | None]  # when its sound was deleted
     gone_why: Mapped[str | None] = mapped_column(String(20))
-    """`expired`, `removed` (before its time, by two people) or `withdrawn` (封存)."""
+    """`expired`, `removed` (before its time, by two), `withdrawn` (封存): set first, from then on nobody hears it."""
     gone_by: Mapped[str | None] = mapped_column(String(80))
     gone_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]

@@ -49,6 +49,9 @@ class Hints:
     """A sentence such as those that are expected."""
 
 
+NO_HINTS = Hints()
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """How well a phrase fits a stretch of sound."""
@@ -77,7 +80,7 @@ class Recogniser(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    def recognise(self, samples: Sound, hints: Hints = Hints()) -> tuple[Utterance, ...]:
+    def recognise(self, samples: Sound, hints: Hints = NO_HINTS) -> tuple[Utterance, ...]:
         """Return what is said in a stretch that voice activity was found in, with the time of each word."""
         ...
 

@@ -184,7 +184,9 @@ def read_capture(path: Path) -> Capture:
         if block.codes:
             sides[block.kind][block.position : block.end] = decode(block.codes, block.codec)
     length = ends[-1] if ends else length
-    missing = _missing([block for block in blocks if block.kind == "heard" and block.position < length], pauses)
+    missing = _missing(
+        [block for block in blocks if block.kind == "heard" and block.position < length], pauses
+    )
     return Capture(
         sides["sent"][:length],
         sides["heard"][:length],

@@ -246,15 +246,15 @@ class TimeLine:
         if stop <= start:
             return None
         self.floor = stop * COLUMN_SAMPLES
-        first = max(start, stop - RING_COLUMNS)
-        low, high = first % RING_COLUMNS, (stop - 1) % RING_COLUMNS + 1
+        last = min(stop, start + RING_COLUMNS)  # nothing beyond was written
+        low, high = start % RING_COLUMNS, (last - 1) % RING_COLUMNS + 1
         spans = [(low, high)] if low < high else [(low, RING_COLUMNS), (0, high)]
         if not any(any(self._filled[a:b]) for a, b in spans):
             self._in_hole = True
             return None
-        holes = self._holes(range(first, stop), in_hole=self._in_hole)
-        self._in_hole = bool(holes) and holes[-1][1] == self.floor
-        return Taken(first * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
+        holes = self._holes(range(start, last), in_hole=self._in_hole)
+        self._in_hole = stop > last or (bool(holes) and holes[-1][1] == self.floor)
+        return Taken(start * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
 
     def _empty(self, start: int, stop: int) -> bytes:
         a, b = start * COLUMN_SAMPLES, stop * COLUMN_SAMPLES
