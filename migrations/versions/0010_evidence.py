@@ -71,7 +71,9 @@ def _extend_recordings() -> None:
         batch_op.create_check_constraint(
             op.f("ck_recordings_origin"), "(kind = 'check') = (attempt_id IS NOT NULL)"
         )
-        batch_op.create_check_constraint(op.f("ck_recordings_gone"), "gone_at IS NULL OR gone_why IS NOT NULL")
+        batch_op.create_check_constraint(
+            op.f("ck_recordings_gone"), "gone_at IS NULL OR gone_why IS NOT NULL"
+        )
         batch_op.create_index("ix_recordings_keep_until", ["keep_until"])
         batch_op.create_index("ix_recordings_created_at_id", ["created_at", "id"])
         batch_op.create_index("ix_recordings_sha256", ["sha256"])
