@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _FRAMES_S = 100
 _WINDOWS = (1_500, 3_000)
 """Frames of the windows that a stretch is encoded in, the shortest that holds it."""
 _LONGEST_TOKENS = 448
+_TOKENS_PER_S = 16
+"""More are not said in a second; a decoder that is stuck must not go on to the end."""
+_SPARE_TOKENS = 30
 _TEMPERATURES = (0.0, 0.2, 0.4)
 """Each is tried where the one before gave text that repeats itself or that the model itself doubts."""
 _LEAST_LOGPROB = -1.0
@@ -109,7 +113,8 @@ class WhisperEngine:
     def recognise(self, samples: Sound, hints: Hints = NO_HINTS) -> tuple[Utterance, ...]:
         """Return what is said in a stretch of at most 30 s, as one utterance; empty where the model doubts itself."""
         encoded, frames = self._encode(samples)
-        decoded = self._decode(encoded, _prompt(hints))
+        most = frames * _TOKENS_PER_S // _FRAMES_S + _SPARE_TOKENS
+        decoded = self._decode(encoded, _prompt(hints), most)
         if decoded.invented:
             return ()
         words = self._words(encoded, frames, decoded)
@@ -153,17 +158,17 @@ class WhisperEngine:
         window = next((w for w in _WINDOWS if frames <= w), _WINDOWS[-1])
         return self._model.encode(pad_or_trim(features, window)), max(2, frames)
 
-    def _decode(self, encoded: Any, prompt: str) -> _Decoded:
+    def _decode(self, encoded: Any, prompt: str, most: int) -> _Decoded:
         """Decode at the lowest temperature that gives text to be believed; else the least doubtful of all."""
         tried: list[_Decoded] = []
         for temperature in _TEMPERATURES:
-            tried.append(self._generate(encoded, prompt, temperature))
+            tried.append(self._generate(encoded, prompt, temperature, most))
             if not tried[-1].doubtful or tried[-1].no_speech > _MOST_NO_SPEECH:
                 return tried[-1]
         sound = [item for item in tried if not item.stuck]
         return max(sound or tried, key=lambda item: item.logprob)
 
-    def _generate(self, encoded: Any, prompt: str, temperature: float) -> _Decoded:
+    def _generate(self, encoded: Any, prompt: str, temperature: float, most: int) -> _Decoded:
         previous = self._tokens.encode(f" {prompt}")
         start = self._model.get_prompt(self._tokens, previous, without_timestamps=True)
         # The same sound gives the same text, also where chance has a part in it.
@@ -176,7 +181,7 @@ class WhisperEngine:
         result = self._model.model.generate(
             encoded,
             [start],
-            max_length=_LONGEST_TOKENS,
+            max_length=min(_LONGEST_TOKENS, len(start) + most),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -207,7 +212,17 @@ class WhisperEngine:
             words.append(
                 Word(text, round(start_ms, 1), round(max(start_ms, end_ms), 1), round(probability, 3))
             )
-        return tuple(words)
+        return _first_shortened(words)
+
+
+def _first_shortened(words: list[Word]) -> tuple[Word, ...]:
+    """Take the pause ahead of the first character from it: the alignment counts that as its beginning."""
+    if len(words) > 1:
+        usual_ms = statistics.median(word.end_ms - word.start_ms for word in words[1:])
+        first = words[0]
+        start_ms = max(first.start_ms, first.end_ms - 2 * usual_ms)
+        words[0] = Word(first.text, round(start_ms, 1), first.end_ms, first.confidence)
+    return tuple(words)
 
 
 def _prompt(hints: Hints) -> str:
