@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -211,7 +212,17 @@ class WhisperEngine:
             words.append(
                 Word(text, round(start_ms, 1), round(max(start_ms, end_ms), 1), round(probability, 3))
             )
-        return tuple(words)
+        return _first_shortened(words)
+
+
+def _first_shortened(words: list[Word]) -> tuple[Word, ...]:
+    """Take the pause ahead of the first character from it: the alignment counts that as its beginning."""
+    if len(words) > 1:
+        usual_ms = statistics.median(word.end_ms - word.start_ms for word in words[1:])
+        first = words[0]
+        start_ms = max(first.start_ms, first.end_ms - 2 * usual_ms)
+        words[0] = Word(first.text, round(start_ms, 1), first.end_ms, first.confidence)
+    return tuple(words)
 
 
 def _prompt(hints: Hints) -> str:
