@@ -230,7 +230,7 @@ class TimeLine:
         return holes
 
     def _missing_at_start(self, column: int, missing: int, in_hole: bool) -> int:
-        """Return how many of a column's missing samples lie at its beginning: next to a hole, as far as it is silent."""
+        """Return how many of a column's missing samples lie at its beginning: as far as it is silent, behind a hole."""
         first = column % RING_COLUMNS * COLUMN_SAMPLES
         codes, silence = bytes(self._view[first : first + COLUMN_SAMPLES]), bytes([SILENCE[self.codec]])
         if in_hole:
