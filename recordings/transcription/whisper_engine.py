@@ -8,8 +8,9 @@ instead of 30: measured on 45 clips it costs a quarter and reads the same. Never
 from __future__ import annotations
 
 import math
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import soxr
 from recordings.transcription.choice import EngineChoice
 from recordings.transcription.errors import EngineError
 from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound, Stream
+from recordings.transcription.simplified import simplified
 from sip.progress.transcript import Utterance, Word
 
 _RATE_HZ = 16_000
@@ -31,8 +33,10 @@ _TEMPERATURES = (0.0, 0.2, 0.4)
 """Each is tried where the one before gave text that repeats itself or that the model itself doubts."""
 _LEAST_LOGPROB = -1.0
 _MOST_COMPRESSION = 2.4
-_MOST_NO_SPEECH = 0.6
-"""Limits of OpenAI's reference decoder (whisper/transcribe.py)."""
+_MOST_NO_SPEECH = 0.5
+"""Limits of OpenAI's reference decoder (whisper/transcribe.py); its 0.6 of no speech lets text from silence pass."""
+_STUCK = re.compile(r"([^\d\s]{1,4}?)\1{5}")
+"""The same six times in a row: nobody says that, a decoder without a hold does."""
 _LEAST_SCORE = 1e-9
 _PUNCTUATION = frozenset("，。？！、；：“”‘’（）《》,.?!;:\"'()- …")
 _PROMPT = "以下是普通话的句子。"
@@ -52,12 +56,16 @@ class _Decoded:
         return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
     @property
+    def stuck(self) -> bool:
+        return self.compression > _MOST_COMPRESSION or _STUCK.search(self.text) is not None
+
+    @property
     def doubtful(self) -> bool:
-        return self.logprob < _LEAST_LOGPROB or self.compression > _MOST_COMPRESSION
+        return self.logprob < _LEAST_LOGPROB or self.stuck
 
     @property
     def invented(self) -> bool:
-        if not self.text or self.compression > _MOST_COMPRESSION:
+        if not self.text or self.stuck:
             return True
         return self.logprob < _LEAST_LOGPROB and self.no_speech > _MOST_NO_SPEECH
 
@@ -68,6 +76,7 @@ class WhisperEngine:
     def __init__(self, choice: EngineChoice, threads: int = 1) -> None:
         """Load the model of `choice.folder`. Raises EngineError where the package or the model cannot be used."""
         try:
+            from ctranslate2 import set_random_seed
             from faster_whisper import WhisperModel
             from faster_whisper.tokenizer import Tokenizer
             from faster_whisper.transcribe import get_suppressed_tokens
@@ -89,6 +98,7 @@ class WhisperEngine:
                 f"{choice.folder} holds no Whisper model that can be loaded ({error})"
             ) from None
         self._suppressed = list(get_suppressed_tokens(self._tokens, [-1]))
+        self._set_seed: Callable[[int], None] = set_random_seed
         self._info = choice.info
 
     @property
@@ -106,7 +116,7 @@ class WhisperEngine:
         length_ms = len(samples) / 8.0
         start_ms = words[0].start_ms if words else 0.0
         end_ms = words[-1].end_ms if words else length_ms
-        text = "".join(word.text for word in words) or decoded.text
+        text = "".join(word.text for word in words) or self._written(decoded.text)
         return (Utterance(start_ms, end_ms, text, words, _probability(decoded.logprob)),)
 
     def rank(self, samples: Sound, phrases: Sequence[str], before: str = "") -> tuple[Ranked, ...]:
@@ -130,6 +140,9 @@ class WhisperEngine:
         """Raise NotImplementedError: Whisper hears whole stretches only."""
         raise NotImplementedError("Whisper gives no partial results")
 
+    def _written(self, text: str) -> str:
+        return simplified(text) if self._info.language.startswith("zh") else text
+
     def _encode(self, samples: Sound) -> tuple[Any, int]:
         """Return the encoded stretch and how many frames of it are sound."""
         from faster_whisper.audio import pad_or_trim
@@ -147,12 +160,14 @@ class WhisperEngine:
             tried.append(self._generate(encoded, prompt, temperature))
             if not tried[-1].doubtful or tried[-1].no_speech > _MOST_NO_SPEECH:
                 return tried[-1]
-        sound = [item for item in tried if item.compression <= _MOST_COMPRESSION]
+        sound = [item for item in tried if not item.stuck]
         return max(sound or tried, key=lambda item: item.logprob)
 
     def _generate(self, encoded: Any, prompt: str, temperature: float) -> _Decoded:
         previous = self._tokens.encode(f" {prompt}")
         start = self._model.get_prompt(self._tokens, previous, without_timestamps=True)
+        # The same sound gives the same text, also where chance has a part in it.
+        self._set_seed(1)
         how = (
             {"beam_size": 5}
             if temperature == 0.0
@@ -178,7 +193,7 @@ class WhisperEngine:
         found = self._model.find_alignment(self._tokens, [decoded.tokens], encoded, frames)[0]
         words: list[Word] = []
         for item in found:
-            text = str(item["word"])
+            text = self._written(str(item["word"]))
             if not words:
                 text = text.lstrip()
             if not text or "\N{REPLACEMENT CHARACTER}" in text:
