@@ -27,7 +27,7 @@ ACCEPTED: Final = 0.9
 """Distance, the second pass counted in, up to which a name counts as said."""
 LIKE_AT_ALL: Final = 0.55
 """Distance beyond which no second pass makes it the name that was said."""
-ACCEPTED_UNASKED: Final = 0.45
+ACCEPTED_UNASKED: Final = 0.4
 """The same where there was no second pass."""
 ACCEPTED_OF_MANY: Final = 0.2
 """The same among more than `MANY` names: one of them is like anything."""
