@@ -195,3 +195,20 @@ def test_numbers_stand_beside_those_of_the_books() -> None:
     assert set(key.heard) == {"＊"}
     assert not key.pinyin
     assert found[2].evidence["digits"] == "13800138000"
+
+
+def test_a_number_that_is_announced_is_heard_again_with_digits_alone() -> None:
+    said = transcript("您记一下后码石油五八油二三四三转")
+    books = Expected(numbers=(BookNumber("15812234342", "shift"),), keys=frozenset({"010-66071234"}))
+    (question,) = [asked for asked in questions(said, books) if asked.phrases == ("#",)]
+    assert question.before == "您记一下号码是"
+    near = {question: (("15812234343", -0.1), ("15812234342", -0.2))}
+    (found,) = [item for item in read(said, books, near) if item.kind == "number"]
+    assert (found.expected, found.grade, found.evidence["digits"]) == ("15812234342", "medium", "15812234342")
+    far = {question: (("15812234343", -0.1), ("15812234342", -0.9))}
+    (found,) = [item for item in read(said, books, far) if item.kind == "number"]
+    assert (found.expected, found.grade, found.evidence["digits"]) == ("", "none", "15812234343")
+    key = {question: (("01066071234", -0.1), ("15812234342", -0.2))}
+    (found,) = [item for item in read(said, books, key) if item.kind == "number"]
+    assert found.evidence == {"matches": "answer_key", "second_pass": True}
+    assert "66071234" not in str(found)
