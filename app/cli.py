@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
+from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.rule_group import rules
 from app.commands.sample_group import samples
@@ -43,6 +44,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(phone_records, name="phone-records")
 
 EXIT_ARGUMENT = 2
 
