@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
@@ -26,6 +27,7 @@ from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.phone_keeper import PhoneKeeper
 from app.phone_records import routes as phone_records
@@ -91,6 +93,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(mitigations.router)
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
+    app.include_router(evidence.router)
+    app.include_router(answers.router)
     app.include_router(phone_records.router)
     app.include_router(web.router)
     app.include_router(phone_record_page.router)
@@ -126,6 +130,9 @@ async def healthz(request: Request) -> JSONResponse:
             "phone_starts": keeper.starts,
             "phone_last_status": keeper.last_status,
         }
+    if request.app.state.transcriber is not None:
+        # Without transcripts the service works all the same.
+        told["transcriber"] = request.app.state.transcriber.told
     try:
         async with request.app.state.database.reading() as session:
             await session.execute(text("SELECT 1"))

@@ -23,12 +23,16 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.archive import open_archive
+from app.archive_upkeep import Upkeep
 from app.checks.clock_offset import ClockWatch
+from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
-from app.checks.timekeeper import Purge, Timekeeper
+from app.checks.timekeeper import Job, Purge, Tick, Timekeeper
 from app.database import Database, make_private_folder, open_private, upgrade
+from app.evidence.purging import Retention
 from app.imports import uploads
 from app.logs import configure
 from app.pipe import stdin_closed
@@ -70,7 +74,8 @@ async def run(settings: Settings, make_placer: PlacerFactory, ended: Awaitable[o
 async def _work(database: Database, settings: Settings, placer: CallPlacer, ended: Awaitable[object]) -> None:
     watch = ClockWatch(database, Server.parse(settings.ntp_server) if settings.ntp_server else None)
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
-    dispatcher = Dispatcher(database, placer, settings, engine)
+    disk = DiskWatch(database, settings)
+    dispatcher = Dispatcher(database, placer, settings, engine, disk)
     planner = Planner(database, settings, patience_s=PATIENCE_S)
 
     async def forget_uploads(*_: object) -> None:
@@ -81,11 +86,18 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         await watch.look()
         return 0
 
+    async def see_disk(_: datetime) -> int:
+        await disk.look(dispatcher.under_way)
+        return 0
+
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
     if settings.transcriber != "none":
         # The transcriber process looks each minute, if it lives.
         hourly.append(transcriptions.look_behind)
-    keeper = Timekeeper(database, engine, dispatcher.wake, [see_clock, planner.tick], hourly)
+    upkeep = Upkeep(database, settings)
+    ticks: list[Tick] = [see_clock, see_disk, planner.tick, upkeep.tick]
+    jobs: list[Job] = [Retention(database, settings, open_archive).run]
+    keeper = Timekeeper(database, engine, dispatcher.wake, ticks, hourly, jobs)
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
@@ -110,6 +122,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
     finally:
         clock.shutdown(wait=False)
         watching.cancel()
+        await upkeep.stop()
         await dispatcher.stop()
         await calling
         with contextlib.suppress(SQLAlchemyError):

@@ -51,7 +51,7 @@ def encode_as(
     try:
         _write(destination, stereo(capture, duration_ms), kind)
         info = describe(destination)
-        return replace(info, gaps=gaps(capture.heard, info.duration_ms))
+        return replace(info, gaps=_gaps_in(capture, info.duration_ms))
     except (OSError, soundfile.LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnwritableRecording(destination, f"cannot be written: {reason}") from error
@@ -79,28 +79,41 @@ def stereo(capture: Capture, duration_ms: float | None) -> Sides:
 
 def gaps_of(capture_path: Path, duration_ms: float) -> tuple[Gap, ...]:
     """Return the gaps of a capture's recording. Raises `UnreadableCapture`."""
-    return gaps(load_capture(capture_path).heard, duration_ms)
+    return _gaps_in(load_capture(capture_path), duration_ms)
 
 
-def gaps(heard: Sequence[tuple[int, int]], duration_ms: float) -> tuple[Gap, ...]:
-    """Return where their sound is missing between the first that came and the last, up to `duration_ms`.
+def _gaps_in(capture: Capture, duration_ms: float) -> tuple[Gap, ...]:
+    """Those of lost packets, and the rest of the call where the capture ended before it: the disk was full."""
+    found = gaps(capture.missing, duration_ms)
+    rest_ms = duration_ms - capture.duration_ms
+    if capture.ended or rest_ms < _ms(_LEAST_GAP):
+        return found
+    us = Gap("us", capture.duration_ms, duration_ms, "unwritten", rest_ms)
+    return (*found, us, replace(us, channel="them"))
 
-    `heard` are the stretches that came, [first sample, first after), in any order.
-    """
+
+def gaps(missing: Sequence[tuple[int, int]], duration_ms: float) -> tuple[Gap, ...]:
+    """Return the stretches [first sample, first after) that were lost of them, up to `duration_ms`, as gaps."""
     found: list[Gap] = []
-    reached: int | None = None
-    for start, end in sorted(heard):
-        end = min(end, round(duration_ms * SAMPLE_RATE_HZ / 1000))
-        if end <= start:
-            continue
-        if reached is not None and start - reached >= _LEAST_GAP:
-            found.append(Gap("them", _ms(reached), _ms(start), "lost", _ms(start - reached)))
-        reached = max(end, reached or 0)
+    last = round(duration_ms * SAMPLE_RATE_HZ / 1000)
+    for start, end in _joined(missing):
+        length = min(end, last) - start
+        if length >= _LEAST_GAP:
+            found.append(Gap("them", _ms(start), _ms(start + length), "lost", _ms(length)))
     more = found[_MOST_GAPS:]
     if not more:
         return tuple(found)
     silent_ms = sum(gap.silent_ms for gap in more)
     return (*found[:_MOST_GAPS], Gap("them", more[0].start_ms, more[-1].end_ms, "more", silent_ms))
+
+
+def _joined(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            start, end = joined[-1][0], max(end, joined.pop()[1])
+        joined.append((start, end))
+    return joined
 
 
 def _ms(samples: int) -> float:

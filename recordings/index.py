@@ -22,6 +22,8 @@ class Kept:
     entries: list[Entry] = field(default_factory=list)
     """Of sounds that are still kept under this key: usually one; the same sound twice is one object."""
     erased: list[Entry] = field(default_factory=list)
+    first: dict[str, Entry] = field(default_factory=dict)
+    """By name, every sound that was ever kept under this key."""
 
     @property
     def live(self) -> bool:
@@ -55,11 +57,14 @@ class Index:
         """Take in one more entry. Raises `KeyError` or `TypeError` for one that lacks what its kind has."""
         said = entry.members
         if entry.kind in KEPT:
+            name = said["name"]
             kept = self.by_key.setdefault(said["path"], Kept(said["sha256"], said["bytes"]))
             kept.entries.append(entry)
-            self.by_name[said["name"]] = entry
-        elif entry.kind == "erased" and said["path"] in self.by_key:
-            kept = self.by_key[said["path"]]
+            kept.first.setdefault(name, entry)
+            self.by_name[name] = entry
+        elif entry.kind == "erased":
+            # One of an earlier version may never have been entered.
+            kept = self.by_key.setdefault(said["path"], Kept(said["sha256"], 0))
             kept.erased.append(entry)
             _let_go(kept, said)
 

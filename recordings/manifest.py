@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from recordings.entries import FIRST, Entry, SignedHead, public_hex
 from recordings.errors import ManifestError, UnwritableRecording
 from recordings.files import sync_folder, write_whole
-from recordings.signing import load_or_make
+from recordings.signing import load_or_make, load_public
+
+if TYPE_CHECKING:
+    from recordings.chain import Problem
 
 MANIFEST: Final = "manifest.jsonl"
 _BACK: Final = 1 << 16
@@ -50,7 +53,7 @@ class Manifest:
     ) -> None:
         self.path = path
         self.key_file = key_file
-        self._now = now
+        self.now = now
 
     @cached_property
     def key(self) -> Ed25519PrivateKey:
@@ -64,6 +67,12 @@ class Manifest:
                     self.path, f"was begun with the key {theirs}; {self.key_file} holds {ours}"
                 )
         return key
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The public key, of the key's file or of the copy beside it; nothing is made. Raises `ManifestError`."""
+        if self.key_file.exists():
+            return load_or_make(self.key_file, may_make=False).public_key()
+        return load_public(self.key_file.with_suffix(".pub"))
 
     def append(self, kind: str, /, **members: Any) -> Entry:
         """Write one entry; it is on the disk when this returns. Raises `UnwritableRecording` too."""
@@ -81,7 +90,7 @@ class Manifest:
                 made = []
                 n, previous = end.n, end.sha256
                 for kind, members in lead:
-                    entry = Entry.make(n + 1, self._now(), kind, members, previous, key)
+                    entry = Entry.make(n + 1, self.now(), kind, members, previous, key)
                     n, previous = entry.n, entry.sha256
                     made.append(entry)
                 _write(file, end.size, b"".join(entry.line() + b"\n" for entry in made))
@@ -115,6 +124,12 @@ class Manifest:
                 start += len(line)
                 yield start, line.endswith(b"\n"), line.removesuffix(b"\n")
 
+    def verify(self, heads: Sequence[SignedHead] = ()) -> Iterator[Problem]:
+        """Yield what does not hold of the manifest; see `recordings.chain.check_chain`."""
+        from recordings.chain import check_chain
+
+        return check_chain(self, self.public_key(), heads)
+
     def head(self) -> SignedHead:
         """Return the signed head as it is now. Raises `ManifestError` when there is no entry yet."""
         try:
@@ -124,7 +139,7 @@ class Manifest:
             raise ManifestError(self.path, f"cannot be read: {error.strerror or error}") from error
         if end.n == 0:
             raise ManifestError(self.path, "has no entry yet")
-        return SignedHead.make(end.n, end.sha256, self._now(), self.key)
+        return SignedHead.make(end.n, end.sha256, self.now(), self.key)
 
     def _begun(self) -> bool:
         try:

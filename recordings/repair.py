@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recordings.errors import RecordingError, RecordingMissing
+from recordings.errors import RecordingError, RecordingMissing, UnreadableCapture
 from recordings.files import DRAFT
 from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY
 from sip.record import RecordingInfo
@@ -30,20 +30,27 @@ class Repair:
         """One line for each thing that was mended."""
         self.failed: list[str] = []
         """One line for each thing that could not be."""
+        self.unstored: list[str] = []
+        """Those of them that another try may mend: all but captures that cannot be read."""
 
     def run(self, names: Collection[str] | None = None) -> Repair:
-        """Repair all, or of the captures only those of `names`; return itself."""
+        """Repair all, or of the captures only those of `names` and leave the rest for another time; return itself."""
         if not self._archive.folder.is_dir():
             return self
-        wanted = sorted(self._begun(CAPTURE, READY) if names is None else names)
+        wanted = sorted(self.begun() if names is None else names)
         for name in wanted:
             if any(self._archive.inside(name + suffix).exists() for suffix in (CAPTURE, READY)):
                 self._try(name, self._capture)
         for name in sorted(self._begun(INTENT)):
             self._try(name, self._added)
-        self._try("erasures", self._erased)
-        self._try("drafts", self._drafts)
+        if names is None:
+            self._try("erasures", self._erased)
+            self._try("drafts", self._drafts)
         return self
+
+    def begun(self) -> set[str]:
+        """Names of the recordings whose captures, or finished sounds, lie in the folder."""
+        return self._begun(CAPTURE, READY)
 
     def _begun(self, *suffixes: str) -> set[str]:
         root = self._archive.folder
@@ -54,13 +61,15 @@ class Repair:
             if path.is_file()
         }
 
-    def _try(self, name: str, step: object) -> None:
+    def _try(self, name: str, step: Callable[[str], None]) -> None:
         try:
             with self._archive.lock(shared=False):
-                step(name)  # type: ignore[operator]
+                step(name)
         except (RecordingError, OSError) as error:
             _log.warning("%s could not be repaired: %s", name, error)
             self.failed.append(f"{name}: {error}")
+            if not isinstance(error, UnreadableCapture):
+                self.unstored.append(self.failed[-1])
 
     def _capture(self, name: str) -> None:
         capture, ready = self._archive.inside(name + CAPTURE), self._archive.inside(name + READY)

@@ -31,8 +31,8 @@ AnswerSource = Literal["signalling", "in_band"]
 EndedBy = Literal["us", "them", "network"]
 ThreeRing = Literal["within", "borderline", "exceeded", "not_applicable"]
 RingSource = Literal["audio", "cadence"]
-GapCause = Literal["lost", "more"]
-"""Sound between two stretches that came was lost; or there were more such gaps than are listed, summed here."""
+GapCause = Literal["lost", "more", "unwritten"]
+"""Lost between two stretches that came; more of these than are listed, summed; not written: the disk was full."""
 SegmentKind = Literal[
     "ringback",
     "busy",

@@ -60,7 +60,14 @@ def mask(text: str, keys: Collection[str]) -> str:
 
 def says_key(digits: str, keys: Collection[str]) -> bool:
     """Tell whether digits that were said are an answer key's number, with or without its prefixes."""
-    return any(_is_whole(digits, wanted) for wanted in map(_wanted, sorted(keys)))
+    return any(digits in written_ways(key) for key in keys)
+
+
+def written_ways(number: str) -> frozenset[str]:
+    """Return the digits of a number as they may be said: with and without area code, 0, 86 and extension."""
+    wanted = _wanted(number)
+    plain = {wanted.core, *(prefix + wanted.core for prefix in wanted.prefixes)} if wanted.core else set()
+    return frozenset({*plain, *(way + wanted.extension for way in plain)})
 
 
 class _Wanted:
@@ -93,12 +100,6 @@ def _prefixes(number: PhoneNumber) -> list[str]:
     country = number.country or "86"
     abroad = [f"{code}{part}" for code in (country, f"00{country}") for part in within]
     return [prefix for prefix in (*within, "0", *abroad) if prefix]
-
-
-def _is_whole(digits: str, wanted: _Wanted) -> bool:
-    if not wanted.core:
-        return False
-    return digits in {wanted.core, *(prefix + wanted.core for prefix in wanted.prefixes)}
 
 
 def _readings(text: str, length: int) -> Iterator[Sequence[Atom]]:

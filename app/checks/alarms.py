@@ -16,8 +16,12 @@ KINDS = {
     "calendar_ending": ("日历将尽", "the calendar's data ends soon or has ended: days follow the weekend rule"),
     "coverage_short": ("覆盖不足", "a plan can no longer meet its coverage within its caps"),
     "draw_broken": ("抽签异常", "a plan's seed cannot be opened, or its draw does not match what was committed to"),
+    "recordings_unstored": ("录音未入库", "recordings could not be stored; their captures are kept and tried again"),
     "prompt_missing": ("提示音缺失", "an opening or closing is not there or was changed: its calls are not placed"),
     "transcription_behind": ("转写积压", "a recording has waited for its transcript for more than an hour"),
+    "disk_low": ("磁盘空间少", "the disk of the data or of the recordings has little free space left"),
+    "disk_full": ("磁盘将满", "the disk has no room for a further recording: no call is placed"),
+    "retention_failed": ("删除录音失败", "recordings whose time is over, or that were withdrawn, could not be deleted"),
 }  # fmt: skip
 """Chinese name and meaning by kind; docs/reference/office-alarms.md names each of them."""
 
@@ -78,6 +82,11 @@ async def page(
 async def clock_ok(session: AsyncSession) -> bool:
     """Whether this machine's clock may be trusted: while it may not, nothing is drawn, inserted or dialled."""
     return not await standing(session, "clock_off")
+
+
+async def disk_ok(session: AsyncSession) -> bool:
+    """Whether a call can be recorded whole: while there is no room for it, nothing is dialled."""
+    return not await standing(session, "disk_full")
 
 
 async def _standing(session: AsyncSession, kind: str, subject: str) -> OfficeAlarm | None:

@@ -12,6 +12,7 @@ from app.checks.gathering import Gathered, gather, moment_of
 from app.checks.models import SpotCheck, StoredProposal
 from app.checks.proposal import Proposal, propose
 from app.checks.rules import rules_of
+from app.evidence import retention
 from app.reviews.service import open_case
 from app.rules.service import in_force
 from app.settings import Settings
@@ -42,6 +43,7 @@ async def close(session: AsyncSession, check: SpotCheck, settings: Settings) -> 
     )
     session.add(row)
     await session.flush()
+    await retention.settle(session, check.id, settings)
     for finding in proposal.for_cases:
         content = content_of(proposal, gathered, finding.code)
         await open_case(

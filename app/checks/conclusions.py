@@ -33,6 +33,7 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.directory import service as entries
 from app.errors import OfficeError
+from app.evidence import retention
 from app.planning.models import Plan
 from app.rules.service import in_force
 from app.settings import Settings
@@ -134,6 +135,8 @@ async def close(session: AsyncSession, check: SpotCheck, why: str, settings: Set
     """Close an order with the calls that it has; it comes with its line."""
     check.state, check.closed_at, check.closed_why = "done", clock.now(), why
     await session.flush()
+    # By the verdicts of its calls, until there is a proposal.
+    await retention.settle(session, check.id, settings)
     if check.kind == "verification":
         await _verify(session, check)
         return
@@ -305,18 +308,24 @@ def _keep_facts(
 
 
 def _keep_recording(session: AsyncSession, attempt: Attempt, info: RecordingInfo, *, repaired: bool) -> None:
-    recording = Recording(
-        attempt_id=attempt.id,
+    row = recording_row(info)
+    row.attempt_id, row.repaired = attempt.id, repaired
+    session.add(row)
+    enqueue(session, row)
+
+
+def recording_row(info: RecordingInfo, *, kind: str = "check") -> Recording:
+    """The row of a recording of the archive."""
+    return Recording(
+        kind=kind,
         path=info.path,
         sha256=info.sha256,
         duration_ms=info.duration_ms,
         channels=info.channels,
         sample_rate=info.sample_rate,
-        repaired=repaired,
+        gaps=[dataclasses.asdict(gap) for gap in info.gaps],
         created_at=clock.now(),
     )
-    session.add(recording)
-    enqueue(session, recording)
 
 
 def note(session: AsyncSession, attempt: Attempt, state: str, detail: str = "") -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.checks import alarms, conclusions, queue, repository, retry, service
+from app.checks.disk import DiskWatch
 from app.checks.engine import LedgerEngine, TaskEngine
 from app.checks.known import by_trunk, numbers_of
 from app.checks.models import Attempt
@@ -56,9 +57,15 @@ class Dispatcher:
     """Places due checks: at most `settings.concurrency` at once, no more than our lines bear, one per line."""
 
     def __init__(
-        self, database: Database, placer: CallPlacer, settings: Settings, engine: TaskEngine | None = None
+        self,
+        database: Database,
+        placer: CallPlacer,
+        settings: Settings,
+        engine: TaskEngine | None = None,
+        disk: DiskWatch | None = None,
     ) -> None:
         self._engine: TaskEngine = engine or LedgerEngine(database, settings, new_owner())
+        self._disk = disk
         self._database = database
         self._placer = placer
         self._settings = settings
@@ -77,6 +84,11 @@ class Dispatcher:
     def owner(self) -> str:
         """Name of this process in the ledger."""
         return self._engine.owner
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are under way."""
+        return len(self._calls)
 
     async def recover(self) -> int:
         """Conclude what dead processes left; return how many attempts were interrupted.
@@ -149,6 +161,9 @@ class Dispatcher:
         if room <= 0:
             return 0
         order_ids = await self._engine.due(room)
+        if order_ids and self._disk is not None:
+            # What cannot be recorded whole stays due.
+            order_ids = order_ids[: await self._disk.room(len(self._calls))]
         refused = await self._refused(order_ids) if order_ids else ()
         started = 0
         for order_id in order_ids:

@@ -52,7 +52,10 @@ class TaskEngine(Protocol):
         ...
 
     async def due(self, room: int) -> Sequence[int]:
-        """Keys of at most `room` orders that may be called now, the earliest first; none while our clock is off."""
+        """Keys of at most `room` orders that may be called now, the earliest first.
+
+        None while our clock is off or there is no room to record them.
+        """
         ...
 
     async def claim(self, order_id: int) -> Attempt | None:
@@ -110,7 +113,7 @@ class LedgerEngine:
     async def due(self, room: int) -> Sequence[int]:
         """Keys of the orders to call now, the earliest first."""
         async with self._database.reading() as session:
-            if not await alarms.clock_ok(session):
+            if not (await alarms.clock_ok(session) and await alarms.disk_ok(session)):
                 return ()
             return await queue.due(session, room)
 

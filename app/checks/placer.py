@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.archive import open_archive
+from app.archive_upkeep import raise_unstored
 from app.checks.call_backs import note_call_back
 from app.checks.ports import CallOrder, Journal
 from app.checks.service import TRACE_SUFFIX
@@ -26,7 +28,7 @@ from app.trunk_settings import bind_address
 from app.trunks.merge import merged, usable
 from app.trunks.records import read
 from app.trunks.watcher import TrunkWatcher
-from recordings import Archive, RecordingError
+from recordings import RecordingError
 from sip.guard import NeverDialledError
 from sip.media import load_prompt
 from sip.phone import MissedCall, Phone, Script, TargetError, Trunk
@@ -53,7 +55,7 @@ class PhonePlacer:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._archive = Archive(settings.recordings_dir)
+        self._archive = open_archive(settings)
         self._say = None if settings.say is None else load_prompt(settings.say)
         self._limits = Limits(
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
@@ -168,7 +170,17 @@ class PhonePlacer:
             await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
-        return await asyncio.to_thread(self._keep, record, capture, order.recording_name)
+        kept = await asyncio.to_thread(self._keep, record, capture, order.recording_name)
+        if kept.recording is None and kept.errors != record.errors:
+            await self._raise_unstored(kept.errors[-1])
+        return kept
+
+    async def _raise_unstored(self, reason: str) -> None:
+        try:
+            await raise_unstored(self._database, reason)
+        except SQLAlchemyError:
+            # The record of the call says it too, and is written again and again until the database is there.
+            log.exception("alarm could not be raised", reason=reason)
 
     def _missed(self, call: MissedCall) -> None:
         """Somebody called us: perhaps a unit that calls back."""
@@ -196,11 +208,8 @@ class PhonePlacer:
 
     def _repair(self, names: Sequence[str]) -> dict[str, RecordingInfo]:
         found = self._archive.repair()
-        for name in set(names) - found.keys():
-            # The process may have died after its sound file was made and before the ledger knew.
-            with contextlib.suppress(RecordingError, OSError):
-                found[name] = self._archive.store(self._archive.capture_path(name), name)
-        return found
+        # The process may have died after its sound was stored and before the ledger knew.
+        return found | self._archive.stored(set(names) - found.keys())
 
     def _usable_now(self, stored: Stored) -> list[str]:
         """Names of the trunks that may carry a number: one that was disabled since the start may not."""

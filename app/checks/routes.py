@@ -18,6 +18,7 @@ from app.checks.models import Attempt, Recording
 from app.checks.repository import ListFilter
 from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut, TargetOut
 from app.database import Database
+from app.evidence.wordless import shown_facts
 from app.settings import Settings
 
 MOST_RANGE = 80
@@ -91,7 +92,7 @@ def detail_of(attempt: Attempt) -> AttemptDetail:
         **AttemptOut.model_validate(attempt).model_dump(),
         call_id=attempt.call_id,
         error=attempt.error,
-        facts=attempt.facts.content if attempt.facts else None,
+        facts=shown_facts(attempt) or None,
         verdict=attempt.verdicts[-1].content if attempt.verdicts else None,
         recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
         targets=[TargetOut.model_validate(target) for target in attempt.targets],

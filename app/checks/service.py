@@ -209,7 +209,12 @@ async def journal(session: AsyncSession, attempt_id: int, snapshot: dict[str, An
 
 def recording_name(attempt: Attempt) -> str:
     """Name of an attempt's sound file, by day, without suffix; the same before and after a crash."""
-    return f"{attempt.claimed_at:%Y/%m/%d}/check-{attempt.check_id}-attempt-{attempt.id}"
+    return name_of(attempt.claimed_at, attempt.check_id, attempt.id)
+
+
+def name_of(claimed_at: datetime, check_id: int, attempt_id: int) -> str:
+    """The same, of an attempt that is not at hand as a whole."""
+    return f"{claimed_at:%Y/%m/%d}/check-{check_id}-attempt-{attempt_id}"
 
 
 _SNAPSHOT_STATES = {

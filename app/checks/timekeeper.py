@@ -5,6 +5,7 @@ APScheduler only ticks. One process at a time keeps the time, by a lease in the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ Tick = Callable[[datetime], Awaitable[int]]
 """Asked each second; returns how many orders it made due."""
 Purge = Callable[[AsyncSession, datetime], Awaitable[object]]
 """Done at the start and each hour, e.g. deletes what has expired."""
+Job = Callable[[datetime], Awaitable[object]]
+"""Done as often, but beside the ticks and outside of any unit of work: it may take its time."""
 SWEEP_S = 5.0
 PURGE_S = 3600.0
 
@@ -37,12 +40,16 @@ class Timekeeper:
         wake: Callable[[], None],
         ticks: Sequence[Tick] = (),
         purges: Sequence[Purge] = (),
+        jobs: Sequence[Job] = (),
     ) -> None:
         self._database = database
         self._engine = engine
         self._wake = wake
         self._ticks = ticks
         self._purges = purges
+        self._jobs = jobs
+        self._at_work: dict[int, asyncio.Task[None]] = {}
+        """By the job's place, those that are not done yet."""
         self._held_until: datetime | None = None
         self._renew_at: datetime | None = None
         self._sweep_at: datetime | None = None
@@ -54,7 +61,11 @@ class Timekeeper:
             await leases.seize(session, leases.CLOCK, self._engine.owner)
 
     async def end(self) -> None:
-        """Let go of the clock."""
+        """Let go of the clock; what works beside it is cut short."""
+        at_work = list(self._at_work.values())
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
         async with self._database.unit_of_work() as session:
             await leases.give_back(session, leases.CLOCK, self._engine.owner)
 
@@ -105,8 +116,24 @@ class Timekeeper:
             swept = await self._engine.sweep()
             if swept:
                 log.error("attempts whose caller gave no sign of life were interrupted", count=swept)
-        if self._purges and (self._purge_at is None or now >= self._purge_at):
+        if self._purge_at is None or now >= self._purge_at:
             self._purge_at = now + timedelta(seconds=PURGE_S)
             for purge in self._purges:
                 async with self._database.unit_of_work() as session:
                     await purge(session, now)
+            self._begin_jobs(now)
+
+    def _begin_jobs(self, now: datetime) -> None:
+        """Begin every job that is not still at work from the last time."""
+        for place, job in enumerate(self._jobs):
+            if place not in self._at_work:
+                self._at_work[place] = asyncio.create_task(self._do(place, job, now))
+
+    async def _do(self, place: int, job: Job, now: datetime) -> None:
+        try:
+            await job(now)
+        except Exception:
+            # The next hour brings it again.
+            log.exception("a part of the hourly work failed")
+        finally:
+            self._at_work.pop(place, None)

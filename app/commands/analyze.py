@@ -32,6 +32,7 @@ class AnalyseOptions:
     transcript: Path | None = None
     plot: Path | None = None
     language: str = "zh"
+    transcribe: bool = False
 
 
 def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
@@ -41,7 +42,7 @@ def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
             f"{options.channel!r} is not one of {', '.join(CHANNELS)}", param_hint="'--channel'"
         )
     shown_in = words_of(options.language)
-    said = None if options.transcript is None else read_transcript(options.transcript)
+    said = _said(file, options)
     if options.plot is None:
         result = _analysed(file, options, said, None)
     else:
@@ -54,6 +55,26 @@ def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
     else:
         _show(result)
     return 0
+
+
+def _said(file: Path, options: AnalyseOptions) -> Transcript | None:
+    """Return what is said in the file, as given or as recognised."""
+    if not options.transcribe:
+        return None if options.transcript is None else read_transcript(options.transcript)
+    if options.transcript is not None:
+        raise typer.BadParameter("its words are given by --transcript", param_hint="'--transcribe'")
+    if options.alaw:
+        raise typer.BadParameter(
+            "raw A-law is not recognised; it takes a WAV or FLAC file", param_hint="'--transcribe'"
+        )
+    from app.commands.transcribe import needed_engine, recognise, samples_of
+    from recordings.transcription import TranscriptionError
+
+    choice = needed_engine(None)
+    try:
+        return recognise(samples_of(file, options.channel), choice)
+    except TranscriptionError as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="'--transcribe'") from error
 
 
 def _analysed(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeVar
 
 import typer
@@ -15,6 +17,7 @@ from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as audit
+from app.archive import open_archive
 from app.checks import repository as checks
 from app.commands.analyze import CHANNELS
 from app.commands.numbers import in_records
@@ -25,6 +28,7 @@ from app.samples.service import Description, PresentSampleError, SampleValueErro
 from app.settings import get_settings
 from app.trunks import repository as trunks
 from app.trunks.merge import merged
+from recordings import RecordingError
 from sip.progress import AudioFileError
 from sip.progress.marking import Marked, MarkError, heard_in_file, mark_file
 from sip.progress.samples import SampleHeard
@@ -53,8 +57,8 @@ def add(stretch: Stretch, meaning: str, label: str, mobile: bool, trunk: str | N
         raise typer.BadParameter(
             "it takes a FILE, or the --attempt whose recording it is", param_hint="'FILE'"
         )
-    path, source = _source(stretch, by)
-    marked = _marked(path, stretch)
+    with _source(stretch, by) as (path, source):
+        marked = _marked(path, stretch)
     cut = f"{source} {marked.start_ms / 1000:.2f}-{marked.end_ms / 1000:.2f} s"
 
     async def write(session: AsyncSession) -> tuple[AnnouncementSample, set[str]]:
@@ -72,10 +76,12 @@ def add(stretch: Stretch, meaning: str, label: str, mobile: bool, trunk: str | N
     return 0
 
 
-def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
-    """Return the sound file and what is kept of where it came from; a check's recording is read on record."""
+@contextmanager
+def _source(stretch: Stretch, by: str) -> Iterator[tuple[Path, str]]:
+    """Give the sound file and what is kept of where it came from; a check's recording is read on record."""
     if stretch.file is not None:
-        return stretch.file, stretch.file.name
+        yield stretch.file, stretch.file.name
+        return
     number, hint = stretch.attempt or 0, "'--attempt'"
 
     async def read(session: AsyncSession) -> str:
@@ -90,7 +96,13 @@ def _source(stretch: Stretch, by: str) -> tuple[Path, str]:
         name = in_records(read)
     except UnknownSampleError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
-    return get_settings().recordings_dir / name, f"attempt {number}: {name}"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        try:
+            path.write_bytes(open_archive(get_settings()).read(name))
+        except RecordingError as error:
+            raise typer.BadParameter(str(error), param_hint=hint) from None
+        yield path, f"attempt {number}: {name}"
 
 
 def _marked(path: Path, stretch: Stretch) -> Marked:

@@ -12,32 +12,36 @@ work goes on with it. Nothing is said to be gone that is not. The row and its ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Literal, Protocol, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
-from sqlalchemy import CursorResult, select, update
+import structlog
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.checks.models import Recording
+from app.checks import alarms
+from app.checks.models import Attempt, Recording
+from app.checks.service import recording_name
 from app.database import Database
 from app.errors import ConflictError, NotFoundError
 from app.evidence.forgetting import forget_all
-from recordings import RecordingError
+from app.settings import SettingError
+from recordings import Archive, RecordingError
+from recordings.archive import Erasure
 
-Why = Literal["expired", "removed", "withdrawn"]
+log = structlog.get_logger(__name__)
+
 WHY_ZH: dict[str, str] = {"expired": "保存期满", "removed": "提前删除", "withdrawn": "封存"}
-STORE_FAILS = (RecordingError, OSError)
-"""What the archive raises where the sound could not be deleted; it is tried again."""
+ALARM = "retention_failed"
+"""Stands while there is a sound that should be deleted and is not."""
+STORE_FAILS = (RecordingError, OSError, SettingError)
+"""What comes where a sound could not be deleted, or the archive not opened; it is tried again."""
 
 
-class Eraser(Protocol):
-    """What is needed of the archive."""
-
-    def erase(self, key: str, sha256: str, why: Why, reason: str, who: str) -> None:
-        """Delete a sound and what was derived from it, after its entry in the manifest; again is no error."""
-        ...
+OpenArchive = Callable[[], Archive]
+"""Opens the archive; may raise as its use does, `SettingError` too."""
 
 
 async def locked(session: AsyncSession, recording_id: int) -> Recording:
@@ -60,7 +64,7 @@ def check_kept(row: Recording) -> None:
         )
 
 
-async def condemn(session: AsyncSession, row: Recording, why: Why, reason: str, who: str) -> None:
+async def condemn(session: AsyncSession, row: Recording, why: Erasure, reason: str, who: str) -> None:
     """Decide that a recording goes, and forget every word that was made of it. The row comes from `locked`."""
     check_kept(row)
     row.gone_why, row.gone_reason, row.gone_by = why, reason, who
@@ -76,20 +80,20 @@ async def unfinished(session: AsyncSession, after: int, limit: int) -> Sequence[
     return (await session.scalars(query.order_by(Recording.id).limit(limit))).all()
 
 
-async def erase(database: Database, archive: Eraser, recording_id: int) -> bool:
+async def erase(database: Database, open_: OpenArchive, recording_id: int) -> bool:
     """Delete the sound of a condemned recording and say so; return whether it was there until now.
 
-    Raises `RecordingError` or OSError where the store fails: the row then stays as it is.
+    Raises one of `STORE_FAILS` where that cannot be done: the row then stays as it is.
     """
     async with database.reading() as session:
         row = await session.get(Recording, recording_id)
         if row is None or row.gone_why is None or row.gone_at is not None:
             return False
-        shared = await _is_shared(session, row)
-    if not shared:
-        # Outside of any unit of work: a store on another machine may take its time, and calls write meanwhile.
-        why, reason, who = cast(Why, row.gone_why), row.gone_reason or "", row.gone_by or ""
-        await asyncio.to_thread(archive.erase, row.path, row.sha256, why, reason, who)
+        attempt = None if row.attempt_id is None else await session.get(Attempt, row.attempt_id)
+        others = await _kept_alike(session, row)
+    name = None if attempt is None else recording_name(attempt)
+    # Outside of any unit of work: a store on another machine may take its time, and calls write meanwhile.
+    await asyncio.to_thread(_erase, open_, row, name, others)
     async with database.unit_of_work() as session:
         gone = update(Recording).where(Recording.id == recording_id, Recording.gone_at.is_(None))
         found = await session.execute(
@@ -97,15 +101,54 @@ async def erase(database: Database, archive: Eraser, recording_id: int) -> bool:
         )
         assert isinstance(found, CursorResult)
         if found.rowcount == 1:
-            note = "；与另一份录音内容相同，声音随那一份保存" if shared else ""
-            detail = f"{WHY_ZH[row.gone_why]}：{row.gone_reason}（SHA-256 {row.sha256}）{note}"
+            detail = f"{WHY_ZH[row.gone_why]}：{row.gone_reason}（SHA-256 {row.sha256}）"
             await audit.record(session, "erase", f"recording:{row.id}", detail, row.gone_by or "")
         return found.rowcount == 1
 
 
-async def _is_shared(session: AsyncSession, row: Recording) -> bool:
-    """Whether another recording has the very same sound: calls without a sound of equal length may."""
-    query = select(Recording.id).where(
+async def erase_now(database: Database, open_: OpenArchive, recording_ids: Iterable[int]) -> bool:
+    """Delete what was just condemned; return whether all is deleted.
+
+    What the store does not delete is an alarm: nobody hears it, and each hour it is tried again.
+    """
+    left = []
+    for key in recording_ids:
+        try:
+            await erase(database, open_, key)
+        except STORE_FAILS as error:
+            log.error("recording could not be deleted", recording=key, reason=type(error).__name__)
+            left.append(str(key))
+    if left:
+        async with database.unit_of_work() as session:
+            detail = f"录音 {'、'.join(left)} 已不可收听，声音尚未删除：存储没有响应，每小时再试"
+            await alarms.raise_alarm(session, ALARM, "", detail)
+    return not left
+
+
+def _erase(open_: OpenArchive, row: Recording, name: str | None, others: int) -> None:
+    archive = open_()
+    given = (row.path, row.sha256, cast(Erasure, row.gone_why), row.gone_reason or "", row.gone_by or "")
+    for each in _names(archive, row, name, others):
+        archive.erase(*given, name=each)
+
+
+def _names(archive: Archive, row: Recording, name: str | None, others: int) -> list[str | None]:
+    """Under which names the sound goes; the archive deletes it with the last one that it is kept under.
+
+    The same file may be brought twice, and which of two reports is which the archive cannot tell: as many stay as there
+    are `others`. What is withdrawn goes under every name.
+    """
+    if name is not None and row.gone_why != "withdrawn":
+        return [name]
+    known = archive.index.refresh().by_key.get(row.path)
+    if known is None or not known.live:
+        return [name]
+    return [entry.members["name"] for entry in known.entries[: max(0, len(known.entries) - others)]]
+
+
+async def _kept_alike(session: AsyncSession, row: Recording) -> int:
+    """How many other recordings are kept that have the very same sound."""
+    query = select(func.count()).where(
         Recording.path == row.path, Recording.id != row.id, Recording.gone_why.is_(None)
     )
-    return await session.scalar(query.limit(1)) is not None
+    return await session.scalar(query) or 0

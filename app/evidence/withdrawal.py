@@ -7,24 +7,19 @@ law's demand, so no hold stands against it, but it is said which holds there wer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.checks import alarms
 from app.checks.models import Recording
 from app.database import Database
 from app.evidence import holding, leaving, samples
 from app.evidence.holding import Ground
 from app.evidence.people import check_reason
 from app.reviews.steps import check_named
-
-log = structlog.get_logger(__name__)
-ALARM = "retention_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Withdrawn:
 
 
 async def withdraw(
-    database: Database, archive: leaving.Eraser, recording_id: int, reason: str, who: str
+    database: Database, open_: leaving.OpenArchive, recording_id: int, reason: str, who: str
 ) -> Withdrawn:
     """Withdraw a recording: words and index in one unit of work, then the sound and all that was derived from it.
 
@@ -49,19 +44,8 @@ async def withdraw(
     """
     async with database.unit_of_work() as session:
         found = await condemn(session, recording_id, reason, who)
-    deleted = True
-    for key in found.recording_ids:
-        try:
-            await leaving.erase(database, archive, key)
-        except leaving.STORE_FAILS as error:
-            log.error("withdrawn sound could not be deleted", recording=key, reason=type(error).__name__)
-            deleted = False
-    if not deleted:
-        async with database.unit_of_work() as session:
-            await alarms.raise_alarm(
-                session, ALARM, "", f"录音 {recording_id} 已封存，声音尚未删除：存储没有响应"
-            )
-    return Withdrawn(found.recording_ids, found.despite, deleted)
+    deleted = await leaving.erase_now(database, open_, found.recording_ids)
+    return replace(found, deleted=deleted)
 
 
 async def condemn(session: AsyncSession, recording_id: int, reason: str, who: str) -> Withdrawn:

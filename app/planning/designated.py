@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.checks.alarms import clock_ok
+from app.checks.alarms import clock_ok, disk_ok
 from app.checks.models import SpotCheck
 from app.directory.models import DutyLine
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
@@ -68,6 +68,11 @@ async def order(session: AsyncSession, settings: Settings, wanted: Designation, 
 async def _check_office(session: AsyncSession) -> None:
     if not await clock_ok(session):
         raise ConflictError("the check cannot be ordered: this machine's clock is off, see the alarms")
+    if not await disk_ok(session):
+        raise ConflictError(
+            "磁盘空间不足，录音无法完整保存，暂不能下达呼叫；请看告警 "
+            "(the check cannot be ordered: there is no room to record it, see the alarms)"
+        )
     if await repository.newest_prompt(session, "opening") is None:
         raise ConflictError("the check cannot be ordered: there is no approved opening; approve one first")
 

@@ -24,7 +24,7 @@ class Heard:
     unheard: tuple[int, ...] = ()
     """Keys of recordings that were neither played nor downloaded."""
     unrecorded: tuple[int, ...] = ()
-    """Keys of attempts that were dialled and have no recording."""
+    """Keys of attempts that were dialled and have no recording, or one that went before it was heard."""
 
     @property
     def nothing(self) -> bool:
@@ -43,6 +43,8 @@ async def heard(session: AsyncSession, case: Case, who: str) -> Heard:
     rows = await repository.recordings(session, case.check_id)
     recorded = {recording.id: attempt.id for attempt, recording in rows if recording is not None}
     lines = await repository.hearings(session, list(recorded), (who, LOCAL))
+    # A recording that has gone since can be heard no more: it asks for nothing, and what was heard of it stays so.
+    gone = {r.attempt_id for _, r in rows if r is not None and r.gone_why is not None}
     last = {int(line.subject.removeprefix("recording:")): line for line in lines}
     return Heard(
         heard=tuple(
@@ -55,9 +57,14 @@ async def heard(session: AsyncSession, case: Case, who: str) -> Heard:
             }
             for key, line in sorted(last.items())
         ),
-        unheard=tuple(sorted(set(recorded) - set(last))),
+        unheard=tuple(
+            sorted(key for key, attempt_id in recorded.items() if key not in last and attempt_id not in gone)
+        ),
         unrecorded=tuple(
-            attempt.id for attempt, recording in rows if recording is None and attempt.call_id is not None
+            attempt.id
+            for attempt, recording in rows
+            if (recording is None and attempt.call_id is not None)
+            or (recording is not None and attempt.id in gone and recording.id not in last)
         ),
     )
 

@@ -32,8 +32,6 @@ MARK = "+转写"
 """Stands behind the label of rules in what was judged anew with the words."""
 _FOLLOWING = ("outcome", "answered_by", "ring_to_answer_ms", "ring_to_answer_min_ms", "three_ring")
 """Members of a record that lists show as columns."""
-SPOKEN_SIGNS = frozenset({"mobile_announcement", "transfer_announcement"})
-"""Signs of forwarding whose detail quotes what was said."""
 
 
 def marked(label: str, known: frozenset[str], most: int) -> str:
@@ -148,18 +146,3 @@ def _essence(content: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _title(code: str) -> str:
     return next((info.zh for known, info in CODES.items() if known == code), code)
-
-
-def without_words(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a reading without any word that was said; what was concluded from them stays."""
-    bare = copy.deepcopy(dict(content)) | {"transcript": None}
-    for item in bare.get("announcements") or ():
-        if item.get("road") == "words":
-            item["detail"] = ""
-    for sign in bare.get("answerer") or ():
-        sign["detail"] = ""
-    forwarding = bare.get("forwarding") or {}
-    for sign in forwarding.get("evidence") or ():
-        if sign.get("kind") in SPOKEN_SIGNS:
-            sign["detail"] = ""
-    return bare

@@ -72,10 +72,13 @@ class _New:
 async def rejudge(session: AsyncSession, check_id: int, settings: Settings) -> None:
     """Judge a closed order by what its calls say as they were read last; a second time it changes nothing.
 
-    An order that is still under way is judged with its words when it is closed.
+    An order that is still under way is judged with its words when it is closed; one of which other calls still wait
+    for their transcripts, once those are there: the machine should not change its mind with each call.
     """
     check = await repository.lock_order(session, check_id)
     if check is None or check.state != "done" or check.kind == "verification":
+        return
+    if await repository.order_open(session, check_id):
         return
     new = await _judged(session, check, settings)
     if new is None or not new.differs:

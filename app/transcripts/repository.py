@@ -112,6 +112,30 @@ async def lock_order(session: AsyncSession, check_id: int) -> SpotCheck | None:
     return await session.scalar(query)
 
 
+async def order_open(session: AsyncSession, check_id: int) -> bool:
+    """Whether a recording of this order still waits for its transcript, or is being transcribed."""
+    query = (
+        select(Transcription.id)
+        .join(Recording, Recording.id == Transcription.recording_id)
+        .join(Attempt, Attempt.id == Recording.attempt_id)
+        .where(Attempt.check_id == check_id, Transcription.state.in_(OPEN))
+        .limit(1)
+    )
+    return await session.scalar(query) is not None
+
+
+async def order_read(session: AsyncSession, recording_id: int) -> int | None:
+    """The order of a recording of which a call was read again; None where none was."""
+    calls = select(Attempt.check_id).join(Recording, Recording.attempt_id == Attempt.id)
+    query = (
+        select(Attempt.check_id)
+        .join(CallReading, CallReading.attempt_id == Attempt.id)
+        .where(Attempt.check_id.in_(calls.where(Recording.id == recording_id)))
+        .limit(1)
+    )
+    return await session.scalar(query)
+
+
 async def readings(session: AsyncSession, attempt_ids: Iterable[int]) -> dict[int, CallReading]:
     """By attempt, the calls among these that were read again with their words."""
     query = select(CallReading).where(CallReading.attempt_id.in_(list(attempt_ids)))

@@ -182,7 +182,7 @@ class Scribe:
         except (TranscriptionError, RecordingError, BrokenSoundError) as error:
             reason = str(error) or type(error).__name__
             log.warning("recording not transcribed", recording=row.recording_id, reason=reason)
-            await self._quietly(lambda session, it: queue.fail(session, it, reason), row)
+            await self._quietly(lambda session, it: service.fail(session, it, reason, self._settings), row)
         except SQLAlchemyError as error:
             # The lease runs out, and the row is taken up again.
             log.error("a transcript could not be kept", transcription=row.id, reason=type(error).__name__)
@@ -191,7 +191,8 @@ class Scribe:
             # Whatever it is: one recording never stops the queue. An error's text may quote what was said.
             name = type(error).__name__
             log.error("recording not transcribed", recording=row.recording_id, reason=name)
-            await self._quietly(lambda session, it: queue.fail(session, it, f"内部错误 ({name})"), row)
+            reason = f"内部错误 ({name})"
+            await self._quietly(lambda session, it: service.fail(session, it, reason, self._settings), row)
 
     async def _transcribe(self, row: Transcription) -> None:
         heard = await asyncio.to_thread(self._read, row.recording)

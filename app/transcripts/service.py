@@ -13,9 +13,10 @@ from app.answers.ports import SecondPass
 from app.answers.service import understand
 from app.checks.models import Attempt
 from app.errors import ConflictError, NotFoundError
+from app.evidence.wordless import without_words
 from app.phone_records.filling import fill_from
 from app.settings import Settings
-from app.transcripts import reading, rejudging, repository, search
+from app.transcripts import queue, reading, rejudging, repository, search
 from app.transcripts.models import CHANNELS, Transcription
 from app.transcripts.requests import enqueue
 from sip.progress.transcript import Transcript
@@ -51,7 +52,7 @@ async def forget(session: AsyncSession, recording_id: int) -> None:
         row.owner, row.lease_until = None, None
     for read in await repository.readings_of_recording(session, recording_id):
         # What was concluded from the words stays: a verdict must not change because they are gone.
-        read.content = reading.without_words(read.content)
+        read.content = without_words(read.content)
     await session.flush()
     await search.forget(session, recording_id)
 
@@ -93,6 +94,19 @@ async def keep(
     counting = await repository.latest(session, row.recording_id)
     if counting is not None and counting.id == row.id:
         await _follow(session, row, channels, settings, second_pass)
+    return True
+
+
+async def fail(session: AsyncSession, row: Transcription, reason: str, settings: Settings) -> bool:
+    """Say why a recording cannot be transcribed; its order is judged by the words of its other calls.
+
+    It stays so until somebody asks again. False where the row is not ours any more.
+    """
+    if not await queue.fail(session, row, reason):
+        return False
+    check_id = await repository.order_read(session, row.recording_id)
+    if check_id is not None:
+        await _part(row.id, "order", session, rejudging.rejudge(session, check_id, settings))
     return True
 
 

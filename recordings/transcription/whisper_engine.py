@@ -8,8 +8,9 @@ instead of 30: measured on 45 clips it costs a quarter and reads the same. Never
 from __future__ import annotations
 
 import math
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import soxr
 from recordings.transcription.choice import EngineChoice
 from recordings.transcription.errors import EngineError
 from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound, Stream
+from recordings.transcription.simplified import simplified
 from sip.progress.transcript import Utterance, Word
 
 _RATE_HZ = 16_000
@@ -27,12 +29,17 @@ _FRAMES_S = 100
 _WINDOWS = (1_500, 3_000)
 """Frames of the windows that a stretch is encoded in, the shortest that holds it."""
 _LONGEST_TOKENS = 448
+_TOKENS_PER_S = 16
+"""More are not said in a second; a decoder that is stuck must not go on to the end."""
+_SPARE_TOKENS = 30
 _TEMPERATURES = (0.0, 0.2, 0.4)
 """Each is tried where the one before gave text that repeats itself or that the model itself doubts."""
 _LEAST_LOGPROB = -1.0
 _MOST_COMPRESSION = 2.4
-_MOST_NO_SPEECH = 0.6
-"""Limits of OpenAI's reference decoder (whisper/transcribe.py)."""
+_MOST_NO_SPEECH = 0.5
+"""Limits of OpenAI's reference decoder (whisper/transcribe.py); its 0.6 of no speech lets text from silence pass."""
+_STUCK = re.compile(r"([^\d\s]{1,4}?)\1{5}")
+"""The same six times in a row: nobody says that, a decoder without a hold does."""
 _LEAST_SCORE = 1e-9
 _PUNCTUATION = frozenset("，。？！、；：“”‘’（）《》,.?!;:\"'()- …")
 _PROMPT = "以下是普通话的句子。"
@@ -52,12 +59,16 @@ class _Decoded:
         return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
     @property
+    def stuck(self) -> bool:
+        return self.compression > _MOST_COMPRESSION or _STUCK.search(self.text) is not None
+
+    @property
     def doubtful(self) -> bool:
-        return self.logprob < _LEAST_LOGPROB or self.compression > _MOST_COMPRESSION
+        return self.logprob < _LEAST_LOGPROB or self.stuck
 
     @property
     def invented(self) -> bool:
-        if not self.text or self.compression > _MOST_COMPRESSION:
+        if not self.text or self.stuck:
             return True
         return self.logprob < _LEAST_LOGPROB and self.no_speech > _MOST_NO_SPEECH
 
@@ -68,6 +79,7 @@ class WhisperEngine:
     def __init__(self, choice: EngineChoice, threads: int = 1) -> None:
         """Load the model of `choice.folder`. Raises EngineError where the package or the model cannot be used."""
         try:
+            from ctranslate2 import set_random_seed
             from faster_whisper import WhisperModel
             from faster_whisper.tokenizer import Tokenizer
             from faster_whisper.transcribe import get_suppressed_tokens
@@ -89,6 +101,7 @@ class WhisperEngine:
                 f"{choice.folder} holds no Whisper model that can be loaded ({error})"
             ) from None
         self._suppressed = list(get_suppressed_tokens(self._tokens, [-1]))
+        self._set_seed: Callable[[int], None] = set_random_seed
         self._info = choice.info
 
     @property
@@ -99,14 +112,15 @@ class WhisperEngine:
     def recognise(self, samples: Sound, hints: Hints = NO_HINTS) -> tuple[Utterance, ...]:
         """Return what is said in a stretch of at most 30 s, as one utterance; empty where the model doubts itself."""
         encoded, frames = self._encode(samples)
-        decoded = self._decode(encoded, _prompt(hints))
+        most = frames * _TOKENS_PER_S // _FRAMES_S + _SPARE_TOKENS
+        decoded = self._decode(encoded, _prompt(hints), most)
         if decoded.invented:
             return ()
         words = self._words(encoded, frames, decoded)
         length_ms = len(samples) / 8.0
         start_ms = words[0].start_ms if words else 0.0
         end_ms = words[-1].end_ms if words else length_ms
-        text = "".join(word.text for word in words) or decoded.text
+        text = "".join(word.text for word in words) or self._written(decoded.text)
         return (Utterance(start_ms, end_ms, text, words, _probability(decoded.logprob)),)
 
     def rank(self, samples: Sound, phrases: Sequence[str], before: str = "") -> tuple[Ranked, ...]:
@@ -130,6 +144,9 @@ class WhisperEngine:
         """Raise NotImplementedError: Whisper hears whole stretches only."""
         raise NotImplementedError("Whisper gives no partial results")
 
+    def _written(self, text: str) -> str:
+        return simplified(text) if self._info.language.startswith("zh") else text
+
     def _encode(self, samples: Sound) -> tuple[Any, int]:
         """Return the encoded stretch and how many frames of it are sound."""
         from faster_whisper.audio import pad_or_trim
@@ -140,19 +157,21 @@ class WhisperEngine:
         window = next((w for w in _WINDOWS if frames <= w), _WINDOWS[-1])
         return self._model.encode(pad_or_trim(features, window)), max(2, frames)
 
-    def _decode(self, encoded: Any, prompt: str) -> _Decoded:
+    def _decode(self, encoded: Any, prompt: str, most: int) -> _Decoded:
         """Decode at the lowest temperature that gives text to be believed; else the least doubtful of all."""
         tried: list[_Decoded] = []
         for temperature in _TEMPERATURES:
-            tried.append(self._generate(encoded, prompt, temperature))
+            tried.append(self._generate(encoded, prompt, temperature, most))
             if not tried[-1].doubtful or tried[-1].no_speech > _MOST_NO_SPEECH:
                 return tried[-1]
-        sound = [item for item in tried if item.compression <= _MOST_COMPRESSION]
+        sound = [item for item in tried if not item.stuck]
         return max(sound or tried, key=lambda item: item.logprob)
 
-    def _generate(self, encoded: Any, prompt: str, temperature: float) -> _Decoded:
+    def _generate(self, encoded: Any, prompt: str, temperature: float, most: int) -> _Decoded:
         previous = self._tokens.encode(f" {prompt}")
         start = self._model.get_prompt(self._tokens, previous, without_timestamps=True)
+        # The same sound gives the same text, also where chance has a part in it.
+        self._set_seed(1)
         how = (
             {"beam_size": 5}
             if temperature == 0.0
@@ -161,7 +180,7 @@ class WhisperEngine:
         result = self._model.model.generate(
             encoded,
             [start],
-            max_length=_LONGEST_TOKENS,
+            max_length=min(_LONGEST_TOKENS, len(start) + most),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -178,7 +197,7 @@ class WhisperEngine:
         found = self._model.find_alignment(self._tokens, [decoded.tokens], encoded, frames)[0]
         words: list[Word] = []
         for item in found:
-            text = str(item["word"])
+            text = self._written(str(item["word"]))
             if not words:
                 text = text.lstrip()
             if not text or "\N{REPLACEMENT CHARACTER}" in text:

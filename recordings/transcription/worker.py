@@ -68,9 +68,9 @@ class _Desk:
 
         hints = Hints(tuple(asked["words"]), asked["prompt"])
         found: list[Utterance] = []
-        for stretch in speech(sound):
-            piece = sound[int(stretch.start_ms * 8) : int(stretch.end_ms * 8)]
-            found += shifted(self._engine.recognise(piece, hints), stretch.start_ms)
+        # The second ear comes with the package of Whisper.
+        for stretch in speech(sound, second_ear=self._engine.info.name == "whisper"):
+            found += shifted(self._engine.recognise(stretch.of(sound), hints), stretch.start_ms)
         return {"utterances": protocol.utterances_to_json(tuple(found))}
 
     def _rank(self, asked: dict[str, Any], sound: Sound) -> dict[str, Any]:

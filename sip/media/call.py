@@ -345,7 +345,9 @@ class Call:
         self._close_part()
         blocks, self._sent_blocks = self._sent_blocks, []
         if heard is not None:
-            blocks.append(Block("heard", heard[0], self.line.codec, heard[1]))
+            blocks += (Block("heard", at, self.line.codec, codes) for at, codes in heard.spans())
+        blocks += (Block.pause(*pause) for pause in self.line.pauses if pause[0] >= 0)
+        self.line.pauses.clear()
         blocks.append(Block("alive", max(until, 0)))
         return blocks
 

@@ -11,7 +11,8 @@ payload)  payload
 
 All numbers are little-endian; a position counts 8 kHz samples since the call's time 0. Kinds: 1 heard and 2
 sent sound (payload: one G.711 code per sample), 3 the call was still going on at `position`, 4 it ended
-there.
+there, 5 the far end sent nothing from there on (payload: u32, for how many samples). Between heard sound,
+where there is neither sound nor such a pause, something was lost.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ from sip.media.errors import CaptureError
 from sip.media.g711 import CODECS, decode
 from sip.media.model import SAMPLE_RATE_HZ, Codec
 
-BlockKind = Literal["heard", "sent", "alive", "ended"]
-_KINDS: Final[tuple[BlockKind, ...]] = ("heard", "sent", "alive", "ended")
+BlockKind = Literal["heard", "sent", "alive", "ended", "paused"]
+_KINDS: Final[tuple[BlockKind, ...]] = ("heard", "sent", "alive", "ended", "paused")
 _SYNC: Final = b"blk:"
 _BLOCK: Final = struct.Struct("<BBHqI")
 _OVERHEAD: Final = len(_SYNC) + _BLOCK.size + CRC.size
+_SAMPLES: Final = struct.Struct("<I")
+_LEAST_MISSING: Final = SAMPLE_RATE_HZ // 100
+"""A shorter hole is no lost packet."""
 _LONGEST: Final = 1 << 20
 """No block holds more codes than this; a larger length is damage."""
 _LONGEST_CALL: Final = 24 * 3600 * SAMPLE_RATE_HZ
@@ -51,9 +55,16 @@ class Block:
     codec: Codec = "PCMA"
     codes: bytes = b""
 
+    @classmethod
+    def pause(cls, start: int, end: int) -> Block:
+        """Say that nothing was sent to us between two positions."""
+        return cls("paused", start, codes=_SAMPLES.pack(min(end - start, _LONGEST_CALL)))
+
     @property
     def end(self) -> int:
         """The position after its last sample."""
+        if self.kind == "paused":
+            return self.position + int(_SAMPLES.unpack(self.codes)[0])
         return self.position + len(self.codes)
 
     def pack(self) -> bytes:
@@ -78,8 +89,9 @@ class Capture:
     """Whether the call was closed; False after a crash."""
     notes: tuple[str, ...] = field(default=())
     """What is damaged."""
-    heard: tuple[tuple[int, int], ...] = ()
-    """The stretches of `right` that came, [first sample, first after), in the order of the file."""
+    missing: tuple[tuple[int, int], ...] = field(default=())
+    """Where nothing came between heard sounds though something was sent, as far as is known: (start, end) in samples,
+    in order. There `right` is silent."""
 
     @property
     def duration_ms(self) -> float:
@@ -136,6 +148,8 @@ class CaptureReader:
             return None
         if not (1 <= kind <= len(_KINDS) and codec < len(CODECS) and 0 <= position < _LONGEST_CALL):
             return None
+        if _KINDS[kind - 1] == "paused" and length != _SAMPLES.size:
+            return None
         return Block(_KINDS[kind - 1], position, CODECS[codec], codes)
 
     def _resume(self, start: int) -> bool:
@@ -161,6 +175,8 @@ def read_capture(path: Path) -> Capture:
             blocks = list(reader.blocks())
     except OSError as error:
         raise CaptureError(path, error.strerror or str(error)) from error
+    pauses = [block for block in blocks if block.kind == "paused"]
+    blocks = [block for block in blocks if block.kind != "paused"]
     length = max((block.end for block in blocks), default=0)
     ends = [block.position for block in blocks if block.kind == "ended"]
     sides = {"sent": np.zeros(length, np.int16), "heard": np.zeros(length, np.int16)}
@@ -168,12 +184,27 @@ def read_capture(path: Path) -> Capture:
         if block.codes:
             sides[block.kind][block.position : block.end] = decode(block.codes, block.codec)
     length = ends[-1] if ends else length
-    heard = tuple((block.position, block.end) for block in blocks if block.kind == "heard" and block.codes)
+    missing = _missing(
+        [block for block in blocks if block.kind == "heard" and block.position < length], pauses
+    )
     return Capture(
         sides["sent"][:length],
         sides["heard"][:length],
         reader.wall_time_s,
         bool(ends),
         tuple(reader.notes),
-        heard,
+        missing,
     )
+
+
+def _missing(heard: list[Block], pauses: list[Block]) -> tuple[tuple[int, int], ...]:
+    """Return the stretches between the first and the last heard block in which nothing was heard and no pause is."""
+    if not heard:
+        return ()
+    first, last = min(block.position for block in heard), max(block.position for block in heard)
+    found, known_to = [], first
+    for block in sorted([*heard, *pauses], key=lambda block: block.position):
+        if block.position - known_to >= _LEAST_MISSING and known_to < last:
+            found.append((known_to, min(block.position, last)))
+        known_to = max(known_to, block.end)
+    return tuple(found)

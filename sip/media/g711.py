@@ -77,6 +77,14 @@ TRANSLATE: Final[dict[Codec, bytes]] = {
 }
 """`bytes.translate` tables from the other law into the named one."""
 
+QUIETEST: Final = 4
+"""Bits of a 16-bit sample that `MAGNITUDES` leaves out."""
+MAGNITUDES: Final[dict[Codec, bytes]] = {
+    codec: np.minimum(np.abs(levels.astype(np.int32)) >> QUIETEST, 255).astype(np.uint8).tobytes()
+    for codec, levels in _LEVELS.items()
+}
+"""`bytes.translate` tables from codes to how loud they are: the level without its last bits, 255 at most."""
+
 
 def decode(codes: bytes | Codes, codec: Codec) -> Samples:
     """Return the 16-bit samples of G.711 codes."""

@@ -230,7 +230,7 @@ class Receiver:
         self._note_gap(max(stream.last_s, self._left_s), since_s)
         stream.last_s = since_s
         self._received += 1
-        self._steady_samples = len(data) - HEADER_BYTES
+        self._steady_samples = stream.length = len(data) - HEADER_BYTES
         self.line.write(position, data[HEADER_BYTES:])
         return True
 
@@ -331,6 +331,7 @@ class Receiver:
         if kind == "CN":
             self._steady = None
             self._announced_silence = True
+            stream.quiet(packet.timestamp)
             self.line.comfort(True)
             return []
         self._heard, self._announced_silence = True, False
@@ -339,7 +340,7 @@ class Receiver:
         self._steady, self._steady_type = stream, packet.payload_type
         self._steady_samples = len(packet.payload)
         arrival = round(since_s * SAMPLE_RATE_HZ)
-        self.line.write(*stream.place(packet, arrival, in_order=in_order))
+        stream.place(packet, arrival, self.line, in_order=in_order)
         return []
 
     def expire(self, now_ms: float) -> list[DtmfDigit]:

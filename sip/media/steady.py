@@ -18,7 +18,7 @@ from sip.media.inbox import Batch, Words
 from sip.media.model import SAMPLE_RATE_HZ
 from sip.media.receive import Receiver, Steady
 from sip.media.rtp import HEADER_BYTES
-from sip.media.stream import AHEAD, BEHIND, DRIFT, FAR, WINDOW_PACKETS, Course
+from sip.media.stream import BEHIND, EARLY, FAR, LATE, WINDOW_PACKETS, Course
 from sip.media.timeline import PACKET_SAMPLES, RING_SAMPLES, HeardMatrix, Positions, Rows
 
 _VERSION: Final = 0x80 << 24
@@ -147,8 +147,8 @@ class SteadyRows:
         np.copyto(state[:, _QUICKEST], quickest)
         start, end = position % RING_SAMPLES, state[:, _SAMPLES]
         room = position - self._matrix.floor[rows]
-        well: npt.NDArray[np.bool_] = (offset >= -AHEAD) & (offset <= BEHIND)
-        well &= (state[:, _WINDOW] < WINDOW_PACKETS - 1) | (np.abs(quickest) <= DRIFT)
+        well: npt.NDArray[np.bool_] = (offset >= -EARLY) & (offset <= BEHIND)
+        well &= (state[:, _WINDOW] < WINDOW_PACKETS - 1) | (quickest <= LATE)
         well &= (room >= 0) & (room + end <= RING_SAMPLES) & (start + end <= RING_SAMPLES)
         return well
 

@@ -8,7 +8,8 @@ any more, which yields the sound for the capture.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,23 @@ def _strips(codes: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.void]:
     return np.ndarray((count,), np.dtype((np.void, size)), codes.data, 0, (1,))
 
 
+class Taken(NamedTuple):
+    """What was taken out of a ring."""
+
+    position: int
+    codes: bytes
+    holes: list[tuple[int, int]]
+    """Positions (start, end) between which nothing came."""
+
+    def spans(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (position, codes) of what came without a hole."""
+        first, end = self.position, self.position + len(self.codes)
+        for start, stop in [*self.holes, (end, end)]:
+            if start > first:
+                yield first, self.codes[first - self.position : start - self.position]
+            first = stop
+
+
 class TimeLine:
     """One call's row of the matrix."""
 
@@ -90,6 +108,10 @@ class TimeLine:
         self._filled = memoryview(matrix.filled[row])
         self._floor = matrix.floor.data
         self.codec: Codec = "PCMA"
+        self.pauses: list[tuple[int, int]] = []
+        """Positions (start, end) between which nothing was sent, until somebody takes them."""
+        self._in_hole = True
+        """Whether nothing had come right before the floor."""
         self.floor = 0
         self._clear_all()
 
@@ -146,17 +168,79 @@ class TimeLine:
             self._view[: count - first] = payload[first:count]
         self._count(start, count)
 
-    def _count(self, start: int, count: int) -> None:
+    def _count(self, start: int, count: int, sign: int = 1) -> None:
         filled = self._filled
         while count > 0:
             column, offset = divmod(start, COLUMN_SAMPLES)
             part = min(COLUMN_SAMPLES - offset, count)
-            filled[column] += part
+            filled[column] += sign * part
             start = (start + part) % RING_SAMPLES
             count -= part
 
-    def take(self, end: int) -> tuple[int, bytes] | None:
-        """Empty the ring up to the column of `end`; return (position, codes), None where nothing was heard."""
+    def move(self, start: int, end: int, by: int) -> int:
+        """Move what lies between two positions by `by` (below 0) or less, never over what lies before it.
+
+        Returns by how much. What had been received there is received at its new place.
+        """
+        low = max(self.floor, start + by)
+        end = min(end, self.floor + RING_SAMPLES)
+        columns = range(low // COLUMN_SAMPLES, -(-end // COLUMN_SAMPLES))
+        holes = [hole for hole in self._holes(columns, in_hole=True) if hole[0] < end and hole[1] > low]
+        room = next((start - max(low, first) for first, last in holes if first < start <= last), 0)
+        if not room or end <= start:
+            return 0
+        edges = [start, *(min(max(edge, start), end) for hole in holes for edge in hole), end]
+        spans = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
+        sounds = [(first, self._lift(first, last)) for first, last in spans]
+        for first, codes in sounds:
+            self.write(first - room, codes)
+        return -room
+
+    def _lift(self, start: int, end: int) -> bytes:
+        """Take the sound between two positions away, as if it had never come."""
+        place, count = start % RING_SAMPLES, end - start
+        spans = [(place, min(place + count, RING_SAMPLES)), (0, max(0, place + count - RING_SAMPLES))]
+        codes = b"".join(bytes(self._view[first:last]) for first, last in spans)
+        for first, last in spans:
+            self._codes[first:last] = SILENCE[self.codec]
+        self._count(place, count, -1)
+        return codes
+
+    def _holes(self, columns: range, *, in_hole: bool) -> list[tuple[int, int]]:
+        """Return the positions between which nothing came; `in_hole` tells of the moment before these columns.
+
+        Of a column in which something is missing the counts say how much, and its neighbour on which side.
+        """
+        holes: list[tuple[int, int]] = []
+        filled = self._filled
+        for column in columns:
+            missing = COLUMN_SAMPLES - filled[column % RING_COLUMNS]
+            if missing <= 0:
+                in_hole = False
+                continue
+            start = column * COLUMN_SAMPLES
+            end = start + COLUMN_SAMPLES
+            if missing < COLUMN_SAMPLES:
+                at_start = self._missing_at_start(column, missing, in_hole)
+                start, end = (start, start + missing) if at_start else (end - missing, end)
+                in_hole = not at_start
+            else:
+                in_hole = True
+            if holes and holes[-1][1] == start:
+                start = holes.pop()[0]
+            holes.append((start, end))
+        return holes
+
+    def _missing_at_start(self, column: int, missing: int, in_hole: bool) -> bool:
+        """Tell on which side of a column nothing came: next to a hole, unless there is sound."""
+        first = column % RING_COLUMNS * COLUMN_SAMPLES
+        silence = bytes([SILENCE[self.codec]]) * missing
+        if in_hole:
+            return bool(self._view[first : first + missing] == silence)
+        return bool(self._view[first + COLUMN_SAMPLES - missing : first + COLUMN_SAMPLES] != silence)
+
+    def take(self, end: int) -> Taken | None:
+        """Empty the ring up to the column of `end`; return what was heard, None where nothing was."""
         start = self.floor // COLUMN_SAMPLES
         stop = end // COLUMN_SAMPLES
         if stop <= start:
@@ -166,8 +250,11 @@ class TimeLine:
         low, high = first % RING_COLUMNS, (stop - 1) % RING_COLUMNS + 1
         spans = [(low, high)] if low < high else [(low, RING_COLUMNS), (0, high)]
         if not any(any(self._filled[a:b]) for a, b in spans):
+            self._in_hole = True
             return None
-        return first * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans)
+        holes = self._holes(range(first, stop), in_hole=self._in_hole)
+        self._in_hole = bool(holes) and holes[-1][1] == self.floor
+        return Taken(first * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
 
     def _empty(self, start: int, stop: int) -> bytes:
         a, b = start * COLUMN_SAMPLES, stop * COLUMN_SAMPLES
