@@ -16,9 +16,9 @@ from typer.exceptions import TyperException
 from app.commands.bench import bench
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
-from app.commands.phone_record_group import phone_records
 from app.commands.evidence_group import evidence
 from app.commands.models_group import models
+from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
 from app.commands.rule_group import rules

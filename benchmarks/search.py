@@ -1,7 +1,8 @@
 """How long a search in 100,000 transcribed calls takes, on either database: `python -m benchmarks.search`.
 
 The calls are those of `dutyring bench lists`; each has five utterances such as duty calls are made of, with names and
-numbers. Nothing of it is real. Exit status 1 where a kind of query is over the limit.
+numbers. Nothing of it is real. Exit status 1 where a kind of query takes more processor time than the limit: what the
+clock says depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -180,24 +183,38 @@ async def measure(calls: int, url: str | None, folder: Path, repeats: int) -> di
         for kind in ("county", "town", "institution")
     }
     found = await _times(settings, list(asked(heads)), repeats)
-    p95 = {name: round(percentile(times, 0.95), 1) for name, (times, _) in found.items()}
+    p95 = {name: round(percentile(one.wall_ms, 0.95), 1) for name, one in found.items()}
+    spent = {name: round(one.spent_ms / len(one.wall_ms), 1) for name, one in found.items()}
     return {
         "calls": count,
         "database": database_name(settings.url),
         "fill_s": round(filled_s, 1),
         "limit_ms": LIMIT_MS,
         "slowest_ms": max(p95.values()),
+        "most_processor_ms": max(spent.values()),
         "p95_ms": p95,
-        "first_page": {name: rows for name, (_, rows) in found.items()},
+        "processor_ms": spent,
+        "first_page": {name: one.rows for name, one in found.items()},
     }
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the requests of one kind took."""
+
+    rows: int
+    """Calls on the first page."""
+    wall_ms: list[float] = field(default_factory=list)
+    spent_ms: float = 0.0
+    """Processor time of all of them: client, service and, on this machine, the database."""
 
 
 async def _times(
     settings: Settings, queries: Sequence[tuple[str, Mapping[str, str | int]]], repeats: int
-) -> dict[str, tuple[list[float], int]]:
-    """By kind of query the times of its first two pages, and how many calls the first page has."""
+) -> dict[str, Taken]:
+    """What the first two pages of each kind of query took."""
     app = create_app(settings)
-    found: dict[str, tuple[list[float], int]] = {}
+    found: dict[str, Taken] = {}
     transport = httpx.ASGITransport(app=app)
     headers = {"X-DutyRing-Actor": "bench"}
     try:
@@ -205,15 +222,31 @@ async def _times(
             async with httpx.AsyncClient(
                 transport=transport, base_url=f"http://{HOST}", headers=headers
             ) as client:
-                for turn in range(repeats + 1):
-                    for name, query in queries:
-                        times, rows = await _ask(client, query)
-                        if turn:
-                            # The first turn warms the caches.
-                            found.setdefault(name, ([], rows))[0].extend(times)
+                for name, query in queries:
+                    # Once for the caches.
+                    _, rows = await _ask(client, query)
+                    taken = found[name] = Taken(rows)
+                    before = _spent_ms()
+                    for _ in range(repeats):
+                        taken.wall_ms += (await _ask(client, query))[0]
+                    taken.spent_ms = _spent_ms() - before
     finally:
         await app.state.database.close()
     return found
+
+
+def _spent_ms() -> float:
+    """Processor time of this process and of every PostgreSQL server on this machine so far."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:
+            continue
+        if name.partition("(")[2].startswith("postgres"):
+            # utime, stime, cutime, cstime; of servers that ended the last two of their parent.
+            ticks += sum(map(int, rest.split()[11:15]))
+    return time.process_time() * 1000 + ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 async def _ask(client: httpx.AsyncClient, query: Mapping[str, str | int]) -> tuple[list[float], int]:
@@ -247,7 +280,7 @@ def main() -> int:
     with own_folder() as folder:
         figures = asyncio.run(measure(given.calls, given.database, folder, given.repeats))
     show_parts(figures, as_json=given.json)
-    return 1 if figures["slowest_ms"] > LIMIT_MS else 0
+    return 1 if figures["most_processor_ms"] > LIMIT_MS else 0
 
 
 if __name__ == "__main__":

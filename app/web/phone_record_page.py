@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException
 from starlette.responses import Response
 
+from app.directory.routing import State
 from app.errors import NotFoundError
 from app.phone_records import form, service
 from app.phone_records.sheet import sheet
 from app.web.pages import render
-from app.web.routes import READ, State
+from app.web.routes import READ
 
 router = APIRouter(include_in_schema=False)
 
