@@ -34,7 +34,7 @@ from app.database import _blocking_url, upgrade
 from app.main import create_app
 from app.settings import Settings
 from app.transcripts.models import Transcription, TranscriptPiece
-from app.transcripts.search_words import sought
+from app.transcripts.search_words import sought, with_pairs
 from benchmarks.table import percentile, show_parts
 
 LIMIT_MS = 200.0
@@ -129,6 +129,8 @@ def fill_transcripts(connection: Connection, calls: int) -> None:
             )  # fmt: skip
             common = {"transcription_id": number, "recording_id": number, "called_at": at, "unit_id": unit_id}
             pieces += [common | piece for piece in said]
+        if connection.dialect.name == "postgresql":
+            pieces = [piece | {"sought": with_pairs(piece["sought"])} for piece in pieces]
         for table, rows in (
             (Recording, recordings),
             (Transcription, transcriptions),
