@@ -3,76 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
-import subprocess
 import zipfile
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-import soundfile
 from docx import Document
-from imageio_ffmpeg import get_ffmpeg_exe
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.models import AuditEvent
-from app.archive import open_archive
-from app.checks.models import Mitigation, Recording
-from app.database import Database
+from app.checks.models import Mitigation
 from app.directory import service as directory
-from app.directory.models import Person
 from app.evidence.forgetting import forget_all
-from app.phone_records import sounds
-from app.phone_records.filling import fill_from
 from app.phone_records.models import PhoneRecord, PhoneRecordVersion
 from app.settings import Settings
-from app.transcripts.models import Transcription
 from tests.web.api import WHO, ask, client_of
 from tests.web.orders import add_line
+from tests.web.phone_recording import AT, bring, database_of, tone, transcribed
 from tests.web.searching import MOMENT, add_call, add_report, say
-
-AT = "2026-11-22T20:27:00+08:00"
-PARAMETERS = {"name": "来电.wav", "called_at": AT, "number": "0954-5550001", "recorder": "李值班"}
-
-
-def tone(seconds: float = 1.0, channels: int = 1, kind: str = "WAV", pitch_hz: float = 440.0) -> bytes:
-    wave = np.sin(np.arange(int(8000 * seconds)) * (2 * np.pi * pitch_hz / 8000)) * 8000
-    target = io.BytesIO()
-    soundfile.write(target, np.repeat(wave.astype(np.int16)[:, None], channels, 1), 8000, format=kind)
-    return target.getvalue()
-
-
-def by_ffmpeg(folder: Path, name: str) -> bytes:
-    """The tone in a format that only ffmpeg writes."""
-    (folder / "in.wav").write_bytes(tone())
-    command = [get_ffmpeg_exe(), "-loglevel", "error", "-i", str(folder / "in.wav"), str(folder / name)]
-    subprocess.run(command, check=True)
-    return (folder / name).read_bytes()
-
-
-async def bring(client: httpx.AsyncClient, content: bytes, status: int = 201, **changed: str) -> Any:
-    answer = await client.post("/phone-records/from-sound", params=PARAMETERS | changed, content=content)
-    assert answer.status_code == status, answer.text
-    return answer.json()
-
-
-def database_of(client: httpx.AsyncClient) -> Database:
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
-    return database
-
-
-async def transcribed(
-    client: httpx.AsyncClient, settings: Settings, recording_id: int, *them: str, us: tuple[str, ...] = ()
-) -> None:
-    """What the transcriber process does with a recording that waits."""
-    async with database_of(client).unit_of_work() as session:
-        recording = await session.get_one(Recording, recording_id)
-        await fill_from(session, await say(session, recording, them, us), settings)
 
 
 async def test_a_record_by_hand_from_draft_to_correction(either_settings: Settings) -> None:
@@ -135,8 +86,8 @@ def _year() -> int:
     return clock.now().astimezone(Settings().zone).year
 
 
-async def test_a_call_back_begins_one(either_settings: Settings) -> None:
-    async with client_of(either_settings) as client:
+async def test_a_call_back_begins_one(settings: Settings) -> None:
+    async with client_of(settings) as client:
         async with database_of(client).unit_of_work() as session:
             unit, line = await add_line(session, 1, name="云溪县水利局")
             await add_call(session, line)
@@ -185,135 +136,23 @@ async def test_none_is_made_of_a_call_that_we_placed(either_settings: Settings) 
                 async with database_of(client).unit_of_work() as session:
                     await session.execute(insert(PhoneRecord).values(made | {"recording_kind": kind}))
         await ask(client, "POST", "/phone-records", 404, json=body | {"recording_id": key + 7})
-
-
-async def test_a_sound_is_kept_transcribed_filled_checked_and_signed(either_settings: Settings) -> None:
-    async with client_of(either_settings) as client:
         async with database_of(client).unit_of_work() as session:
-            unit, _ = await add_line(session, 1, name="云溪县水利局")
-            session.add(Person(unit_id=unit.id, name="张伟"))
-            unit_id = unit.id
-        content = tone(2.0, channels=2)
-        record = await bring(client, content)
-        path, recording_id = f"/phone-records/{record['id']}", record["recording_id"]
-        digest = hashlib.sha256(content).hexdigest()
-        assert record["origin"] == {
-            "name": "来电.wav",
-            "sha256": digest,
-            "size": len(content),
-            "converted": False,
-        }
-        async with database_of(client).reading() as session:
-            recording = await session.get_one(Recording, recording_id)
-            waiting = await session.scalar(select(Transcription))
-        assert waiting is not None
-        assert (waiting.state, waiting.recording_id) == ("waiting", recording_id)
-        assert (recording.kind, recording.sha256, recording.channels) == ("report", digest, 2)
-        assert open_archive(either_settings).read(recording.path, digest) == content
-        await bring(client, content, 409)
-
-        await transcribed(
-            client,
-            either_settings,
-            recording_id,
-            "我是云溪县水力局的张玮",
-            "青石河水位上涨",
-            us=("您好，请讲",),
-        )
-        record = await ask(client, "GET", path)
-        newest = record["newest"]
-        assert newest["written_by"] == "machine"
-        assert newest["fields"] | {"office": "", "content": ""} == {
-            "office": "",
-            "day": "2026-11-22",
-            "unit": "云溪县水利局",
-            "person": "张伟",
-            "number": "0954-5550001",
-            "recorder": "李值班",
-            "phone": "",
-            "opinion": "",
-            "content": "",
-        }
-        assert newest["fields"]["content"].splitlines()[0] == "[00:01] 我方：您好，请讲"
-        assert newest["machine"]["unit"]["link"] == f"/recordings/{recording_id}#t=1.40"
-        assert set(newest["machine"]) == {"unit", "person", "content"}
-        assert record["unit_id"] == unit_id
-        problem = await ask(client, "POST", f"{path}/sign", 409, json={"version": 2})
-        assert "来电单位、来电人、电话内容" in problem["detail"]
-
-        change = {"version": 2, "fields": {"content": "青石河水位上涨。"}, "checked": ["unit", "person"]}
-        await ask(client, "POST", f"{path}/versions", 201, json=change)
-        # Transcribed once more, e.g. by another engine: nothing that a person has seen to is touched.
-        await transcribed(client, either_settings, recording_id, "我是林业局的李四")
-        record = await ask(client, "GET", path)
-        assert record["newest"]["fields"]["content"] == "青石河水位上涨。"
-        assert record["newest"]["fields"]["person"] == "张伟"
-        await ask(client, "POST", f"{path}/sign", json={"version": record["newest"]["version"]})
-
-
-@pytest.mark.parametrize("name", ["sound.mp3", "sound.ogg", "sound.m4a", "six.wav", "sound.flac"])
-async def test_sounds_of_every_kind_are_taken(settings: Settings, tmp_path: Path, name: str) -> None:
-    if name == "six.wav":
-        content = tone(channels=6)
-    elif name == "sound.flac":
-        content = tone(kind="FLAC")
-    else:
-        content = await asyncio.to_thread(by_ffmpeg, tmp_path, name)
-    async with client_of(settings) as client:
-        record = await bring(client, content)
-        async with database_of(client).reading() as session:
-            recording = await session.get_one(Recording, record["recording_id"])
-    assert record["origin"]["converted"] == (name != "sound.flac")
-    assert record["origin"]["sha256"] == hashlib.sha256(content).hexdigest()
-    assert recording.channels in (1, 2)
-    assert abs(recording.duration_ms - 1000) < 120
-    with open_archive(settings).open(recording.path) as kept, soundfile.SoundFile(kept) as sound:
-        wave = sound.read(dtype="float64", always_2d=True)[:, 0]
-    assert np.sqrt(np.mean(wave**2)) > 0.02
-    assert not list((settings.data_dir / sounds.FOLDER).iterdir())
-
-
-def _zip() -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr("a.mp3", b"\0" * 100)
-    return target.getvalue()
-
-
-async def test_what_is_no_sound_is_refused_and_leaves_nothing(
-    either_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refused = {
-        "为空": b"",
-        "须为 WAV": _zip(),
-        "须为": b"#EXTM3U\nhttp://127.0.0.1/x.ts\n",
-        "已损坏": b"\0\0\0\x20ftypM4A " + b"\0" * 200,
-        "无法解码": b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0",
-        "没有声音": tone(0.05),
-    }
-    async with client_of(either_settings) as client:
-        for words, content in refused.items():
-            problem = await bring(client, content, 422, name="声音.mp3")
-            assert words in problem["detail"]
-            assert problem["errors"][0]["where"] == "body"
-        noise = b"ID3\x04" + bytes(range(256)) * 20
-        assert (await bring(client, noise, 422))["errors"][0]["where"] == "body"
-        monkeypatch.setattr(sounds, "MOST_BYTES", 1_000)
-        assert "不得超过" in (await bring(client, tone(), 422))["detail"]
-        monkeypatch.setattr(sounds, "MOST_BYTES", 10**6)
-        monkeypatch.setattr(sounds, "LONGEST_S", 0)
-        assert "小时" in (await bring(client, tone(), 422))["detail"]
-        monkeypatch.undo()
-        # The unit is not there: the sound that was kept already goes again.
-        await bring(client, tone(), 404, unit="99")
-        async with database_of(client).reading() as session:
-            assert list(await session.scalars(select(Recording))) == []
-            assert list(await session.scalars(select(PhoneRecord))) == []
-        assert not list((either_settings.data_dir / sounds.FOLDER).iterdir())
-        # Brought with the right unit it is taken.
-        await bring(client, tone())
-        names = {entry.kind for entry in open_archive(either_settings).manifest.entries()}
-        assert {"added", "erased"} <= names
+            kept = await add_report(session)
+            await say(session, kept, ["我叫王建国，水位上涨"])
+            report = kept.id
+        record = await ask(client, "POST", "/phone-records", 201, json=body | {"recording_id": report})
+        assert record["recording_id"] == report
+        # It has a transcript already.
+        assert record["newest"]["fields"]["person"] == "王建国"
+        for bad in (
+            {"called_at": "x"},
+            {"called_at": AT, "fields": {"day": "x"}},
+            {"called_at": AT, "more": 1},
+        ):
+            await ask(client, "POST", "/phone-records", 422, json=bad)
+        path = f"/phone-records/{record['id']}/versions"
+        await ask(client, "POST", path, 422, json={"version": 2})
+        await ask(client, "POST", path, 422, json={"version": 2, "checked": ["x"]})
 
 
 async def test_withdrawing_takes_the_words_and_keeps_the_hash(either_settings: Settings) -> None:
@@ -385,10 +224,16 @@ async def test_records_are_listed_newest_first_and_narrowed(either_settings: Set
         assert await listed(to=(MOMENT + timedelta(minutes=1)).isoformat()) == [2, 1]
         await ask(client, "GET", "/phone-records", 404, unit=99)
         await ask(client, "GET", "/phone-records/99", 404)
+        # Begun at one moment, they have numbers of their own.
+        answers = await asyncio.gather(
+            *(client.post("/phone-records", json={"called_at": AT}) for _ in range(4))
+        )
+        numbers = sorted(answer.json()["number"] for answer in answers)
+        assert numbers == [f"{_year()}-{number:04}" for number in range(5, 9)]
 
 
-async def test_page_and_document_say_what_stands_in_the_form(either_settings: Settings) -> None:
-    async with client_of(either_settings) as client:
+async def test_page_and_document_say_what_stands_in_the_form(settings: Settings) -> None:
+    async with client_of(settings) as client:
         wild = '<script>alert(1)</script> & "引号" \ufffe{{ 7*7 }}'
         fields = {"office": "云溪县人民政府值班室", "unit": "青石镇<b>", "opinion": "请核实"}
         fields["content"] = f"{wild}\n第二行"
@@ -432,29 +277,3 @@ async def _document(client: httpx.AsyncClient) -> str:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as parts:
         assert "仿宋_GB2312" in parts.read("word/styles.xml").decode()
     return "\n".join(paragraph.text for paragraph in made.paragraphs)
-
-
-async def test_two_at_one_moment_have_numbers_of_their_own(either_settings: Settings) -> None:
-    async with client_of(either_settings) as client:
-        body = {"called_at": AT}
-        asked = [client.post("/phone-records", json=body) for _ in range(4)]
-        answers = await asyncio.gather(*asked)
-        assert sorted(answer.json()["number"] for answer in answers) == [
-            f"{_year()}-{n:04}" for n in range(1, 5)
-        ]
-
-
-async def test_a_report_that_is_kept_already_can_be_taken(either_settings: Settings) -> None:
-    async with client_of(either_settings) as client:
-        async with database_of(client).unit_of_work() as session:
-            key = (await add_report(session)).id
-        record = await ask(client, "POST", "/phone-records", 201, json={"called_at": AT, "recording_id": key})
-        assert record["recording_id"] == key
-        for bad in (
-            {"called_at": "x"},
-            {"called_at": AT, "fields": {"day": "x"}},
-            {"called_at": AT, "more": 1},
-        ):
-            await ask(client, "POST", "/phone-records", 422, json=bad)
-        await ask(client, "POST", "/phone-records/1/versions", 422, json={"version": 1})
-        await ask(client, "POST", "/phone-records/1/versions", 422, json={"version": 1, "checked": ["x"]})
