@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from app import clock
+from app.answers.models import AnswerItem
 from app.archive import open_archive
-from app.checks import alarms
+from app.checks import alarms, proposal_repository
 from app.database import Database
+from app.directory.models import Person
 from app.settings import Settings
 from app.transcripts import queue, repository, scribe, service
 from app.transcripts.models import Transcription
@@ -131,8 +133,6 @@ async def test_what_waits_is_transcribed_both_sides_of_a_report(either: Database
     async with either.unit_of_work() as session:
         _, line = await add_line(session, 1)
         check, _ = await closed(session, line, [picked_up()], settings)
-        from app.checks import proposal_repository
-
         (attempt,) = await proposal_repository.attempts(session, [check.id])
         await recorded(session, attempt, settings.recordings_dir)
     recogniser = Recogniser(said((0.1, 0.3, "您好")))
@@ -143,6 +143,25 @@ async def test_what_waits_is_transcribed_both_sides_of_a_report(either: Database
     assert [sorted(row.content or {}) for row in rows] == [["them", "us"]] * 3 + [["them"]]
     assert {row.engine for row in rows} == {"vosk 0 (made-up)"}
     assert recogniser.begun == 7
+
+
+async def test_near_names_are_put_to_the_engine_once_more(either: Database, settings: Settings) -> None:
+    async with either.unit_of_work() as session:
+        unit, line = await add_line(session, 1)
+        session.add_all(
+            Person(unit_id=unit.id, name=name, title="值班员") for name in ("周敏", "周明", "吴甲")
+        )
+        check, _ = await closed(session, line, [picked_up()], settings)
+        (attempt,) = await proposal_repository.attempts(session, [check.id])
+        await recorded(session, attempt, settings.recordings_dir, 12_000.0)
+    recogniser = Recogniser(said((6.5, 9.0, "您好，我是值班员周民")))
+    async with working(either, settings, recogniser):
+        await until(either, lambda found: found == ["done"])
+    assert any({"周敏", "周明"} <= set(phrases) for phrases in recogniser.ranked)
+    async with either.reading() as session:
+        items = (await session.scalars(select(AnswerItem).where(AnswerItem.kind == "name"))).all()
+    assert {item.answer for item in items} == {"unverified"}
+    assert {item.expected for item in items} & {"周敏", "周明"}
 
 
 async def test_a_broken_file_fails_alone_with_a_reason(either: Database, settings: Settings) -> None:
