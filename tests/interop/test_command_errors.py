@@ -100,9 +100,7 @@ def test_emergency_numbers_in_disguise_are_refused(tmp_path: Path, user: str) ->
 )
 def test_bad_option(tmp_path: Path, option: str, value: str) -> None:
     extra = ("--user", "duty") if option == "--password-env" else ()
-    check_wrong_argument(
-        run_here("call", nobody(), "--json", option, value, *extra, cwd=tmp_path), option
-    )
+    check_wrong_argument(run_here("call", nobody(), "--json", option, value, *extra, cwd=tmp_path), option)
 
 
 TRUNKS = {"main": {"host": "127.0.0.1", "port": 9}, "off": {"host": "127.0.0.1", "enabled": False}}
@@ -156,9 +154,7 @@ def test_records_that_cannot_be_read_forbid_the_call(tmp_path: Path) -> None:
 
 def test_unreadable_prompt(tmp_path: Path) -> None:
     (tmp_path / "prompt.wav").write_text("this is no sound")
-    check_wrong_argument(
-        run_here("call", nobody(), "--json", "--say", "prompt.wav", cwd=tmp_path), "--say"
-    )
+    check_wrong_argument(run_here("call", nobody(), "--json", "--say", "prompt.wav", cwd=tmp_path), "--say")
 
 
 def test_recording_onto_a_folder(tmp_path: Path) -> None:
