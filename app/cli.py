@@ -19,6 +19,7 @@ from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.evidence_group import evidence
 from app.commands.models_group import models
+from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
 from app.commands.rule_group import rules
@@ -47,6 +48,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(phone_records, name="phone-records")
 app.add_typer(evidence, name="evidence")
 app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")

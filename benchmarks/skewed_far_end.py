@@ -174,7 +174,7 @@ def talk(rtp: socket.socket, line: Line, ppm: float, seconds: float, began: floa
     return {"clicks": clicks, "digits": digits, "heard": ear.heard, "late": [late_s]}
 
 
-def main() -> None:
+def serve() -> None:
     """Take one call."""
     ppm, seconds = float(sys.argv[1]), float(sys.argv[2])
     rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -196,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -161,13 +161,13 @@ MOST_CUE_COST: Final = 0.9
 """Most that a whole cue may cost: less than a syllable that is not there."""
 WINDOW: Final = 6
 """Syllables after a cue among which the name is."""
-LIMIT: Final = 0.6
+LIMIT: Final = 0.65
 ANYWHERE: Final = 0.1
 """Distance up to which a name is taken where nothing says that one follows."""
 UNCUED: Final = 0.2
 """What is added to it."""
 BOUND_COST: Final = 0.33
-LEFT_OVER: Final = 0.4
+LEFT_OVER: Final = 0.6
 """Cost of a syllable between the name and what follows it, and of one that the name takes from that."""
 MOST_PLACES: Final = 4
 """Names that are looked for in one answer."""
@@ -214,6 +214,8 @@ class Likeness:
     end: int
     """Where it stands in the text, in characters."""
     cue: str = ""
+    left: int = 0
+    """Syllables between the name and what follows it; negative: it takes some from that."""
 
 
 @lru_cache(maxsize=8192)
@@ -353,7 +355,9 @@ def _in_place(
             if length and whole < best:
                 best, where = whole, Hit(first, after, whole)
     if where.after:
-        yield _likeness(name, window, where, where.cost / len(form), spot.cue)
+        left = spot.end - (spot.first + where.after)
+        like = _likeness(name, window, where, where.cost / len(form), spot.cue)
+        yield replace(like, left=left if left <= MOST_LEFT else 0)
 
 
 def _endings(form: Sequence[Token], heard: Sequence[Token]) -> list[float]:

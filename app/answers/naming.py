@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,17 +14,31 @@ from sip.progress.syllables import tokens_of
 
 ASKED: Final = 10
 """Names that the second pass decides between, the likest of the first."""
-FAR: Final = 0.6
+MOST_QUESTIONS: Final = 2
+FAR: Final = 0.65
 """Distance beyond which a name is not looked at."""
-GAP_WEIGHT: Final = 0.1
-"""What a unit of the second pass's score (mean log-probability) adds to the distance of a name."""
-MOST_GAP: Final = 3.0
-ACCEPTED: Final = 0.4
+GOOD_SCORE: Final = -1.5
+"""Of the second pass (mean log-probability of a name's tokens): what names that were said have in the mean."""
+SCORE_WEIGHT: Final = 0.25
+"""What each unit below that adds to the distance of a name."""
+MOST_ADDED: Final = 1.0
+"""The most that it adds: of a name that the second pass did not hear at all, or was not asked about."""
+ACCEPTED: Final = 0.9
 """Distance, the second pass counted in, up to which a name counts as said."""
-MARGIN: Final = 0.05
+LIKE_AT_ALL: Final = 0.55
+"""Distance beyond which no second pass makes it the name that was said."""
+ACCEPTED_UNASKED: Final = 0.4
+"""The same where there was no second pass."""
+ACCEPTED_OF_MANY: Final = 0.2
+"""The same among more than `MANY` names: one of them is like anything."""
+MANY: Final = 30
+MARGIN: Final = 0.03
 """How much farther the next name that sounds otherwise must be."""
-STRONG: Final = (0.12, 0.2)
-MEDIUM: Final = (0.25, 0.12)
+MARGIN_OF_SHORTER: Final = 0.4
+"""The same for a name that leaves syllables over where a longer one, about as like, leaves none (蒋宏, 蒋宏德)."""
+_ABOUT: Final = 0.1
+STRONG: Final = (0.2, 0.2)
+MEDIUM: Final = (0.4, 0.12)
 """Of these grades: the most distance, the least margin."""
 _NEAR_SHOWN: Final = 3
 
@@ -42,9 +56,7 @@ class Weighed:
 
 def name_questions(script: Script, expected: Expected) -> tuple[Question, ...]:
     """Return which names the second pass should decide between, for each stretch where one is said."""
-    return tuple(
-        question for group in _groups(script, expected) if (question := _question(script, group)) is not None
-    )
+    return tuple(_question(script, group) for group in _groups(script, expected)[:MOST_QUESTIONS])
 
 
 def read_names(script: Script, expected: Expected, answers: Answers) -> Iterator[Found]:
@@ -53,8 +65,7 @@ def read_names(script: Script, expected: Expected, answers: Answers) -> Iterator
     for person in expected.people:
         people.setdefault(person.name, []).append(person)
     for group in _groups(script, expected):
-        question = _question(script, group)
-        ranked = dict(answers.get(question, ())) if question else {}
+        ranked = dict(answers.get(_question(script, group), ()))
         found = _decide(script, weigh(group, ranked), people)
         if found is not None:
             yield found
@@ -65,45 +76,54 @@ def _groups(script: Script, expected: Expected) -> tuple[tuple[Likeness, ...], .
     return nearest(script.text, names, FAR)
 
 
-def _question(script: Script, group: Sequence[Likeness]) -> Question | None:
-    if len(group) < 2:
-        return None
+def _question(script: Script, group: Sequence[Likeness]) -> Question:
     piece = script.piece_at(group[0].start)
     before = script.text[piece.start : group[0].start]
     phrases = tuple(like.name for like in group[:ASKED])
     return Question(piece.utterance.start_ms, piece.utterance.end_ms, phrases, before)
 
 
-def weigh(group: Iterable[Likeness], ranked: dict[str, float]) -> tuple[Weighed, ...]:
+def weigh(group: Iterable[Likeness], ranked: Mapping[str, float]) -> tuple[Weighed, ...]:
     """Return the names with the second pass counted in, the likeliest first."""
-    best = max(ranked.values(), default=0.0)
     weighed = []
     for like in group:
         score = ranked.get(like.name)
-        if ranked:
-            gap = MOST_GAP if score is None else min(best - score, MOST_GAP)
-            weighed.append(Weighed(like, like.distance + GAP_WEIGHT * gap, score))
-        else:
-            weighed.append(Weighed(like, like.distance))
+        below = MOST_ADDED if score is None else SCORE_WEIGHT * max(0.0, GOOD_SCORE - score)
+        weighed.append(Weighed(like, like.distance + (min(below, MOST_ADDED) if ranked else 0.0), score))
     return tuple(sorted(weighed, key=lambda item: (item.cost, item.like.distance, item.like.name)))
 
 
-def chosen(weighed: Sequence[Weighed]) -> tuple[tuple[Weighed, ...], float]:
-    """Return the likeliest name with all that sound like it, and how much farther the next one is.
+def chosen(weighed: Sequence[Weighed], names: int) -> tuple[tuple[Weighed, ...], float]:
+    """Return the likeliest of so many names with all that sound like it, and how much farther the next one is.
 
     Nothing where it is too far, or others are as near.
     """
-    if not weighed or weighed[0].cost > ACCEPTED:
+    if not weighed or not _may_be(weighed[0], names):
         return (), 0.0
     best = weighed[0]
     alike = [item for item in weighed if item is best or same_sound(item.like.name, best.like.name)]
     others = [item.cost for item in weighed if item not in alike]
     margin = min(others, default=1.0) - best.cost
-    return (tuple(alike), margin) if margin >= MARGIN else ((), margin)
+    least = MARGIN_OF_SHORTER if _cut_short(best.like, (item.like for item in weighed)) else MARGIN
+    return (tuple(alike), margin) if margin >= least else ((), margin)
+
+
+def _cut_short(best: Likeness, others: Iterable[Likeness]) -> bool:
+    """Whether a longer name is about as like as one that leaves syllables over."""
+    return best.left > 0 and any(
+        other.left <= 0 and other.end > best.end and other.distance <= best.distance + _ABOUT
+        for other in others
+    )
+
+
+def _may_be(best: Weighed, names: int) -> bool:
+    if best.score is not None:
+        return best.cost <= ACCEPTED and best.like.distance <= LIKE_AT_ALL
+    return best.cost <= (ACCEPTED_OF_MANY if names > MANY else ACCEPTED_UNASKED)
 
 
 def _decide(script: Script, weighed: Sequence[Weighed], people: dict[str, list[BookPerson]]) -> Found | None:
-    alike, margin = chosen(weighed)
+    alike, margin = chosen(weighed, len(people))
     if not alike:
         return None
     best = alike[0].like

@@ -9,7 +9,7 @@ from __future__ import annotations
 from app.answers.expected import Expected
 from app.answers.found import Answers, Found, Grade, Question
 from app.answers.naming import name_questions, read_names
-from app.answers.numbering import read_numbers
+from app.answers.numbering import number_questions, read_numbers
 from app.answers.script import Script
 from app.answers.titles import read_titles
 from app.answers.units import said_unit
@@ -21,7 +21,8 @@ _STRONG_UNIT = 0.1
 
 def questions(said: Transcript, expected: Expected) -> tuple[Question, ...]:
     """Return what a second pass over the sound should decide."""
-    return name_questions(Script(said), expected)
+    script = Script(said)
+    return (*name_questions(script, expected), *number_questions(script))
 
 
 def read(said: Transcript, expected: Expected, answers: Answers | None = None) -> tuple[Found, ...]:
@@ -35,7 +36,7 @@ def read(said: Transcript, expected: Expected, answers: Answers | None = None) -
         *_read_units(script, expected),
         *read_names(script, expected, answers or {}),
         *read_titles(script, expected),
-        *read_numbers(script, expected),
+        *read_numbers(script, expected, answers or {}),
     ]
     if tokens and not any(item.kind == "name" for item in found):
         found.append(_nobody(script))

@@ -20,7 +20,7 @@ import recordings
 from app.commands.call_line import CallArguments, Line, choose_line
 from app.commands.call_room import no_room
 from app.commands.call_summary import summary
-from app.commands.call_words import engine_for_call, with_words, words_of_call
+from app.commands.call_words import engine_for_call, tell_missing_engine, with_words, words_of_call
 from sip.media import MediaError, SoundFileError, load_prompt
 from sip.phone import Phone, Script, failed_record
 from sip.record import CallRecord, TimelineEntry
@@ -41,8 +41,10 @@ def run(arguments: CallArguments) -> int:
     reason = no_room(arguments)
     if reason is not None:
         return _refuse(arguments, reason)
-    ears = None if arguments.tones_only else engine_for_call(quiet=arguments.as_json)
+    ears = None if arguments.tones_only else engine_for_call()
     script = _script(arguments, line.trunk.name, listens=ears is not None)
+    if ears is None and not arguments.tones_only and not arguments.as_json:
+        tell_missing_engine()
     trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
     record = asyncio.run(_place(arguments.target, line, script, trace, show))

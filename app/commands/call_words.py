@@ -18,12 +18,14 @@ from sip.reconsider import reconsider
 from sip.record import CallRecord
 
 
-def engine_for_call(*, quiet: bool) -> EngineChoice | None:
-    """Return the engine; without one say so, unless `quiet`. Raises `typer.BadParameter` for a wrong setting."""
-    choice = the_engine(None)
-    if choice is None and not quiet:
-        _note(f"no speech is recognised: {advice_of(get_settings())}")
-    return choice
+def engine_for_call() -> EngineChoice | None:
+    """Return the engine, None where there is none. Raises `typer.BadParameter` for a wrong setting."""
+    return the_engine(None)
+
+
+def tell_missing_engine() -> None:
+    """Say that no speech is recognised, and what would be."""
+    _note(f"no speech is recognised: {advice_of(get_settings())}")
 
 
 def words_of_call(

@@ -6,11 +6,11 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import typer
 
-from app.commands.analyze import CHANNELS
 from app.engines import advice_of, engine_of, models_folder
 from app.settings import get_settings
 from recordings.transcription import EngineChoice, EngineError, Sound, Transcriber, TranscriptionError
@@ -19,6 +19,7 @@ from sip.progress.files import AudioFileError, read_channel
 from sip.progress.transcript import Transcript
 
 EXIT_OUR_FAILURE = 3
+CHANNELS: dict[str, Literal["left", "right", "mix"]] = {"left": "left", "right": "right", "mix": "mix"}
 
 
 def run(file: Path, channel: str, engine: str | None, *, as_json: bool) -> int:

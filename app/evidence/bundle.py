@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -22,13 +23,14 @@ from app.evidence import bundle_files as files
 from app.evidence.bundle_page import Made, SoundState, page
 from app.evidence.bundle_sources import BundleSources, CallSources, read
 from app.listening.service import PEAKS
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from recordings import Archive, RecordingChanged, RecordingError, RecordingMissing
 from recordings.bundle import ENTRIES, HEAD, KEY, SIGNATURE, STATEMENT, SUMS, Part, Proof, pack
 from recordings.entries import Entry
 from recordings.index import KEPT
 from recordings.peaks import Peaks, PeaksError, measure
 
+log = structlog.get_logger(__name__)
 INDEX = "index.html"
 
 
@@ -74,8 +76,9 @@ async def prepare(
         sources = await read(session, settings, check_id=check_id, attempt_id=attempt_id)
     try:
         bundle = await asyncio.to_thread(_gathered, sources, settings, who)
-    except (RecordingError, OSError) as error:
-        raise UnavailableError(f"证据包暂时无法制作：{error}") from error
+    except (RecordingError, OSError, SettingError) as error:
+        log.warning("bundle cannot be made", subject=sources.subject, why=str(error))
+        raise UnavailableError("证据包暂时无法制作，请稍后再试；详情见服务日志") from error
     async with database.unit_of_work() as session:
         await _put_on_record(session, bundle, who)
     return bundle

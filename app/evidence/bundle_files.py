@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from app.answers.masking import mask
 from app.answers.models import AnswerItem
 from app.checks.models import Recording
-from app.evidence.bundle_masking import masked, wordless
+from app.evidence.bundle_masking import masked, masked_text, wordless
 from app.evidence.bundle_sources import BundleSources, CallSources
 from recordings.bundle import Part
 
@@ -44,14 +43,14 @@ def files(sources: BundleSources) -> Iterator[Part]:
         if call.verdict is not None:
             yield _json(f"{at}/verdict.json", verdict(call), sources)
         if call.trace is not None:
-            yield Part(f"{at}/sip-trace.txt", mask(_text(call), keys).encode())
+            yield Part(f"{at}/sip-trace.txt", masked_text(_text(call), keys).encode())
         if call.pcap is not None and _free_of_keys(call, sources):
             yield Part(f"{at}/sip-trace.pcap", call.pcap.read_bytes())
         if call.recording is not None:
             yield _json(f"{at}/recording.json", recording(call.recording), sources)
         if call.transcription is not None:
             yield _json(f"{at}/transcript.json", transcript(call), sources)
-            yield Part(f"{at}/transcript.txt", mask(readable(call), keys).encode())
+            yield Part(f"{at}/transcript.txt", masked_text(readable(call), keys).encode())
         if call.answers:
             yield _json(f"{at}/answers.json", [answer(item) for item in call.answers], sources)
 
@@ -208,7 +207,7 @@ def _free_of_keys(call: CallSources, sources: BundleSources) -> bool:
     """A capture cannot be masked without breaking it: one that holds an answer key stays here."""
     assert call.pcap is not None
     text = call.pcap.read_bytes().decode("latin-1")
-    return not sources.keys or mask(text, sources.keys) == text
+    return masked_text(text, sources.keys) == text
 
 
 def _text(call: CallSources) -> str:

@@ -106,10 +106,9 @@ def page(
     made: Made,
 ) -> bytes:
     """Return the page; `names` are the files of the bundle."""
-    proposal = None if sources.proposal is None else masked(files.proposal(sources), sources.keys)
     text = _environment.get_template("bundle.html").render(
         order=masked(files.order(sources), sources.keys),
-        proposal=proposal,
+        proposal=_proposal(sources),
         roster=masked(sources.roster, sources.keys),
         calls=[_call(sources, call, sounds[call.attempt.id], made) for call in sources.calls],
         missing=missing,
@@ -160,6 +159,22 @@ def _call(sources: BundleSources, call: CallSources, sound: SoundState, made: Ma
             masked(files.answer(item), keys) | {"href": _href(sound, item.start_ms)} for item in call.answers
         ],
     )
+
+
+def _proposal(sources: BundleSources) -> dict[str, Any] | None:
+    """What the page says of the proposal, whatever the version that stored it knew to say."""
+    if sources.proposal is None:
+        return None
+    told = masked(files.proposal(sources), sources.keys)
+    content = told["proposal"]
+    return {
+        "zh": content.get("title_zh") or told["code"],
+        "en": content.get("title_en") or told["code"],
+        "rule_set": told["rule_set"],
+        "document": content.get("document"),
+        "reasons": content.get("reasons") or (),
+        "clauses": content.get("clauses") or (),
+    }
 
 
 def _picture(facts: Mapping[str, Any], verdict: Mapping[str, Any], rules: Rules, ident: str) -> Markup:

@@ -22,7 +22,7 @@ from app.database import Database
 from app.errors import BadInputError, Fault, GoneError, NotFoundError, UnavailableError
 from app.listening import names
 from app.listening.response import Sound, unreadable
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from recordings import Archive, RecordingError, RecordingMissing
 from recordings.clips import Channel, Clip, ClipError, SoundKind, cut
 from recordings.copies import CopyError, CopyKind, CopyMaker
@@ -189,7 +189,7 @@ def _reading(work: Callable[[], T]) -> T:
         return work()
     except RecordingMissing as error:
         raise NotFoundError("录音文件不在录音库中") from error
-    except (RecordingError, OSError) as error:
+    except (RecordingError, OSError, SettingError) as error:
         raise unreadable(error) from error
 
 

@@ -106,10 +106,10 @@ async def recording(session: AsyncSession, recording_id: int) -> Recording | Non
     return await session.get(Recording, recording_id, populate_existing=True, with_for_update={"read": True})
 
 
-async def report_with_path(session: AsyncSession, path: str) -> Recording | None:
-    """The recording of a report whose sound is this object, and still there."""
+async def report_with(session: AsyncSession, sha256: str) -> Recording | None:
+    """The recording of a report whose sound has this hash, and is still there."""
     query = select(Recording).where(
-        Recording.path == path, Recording.kind == "report", Recording.gone_at.is_(None)
+        Recording.sha256 == sha256, Recording.kind == "report", Recording.gone_at.is_(None)
     )
     return await session.scalar(query.limit(1))
 

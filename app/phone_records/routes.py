@@ -6,7 +6,9 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import structlog
 from fastapi import APIRouter, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.accounts import service as audit
@@ -21,6 +23,7 @@ from app.errors import BadInputError, ConflictError, Fault, NotFoundError
 from app.phone_records import repository, service, sounds
 from app.phone_records.document import MEDIA_TYPE as DOCX
 from app.phone_records.document import document
+from app.phone_records.filling import fill
 from app.phone_records.models import PhoneRecord
 from app.phone_records.repository import Narrowed
 from app.phone_records.schemas import (
@@ -43,6 +46,7 @@ from app.transcripts.requests import enqueue
 from recordings import Archive, RecordingError
 from sip.record import RecordingInfo
 
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["phone records"])
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -67,7 +71,12 @@ async def begin(state: State, body: NewRecord, who: Actor) -> RecordOut:
         raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
     given = service.Given(body.called_at, body.source, body.fields.given(), body.unit_id, body.recording_id)
     async with database.unit_of_work() as session:
-        return record_out(await service.begin(session, given, settings, who))
+        record = await service.begin(session, given, settings, who)
+        if record.recording_id is not None:
+            said = await repository.transcription(session, record.recording_id)
+            if said is not None and await fill(session, record, said, settings):
+                record = await service.get(session, record.id)
+        return record_out(record)
 
 
 @router.post(
@@ -94,6 +103,8 @@ async def begin_from_sound(
     database, settings = state
     fields = {"number": number, "recorder": recorder} | ({"office": office} if office else {})
     async with sounds.received(settings.data_dir, request.stream()) as sound:
+        async with database.reading() as session:
+            await _must_be_new(session, sound.kept_sha256)
         archive = open_archive(settings)
         origin = {"name": name, "sha256": sound.sha256, "size": sound.size, "converted": sound.converted}
         info = await _kept(archive, sound)
@@ -105,11 +116,18 @@ async def begin_from_sound(
             raise
 
 
+async def _must_be_new(session: AsyncSession, sha256: str) -> None:
+    known = await repository.report_with(session, sha256)
+    if known is not None:
+        raise ConflictError(f"这段录音已在档案中（录音 {known.id}）(this sound is in the archive already)")
+
+
 async def _kept(archive: Archive, sound: Sound) -> RecordingInfo:
     try:
-        return await asyncio.to_thread(archive.add, sound.path, f"report/{sound.sha256}", "report")
+        return await asyncio.to_thread(archive.add, sound.path, f"report/{sound.kept_sha256}", "report")
     except RecordingError as error:
-        raise ConflictError(f"录音无法存入档案：{error} (the archive does not take it)") from error
+        log.error("a sound that was brought could not be kept", reason=str(error))
+        raise ConflictError("录音无法存入档案，请稍后再试 (the archive does not take it)") from error
 
 
 async def _entered(
@@ -121,28 +139,23 @@ async def _entered(
     who: str,
 ) -> RecordOut:
     async with database.unit_of_work() as session:
-        known = await repository.report_with_path(session, info.path)
-        if known is not None:
-            raise AlreadyKeptError(
-                f"这段录音已在档案中（录音 {known.id}）(this sound is in the archive already)"
-            )
+        await _must_be_new(session, info.sha256)
         recording = await service.keep_report(session, info)
         enqueue(session, recording)
         record = await service.begin(session, given.on(recording.id), settings, who, origin)
         return record_out(record)
 
 
-class AlreadyKeptError(ConflictError):
-    """The very same sound was brought before."""
-
-
 async def _discard(database: Database, archive: Archive, info: RecordingInfo, who: str) -> None:
     """Take out of the archive what did not become part of the records, unless it is there by another request."""
     async with database.reading() as session:
-        known = await repository.report_with_path(session, info.path)
+        known = await repository.report_with(session, info.sha256)
     if known is None:
         reason = "it did not become part of the records"
-        await asyncio.to_thread(archive.erase, info.path, info.sha256, "removed", reason, who)
+        try:
+            await asyncio.to_thread(archive.erase, info.path, info.sha256, "removed", reason, who)
+        except RecordingError as error:
+            log.error("a sound that is of no use stays in the archive", reason=str(error))
 
 
 @router.get("/phone-records", operation_id="list_phone_records")

@@ -46,6 +46,8 @@ class Sound:
     sha256: str
     """Of the file that was brought."""
     size: int
+    kept_sha256: str
+    """Of what is to be kept; the same unless it was converted."""
 
     @property
     def converted(self) -> bool:
@@ -69,8 +71,7 @@ async def received(data_dir: Path, chunks: AsyncIterator[bytes]) -> AsyncIterato
         if path is None:
             path = folder / "converted.flac"
             await _convert(brought, kind, path)
-        await asyncio.to_thread(_check, path)
-        yield Sound(path, kind, sha256, size)
+        yield Sound(path, kind, sha256, size, await asyncio.to_thread(_check, path))
 
 
 def kind_of(head: bytes) -> str | None:
@@ -159,7 +160,8 @@ async def _convert(source: Path, kind: str, target: Path) -> None:
         raise _bad("录音文件已损坏，无法解码 (the sound cannot be decoded)", "cannot be decoded")
 
 
-def _check(path: Path) -> None:
+def _check(path: Path) -> str:
+    """Return the SHA-256 of a sound of a fit length."""
     try:
         with soundfile.SoundFile(path) as sound:
             length_ms = sound.frames * 1000 / sound.samplerate
@@ -169,3 +171,5 @@ def _check(path: Path) -> None:
         raise _bad("录音中没有声音 (there is no sound in it)", "has no sound in it")
     if length_ms > LONGEST_S * 1000:
         raise _bad(f"录音不得超过 {LONGEST_S // 3600} 小时 (too long)", "is too long")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,7 @@ from app.policy import answer_keys as keys_of_file
 from app.settings import Settings
 from app.transcripts import search_repository as repository
 from app.transcripts.models import CHANNELS, Transcription, TranscriptPiece
-from app.transcripts.search_words import plain, sought
+from app.transcripts.search_words import plain, sought, with_pairs
 from app.trunks import repository as trunks
 from sip.progress.transcript import Transcript
 
@@ -43,7 +43,8 @@ async def index(session: AsyncSession, transcription: Transcription, keys: Colle
         "called_at": called_at,
         "unit_id": unit_id,
     }
-    rows = [common | row for row in _utterances(transcription.content or {}, keys)]
+    in_pairs = session.get_bind().dialect.name == "postgresql"
+    rows = [common | row for row in _utterances(transcription.content or {}, keys, in_pairs)]
     if rows:
         await session.execute(insert(TranscriptPiece), rows)
 
@@ -77,7 +78,7 @@ async def _call(session: AsyncSession, recording: Recording) -> tuple[datetime, 
     return (recording.created_at, None) if record is None else (record.called_at, record.unit_id)
 
 
-def _utterances(content: dict[str, Any], keys: Collection[str]) -> Iterator[dict[str, Any]]:
+def _utterances(content: dict[str, Any], keys: Collection[str], in_pairs: bool) -> Iterator[dict[str, Any]]:
     for channel in CHANNELS:
         if channel not in content:
             continue
@@ -90,5 +91,5 @@ def _utterances(content: dict[str, Any], keys: Collection[str]) -> Iterator[dict
                     "start_ms": utterance.start_ms,
                     "end_ms": utterance.end_ms,
                     "text": text,
-                    "sought": tokens,
+                    "sought": with_pairs(tokens) if in_pairs else tokens,
                 }

@@ -5,7 +5,7 @@ A phrase may be said in every call or in one of 100,000, and neither database ca
 1. A glance at the newest pieces of all. Common phrases fill their page from it.
 2. Else, the pieces of the units that are asked for are gone through where they are few.
 3. Else the full text index gives every piece that has the phrases: FTS5 on SQLite, GIN on PostgreSQL. The latter keeps
-   no positions; it finds the pieces with all tokens, and their order is looked at in the pieces found.
+   no positions; it finds the pieces with all pairs of neighbours, and their order is looked at in the pieces found.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from sqlalchemy import (
     ColumnElement,
@@ -184,11 +185,16 @@ def _fts5(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[int, d
 
 
 def _gin(phrase: Phrase, name: str, time: ColumnElement[bool]) -> Select[int, datetime, int | None, str]:
-    asked = " | ".join(f"({' & '.join(sorted(set(reading)))})" for reading in phrase.readings)
+    asked = " | ".join(f"({' & '.join(sorted(set(_leads(reading))))})" for reading in phrase.readings)
     match = literal_column("to_tsvector('simple', transcript_pieces.sought)").op("@@")(
         func.to_tsquery(literal_column("'simple'"), bindparam(name, asked))
     )
     return _columns().where(match, _has(TranscriptPiece.sought, phrase), time)
+
+
+def _leads(reading: Sequence[str]) -> Sequence[str]:
+    """What leads to a phrase in the index: its neighbours in pairs, or its one token."""
+    return [one + other for one, other in pairwise(reading)] or reading
 
 
 def _columns() -> Select[int, datetime, int | None, str]:

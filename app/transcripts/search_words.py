@@ -17,7 +17,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from types import MappingProxyType
 
 from app.errors import BadInputError, Fault
@@ -33,6 +33,8 @@ MOST_TOKENS = 20_000
 BARRIER = "zz"
 """Between the two readings of a text; no token of a text reads so."""
 _PLAIN_QUOTES = str.maketrans("“”„‟＂", '"""""')
+PAIRS = "yy"
+"""Before the pairs of neighbours; no token of a text reads so either."""
 _LONGEST_WORD = 60
 _DIGIT_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -78,6 +80,15 @@ def sought(text: str) -> str:
     if second != first:
         tokens += [BARRIER, *(token.text for token in second)]
     return f" {' '.join(tokens)} " if tokens else ""
+
+
+def with_pairs(stored: str) -> str:
+    """Return what is stored of a text for an index without positions: behind the tokens each two neighbours as one.
+
+    PostgreSQL's GIN keeps no positions: 您是值 would otherwise lead to every call in which these three signs occur.
+    """
+    found = {one + other for one, other in pairwise(stored.split()) if BARRIER not in (one, other)}
+    return f"{stored}{PAIRS} {' '.join(sorted(found))} " if found else stored
 
 
 def read_query(query: str) -> tuple[Phrase, ...]:

@@ -41,7 +41,8 @@ def _in_digits(words: str) -> str:
             part += (1 if digit is None else digit) * _WORTH[word]
             digit = None
         else:
-            total = (total + part + (digit or 0)) * _GREAT[word]
+            below = total if word == "亿" else 0
+            total += (below + part + (digit or 0)) * _GREAT[word] - below
             part, digit = 0, None
     return str(total + part + (digit or 0)) + decimals
 

@@ -31,7 +31,7 @@ _TINY: Final = 1e-9
 
 
 def cleared(samples: Sound) -> Sound:
-    """Return the sound with its steady noise 20 dB lower; its length is the same. One without noise comes back alike."""
+    """Return the sound with its steady noise 20 dB lower, as long as it was; one without noise comes back alike."""
     if len(samples) < _FRAME:
         return samples
     window = np.hanning(_FRAME + 1)[:-1]

@@ -88,7 +88,8 @@ class Recogniser(Protocol):
         """Return these phrases by how well they fit what is said, the best first (second pass over names and digits).
 
         `before` is what was said in the stretch ahead of them. An engine with a grammar lets only these phrases be
-        recognised; one without computes the probability of each.
+        recognised; one without computes the probability of each. For the phrase `#` stand the telephone numbers that
+        are heard where nothing but digits may be said, in digits, the likeliest first, behind the other phrases.
         """
         ...
 

@@ -73,6 +73,11 @@ def speech(samples: Sound, *, second_ear: bool = False) -> list[Stretch]:
     return stretches
 
 
+def at_usual_level(samples: Sound) -> Sound:
+    """Return a stretch, raised to a usual level where it is quiet: of faint speech Whisper writes the first word."""
+    return np.round(_at_usual_level(samples.astype(np.float32) / 32768.0, ()) * 32767.0).astype(np.int16)
+
+
 def _segments(sound: Floats) -> Sequence[Segment]:
     bank, listener = FeatureBank(_BLOCK), LineListener()
     whole = np.zeros(-(-len(sound) // COLUMN_SAMPLES) * COLUMN_SAMPLES, np.float32)

@@ -12,6 +12,7 @@ from typing import Any
 from recordings.transcription.choice import EngineChoice
 from recordings.transcription.errors import EngineError
 from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound
+from recordings.transcription.spelling import ONES, WORDS, splits
 from sip.progress.transcript import Utterance, Word
 
 _RATE_HZ = 8_000
@@ -62,11 +63,13 @@ class VoskEngine:
         The score is the mean logarithm of its words' confidence; of a phrase that was not recognised it is the least.
         A phrase of which a word is not in the model's vocabulary cannot be recognised.
         """
+        phrases, wants_number = splits(phrases)
         spaced = {phrase: self._spaced(phrase) for phrase in phrases}
         known = sorted({words for words in spaced.values() if words})
         heard = self._within(samples, known) if known else []
         ranked = [Ranked(phrase, _score(words, heard)) for phrase, words in spaced.items()]
-        return tuple(sorted(ranked, key=lambda item: -item.score))
+        ranked.sort(key=lambda item: -item.score)
+        return (*ranked, *(self._numbers(samples) if wants_number else ()))
 
     def stream(self) -> VoskStream:
         """Begin a call under way."""
@@ -87,6 +90,16 @@ class VoskEngine:
             if recogniser.AcceptWaveform(piece.tobytes()):
                 words += json.loads(recogniser.Result()).get("result", ())
         return [*words, *json.loads(recogniser.FinalResult()).get("result", ())]
+
+    def _numbers(self, samples: Sound) -> tuple[Ranked, ...]:
+        """Recognise with the words of digits as the grammar; nothing where the model does not know them."""
+        digits = {word: str(digit) for digit, word in enumerate(WORDS)} | {ONES: "1"}
+        known = [word for word in digits if self._knows(word)]
+        heard = [item for item in self._within(samples, known) if item["word"] in digits] if known else []
+        if not heard:
+            return ()
+        surely = [math.log(min(1.0, max(float(item["conf"]), 1e-6))) for item in heard]
+        return (Ranked("".join(digits[item["word"]] for item in heard), sum(surely) / len(surely)),)
 
     def _spaced(self, phrase: str) -> str:
         """Write a phrase in words of the model's vocabulary, the longest first; empty where that cannot be."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ import numpy as np
 import soxr
 
 from recordings.transcription.choice import EngineChoice
+from recordings.transcription.clearing import cleared
 from recordings.transcription.errors import EngineError
 from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound, Stream
 from recordings.transcription.simplified import simplified
+from recordings.transcription.spelling import Speller, splits
 from sip.progress.transcript import Utterance, Word
 
 _RATE_HZ = 16_000
@@ -42,6 +45,8 @@ _STUCK = re.compile(r"([^\d\s]{1,4}?)\1{5}")
 """The same six times in a row: nobody says that, a decoder without a hold does."""
 _LEAST_SCORE = 1e-9
 _PUNCTUATION = frozenset("，。？！、；：“”‘’（）《》,.?!;:\"'()- …")
+_TIME_TOKENS = 1_501
+"""Behind the words of the vocabulary: 0.00 to 30.00 s."""
 _PROMPT = "以下是普通话的句子。"
 """Makes the model write simplified characters and punctuation."""
 
@@ -102,6 +107,7 @@ class WhisperEngine:
             ) from None
         self._suppressed = list(get_suppressed_tokens(self._tokens, [-1]))
         self._set_seed: Callable[[int], None] = set_random_seed
+        self._speller = Speller(self._model.model, self._tokens, self._tokens.timestamp_begin + _TIME_TOKENS)
         self._info = choice.info
 
     @property
@@ -124,10 +130,16 @@ class WhisperEngine:
         return (Utterance(start_ms, end_ms, text, words, _probability(decoded.logprob)),)
 
     def rank(self, samples: Sound, phrases: Sequence[str], before: str = "") -> tuple[Ranked, ...]:
-        """Return the phrases by the mean log-probability that the model gives their tokens after `before`."""
+        """Return the phrases by the mean log-probability that the model gives their tokens after `before`.
+
+        For the phrase `#` stand the numbers that are heard where nothing but digits may be said, in digits, behind the
+        others; theirs is the mean log-probability among digits.
+        """
         if not phrases:
             return ()
         encoded, frames = self._encode(samples)
+        phrases, wants_number = splits(phrases)
+        numbers = self._speller.numbers(encoded, before) if wants_number else []
         ahead = self._tokens.encode(before) if before else []
         ranked = []
         for phrase in phrases:
@@ -138,7 +150,8 @@ class WhisperEngine:
             probabilities = aligned.text_token_probs[len(ahead) : len(ahead) + len(tokens)]
             score = sum(math.log(max(p, _LEAST_SCORE)) for p in probabilities) / max(1, len(probabilities))
             ranked.append(Ranked(phrase, score))
-        return tuple(sorted(ranked, key=lambda item: -item.score))
+        ranked.sort(key=lambda item: -item.score)
+        return (*ranked, *(Ranked(digits, score) for digits, score in numbers))
 
     def stream(self) -> Stream:
         """Raise NotImplementedError: Whisper hears whole stretches only."""
@@ -151,7 +164,9 @@ class WhisperEngine:
         """Return the encoded stretch and how many frames of it are sound."""
         from faster_whisper.audio import pad_or_trim
 
-        sound = soxr.resample(samples.astype(np.float32) / 32768.0, 8_000, _RATE_HZ).astype(np.float32)
+        sound = soxr.resample(cleared(samples).astype(np.float32) / 32768.0, 8_000, _RATE_HZ).astype(
+            np.float32
+        )
         features = self._model.feature_extractor(sound)
         frames = min(len(sound) * _FRAMES_S // _RATE_HZ, _WINDOWS[-1])
         window = next((w for w in _WINDOWS if frames <= w), _WINDOWS[-1])
@@ -211,7 +226,17 @@ class WhisperEngine:
             words.append(
                 Word(text, round(start_ms, 1), round(max(start_ms, end_ms), 1), round(probability, 3))
             )
-        return tuple(words)
+        return _first_shortened(words)
+
+
+def _first_shortened(words: list[Word]) -> tuple[Word, ...]:
+    """Take the pause ahead of the first character from it: the alignment counts that as its beginning."""
+    if len(words) > 1:
+        usual_ms = statistics.median(word.end_ms - word.start_ms for word in words[1:])
+        first = words[0]
+        start_ms = max(first.start_ms, first.end_ms - 2 * usual_ms)
+        words[0] = Word(first.text, round(start_ms, 1), first.end_ms, first.confidence)
+    return tuple(words)
 
 
 def _prompt(hints: Hints) -> str:

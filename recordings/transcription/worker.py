@@ -64,17 +64,21 @@ class _Desk:
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _transcribe(self, asked: dict[str, Any], sound: Sound) -> dict[str, Any]:
-        from recordings.transcription.vad import speech
+        from recordings.transcription.vad import at_usual_level, speech
 
         hints = Hints(tuple(asked["words"]), asked["prompt"])
         found: list[Utterance] = []
         # The second ear comes with the package of Whisper.
         for stretch in speech(sound, second_ear=self._engine.info.name == "whisper"):
-            found += shifted(self._engine.recognise(stretch.of(sound), hints), stretch.start_ms)
+            found += shifted(
+                self._engine.recognise(at_usual_level(stretch.of(sound)), hints), stretch.start_ms
+            )
         return {"utterances": protocol.utterances_to_json(tuple(found))}
 
     def _rank(self, asked: dict[str, Any], sound: Sound) -> dict[str, Any]:
-        ranked = self._engine.rank(sound, asked["phrases"], asked["before"])
+        from recordings.transcription.vad import at_usual_level
+
+        ranked = self._engine.rank(at_usual_level(sound), asked["phrases"], asked["before"])
         return {"ranked": [[item.phrase, item.score] for item in ranked]}
 
     def _begin(self, asked: dict[str, Any], sound: Sound) -> dict[str, Any]:

@@ -19,8 +19,8 @@ LOAD_S = 120.0
 """Most time that loading a model may take."""
 _STARVED = 0.8
 """A worker whose processor time is less than this share of the patience has been kept from work by other processes."""
-_ALIVE_S = 0.05
-"""Least processor time between two looks of a worker that does anything at all."""
+_ALIVE_S = 0.005
+"""Least processor time between two looks of a worker that does anything at all: less than the clock's tick."""
 _MOST_LOOKS = 8
 
 

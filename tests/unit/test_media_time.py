@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.far_clock import FarClock, Packets, Recorded, find_clicks, packets_of
 from sip.media import Block, RemoteMedia, SessionSpec, encode, read_capture
@@ -184,6 +187,20 @@ def test_a_longer_way_is_followed_and_nothing_is_torn(line: Line) -> None:
     assert abs(course.position / 8 - (20 * 799 + 45)) < 8
 
 
+@pytest.mark.parametrize("first_ms", [0, 20])
+def test_a_digit_lies_where_sound_of_its_timestamp_would(line: Line, first_ms: int) -> None:
+    """Senders differ in whether the first packet of an event tells of the 20 ms before it or of none."""
+    for number in range(10):
+        line.packet(100 + 20 * number, number, 1 + number)
+    ended = []
+    for update in range(5):
+        flags = 0x8A if update == 4 else 0x0A
+        payload = struct.pack("!BBH", 5, flags, 8 * (first_ms + 20 * update))
+        data = rtp(10 + update, 1600, payload, pt=101, marker=not update)
+        ended += line.receiver.packet(data, FAR, 0.3 + 0.02 * update, 0.0)
+    assert [(digit.digit, digit.t_ms) for digit in ended] == [("5", 300.0)]
+
+
 # How packets are made longer and shorter
 
 
@@ -271,3 +288,25 @@ def test_what_we_send_lies_at_the_tick_that_sent_it(ptime_ms: int, tmp_path: Pat
     assert len(loud) == len(played)
     # With longer packets the next one, which begins to play, is due up to a tick later.
     assert np.abs(loud - np.array(played)).max() <= (0.0 if ptime_ms == 20 else 0.02) + 1e-9
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 400)), max_size=12), st.integers(1, 5000))
+def test_what_came_is_told_from_what_did_not(spans: list[tuple[int, int]], harvest: int) -> None:
+    """Sounds with holes of any length between them, taken out in two goes."""
+    line = TimeLine(HeardMatrix(1), 0)
+    sound = bytearray(bytes([QUIET]) * 12_000)
+    at = 0
+    expected: set[int] = set()
+    for gap, length in spans:
+        at += gap if gap >= 160 else 0  # a shorter hole within one column has no place that could be told
+        line.write(at, b"\x2a" * length)
+        sound[at : at + length] = b"\x2a" * length
+        expected |= set(range(at, at + length))
+        at += length
+    found: set[int] = set()
+    for end in (harvest, 12_000):
+        taken = line.take(end)
+        for first, codes in taken.spans() if taken is not None else ():
+            assert codes == sound[first : first + len(codes)]
+            found |= set(range(first, first + len(codes)))
+    assert found == expected

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from app.errors import BadInputError
 from app.transcripts.search_service import cut_out
-from app.transcripts.search_words import MOST_SIGNS, Phrase, find, merged, plain, read_query, sought
+from app.transcripts.search_words import (
+    MOST_SIGNS,
+    Phrase,
+    find,
+    merged,
+    plain,
+    read_query,
+    sought,
+    with_pairs,
+)
 from app.transcripts.word_times import word_time
 from sip.progress.transcript import Utterance, Word
 
@@ -55,6 +64,12 @@ def marked(query: str, text: str) -> list[str]:
 )
 def test_what_is_found_in_a_text(query: str, text: str, found: list[str]) -> None:
     assert marked(query, text) == found
+
+
+def test_pairs_of_neighbours_stand_behind_the_tokens() -> None:
+    assert with_pairs(" x503c n3 wb ") == " x503c n3 wb yy n3wb x503cn3 "
+    assert with_pairs(" x5e7a zz n1 ") == " x5e7a zz n1 "
+    assert with_pairs("") == ""
 
 
 def test_tokens_are_ascii_whatever_the_text() -> None:
