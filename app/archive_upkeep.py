@@ -118,8 +118,8 @@ async def mend(database: Database, archive: Archive, *, every_capture: bool) -> 
     repair = await asyncio.to_thread(Repair(archive).run, names)
     told = Mended(repair.done, repair.failed, repair.unstored)
     async with database.reading() as session:
-        paths = set((await session.scalars(select(Recording.path))).all())
-    entries = await asyncio.to_thread(_unattached, archive, paths)
+        known = {(row.path, row.name) for row in await known_recordings(session)}
+    entries = await asyncio.to_thread(_unattached, archive, known)
     async with database.unit_of_work() as session:
         for entry in entries:
             if await _attach(session, entry):
@@ -149,13 +149,13 @@ def _batched(numbers: Iterable[int]) -> Iterator[list[int]]:
         yield some
 
 
-def _unattached(archive: Archive, paths: Collection[str]) -> list[Entry]:
-    known = archive.index.refresh().by_key
+def _unattached(archive: Archive, known: Collection[tuple[str, str | None]]) -> list[Entry]:
+    """Entries of which the database knows nothing: `known` are its keys, with the name where it can tell one."""
     return [
         entry
-        for key, kept in known.items()
-        if key not in paths
+        for key, kept in archive.index.refresh().by_key.items()
         for entry in kept.entries
+        if (key, entry.members["name"] if entry.members["kind"] == "check" else None) not in known
         if datetime.fromisoformat(entry.at) < clock.now() - SETTLING or entry.kind == "stored"
     ]
 

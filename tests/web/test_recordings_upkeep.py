@@ -110,6 +110,22 @@ async def test_what_could_not_be_stored_is_stored_once_the_store_is_there_again(
     assert await faults(either, open_archive(settings)) == []
 
 
+async def test_two_calls_with_the_very_same_sound_have_a_recording_each(
+    database: Database, settings: Settings
+) -> None:
+    archive = open_archive(settings)
+    for attempt in await called(database, settings):
+        name = await forget(database, attempt)
+        (settings.recordings_dir / f"{name}.flac").unlink()
+        capture(archive.capture_path(name))
+    assert len((await mend(database, archive, every_capture=False)).done) == 4
+    one, other = await recordings(database)
+    assert one.path == other.path
+    assert one.attempt_id != other.attempt_id
+    assert (await mend(database, archive, every_capture=False)).done == []
+    assert await faults(database, archive) == []
+
+
 async def test_captures_of_calls_under_way_are_left_alone(database: Database, settings: Settings) -> None:
     (line,) = await add_lines(database, 1)
     await order(database, line)
