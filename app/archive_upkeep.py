@@ -23,6 +23,7 @@ from app.checks import alarms, conclusions, repository, service
 from app.checks.models import LIVE_STATES, RECORDING_KINDS, Attempt, Recording
 from app.database import Database
 from app.settings import Settings
+from app.transcripts.requests import enqueue
 from recordings import Archive, RecordingError
 from recordings.archive import info_of, members_of
 from recordings.encoding import describe
@@ -179,7 +180,9 @@ async def _attach(session: AsyncSession, entry: Entry) -> bool:
         return False
     if kind not in RECORDING_KINDS:
         return False
-    session.add(conclusions.recording_row(info, kind=kind))
+    row = conclusions.recording_row(info, kind=kind)
+    session.add(row)
+    enqueue(session, row)
     return True
 
 

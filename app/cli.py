@@ -14,13 +14,17 @@ import typer
 from typer.exceptions import TyperException
 
 from app.commands.bench import bench
+from app.commands.bundle_group import evidence_bundle
 from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.evidence_group import evidence
+from app.commands.models_group import models
+from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
 from app.commands.rule_group import rules
 from app.commands.sample_group import samples
+from app.commands.search_group import search
 from app.commands.trunk_groups import numbers, trunks
 
 app = typer.Typer(
@@ -39,12 +43,16 @@ app.add_typer(plans, name="plans")
 app.add_typer(prompts, name="prompts")
 app.add_typer(draw, name="draw")
 app.command()(check)
+app.command()(search)
 app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
 app.add_typer(rules, name="rules")
+app.add_typer(phone_records, name="phone-records")
 app.add_typer(evidence, name="evidence")
+app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")
+app.add_typer(models, name="models")
 
 EXIT_ARGUMENT = 2
 
@@ -131,6 +139,9 @@ def analyze(
     channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
     alaw: Annotated[bool, typer.Option("--alaw", help="raw 8 kHz A-law without a header")] = False,
     transcript: Annotated[Path | None, typer.Option(metavar="WORDS.json", help="what was said in it")] = None,
+    transcribe: Annotated[
+        bool, typer.Option("--transcribe", help="recognise what is said in it; not with --transcript")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="draw what was heard")] = None,
     lang: Annotated[str, typer.Option(metavar="zh|en", help="words of the drawing")] = "zh",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
@@ -138,8 +149,23 @@ def analyze(
     """Analyse the line in a sound file: rings, tones, music, speech."""
     from app.commands.analyze import AnalyseOptions, run
 
-    options = AnalyseOptions(channel, alaw, transcript, plot, lang)
+    options = AnalyseOptions(channel, alaw, transcript, plot, lang, transcribe)
     raise typer.Exit(run(file, options, as_json=as_json))
+
+
+@app.command()
+def transcribe(
+    file: Annotated[Path, typer.Argument(help="WAV, FLAC or what else libsndfile reads")],
+    channel: Annotated[str, typer.Option(metavar="left|right|mix", help="of a stereo file")] = "right",
+    engine: Annotated[
+        str | None, typer.Option(metavar="vosk|whisper", help="what recognises [that of the settings]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+) -> None:
+    """Recognise what is said in a sound file."""
+    from app.commands.transcribe import run
+
+    raise typer.Exit(run(file, channel, engine, as_json=as_json))
 
 
 @app.command()

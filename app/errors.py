@@ -5,6 +5,8 @@ OfficeError
  +-- NotFoundError      404
  +-- ConflictError      409  it stands otherwise by now, or a rule forbids it in this state
  +-- ForbiddenError     403  not by this person, or not without somebody's approval
+ +-- GoneError          410  it was there, and was deleted or withdrawn
+ +-- UnavailableError   503  our own side cannot do it now; later it may
 """
 
 from __future__ import annotations
@@ -60,3 +62,17 @@ class ForbiddenError(OfficeError):
 
     status = 403
     title = "not allowed"
+
+
+class GoneError(OfficeError):
+    """It was there, and was deleted or withdrawn."""
+
+    status = 410
+    title = "gone"
+
+
+class UnavailableError(OfficeError):
+    """Our own side cannot do it now; later it may."""
+
+    status = 503
+    title = "not possible just now"

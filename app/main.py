@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
 from app.checks import alarm_routes as alarms
@@ -25,20 +27,28 @@ from app.checks import stop_routes as stops
 from app.database import Database
 from app.directory import routes as directory
 from app.errors import OfficeError
+from app.evidence import bundle_routes
 from app.evidence import routes as evidence
 from app.imports import routes as imports
+from app.listening import routes as listening
 from app.phone_keeper import PhoneKeeper
+from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
+from app.process_keeper import ProcessKeeper
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters
 from app.rules import routes as rules
 from app.settings import Settings, get_settings
+from app.transcriber_keeper import TranscriberKeeper
+from app.transcripts import routes as transcripts
+from app.transcripts import search_routes
 from app.trunks import routes as trunks
-from app.web import pages
+from app.web import pages, phone_record_page
 from app.web import routes as web
 from app.web.security import SecurityHeaders
+from recordings.copies import CopyMaker
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
+    app.state.copies = CopyMaker()
+    app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(
@@ -70,6 +82,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.include_router(checks.router)
+    app.include_router(listening.router)
+    app.include_router(bundle_routes.router)
     app.include_router(stops.router)
     app.include_router(alarms.router)
     app.include_router(orders.router)
@@ -84,7 +98,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(rules.router)
     app.include_router(mitigations.router)
     app.include_router(evidence.router)
+    app.include_router(answers.router)
+    app.include_router(transcripts.router)
+    app.include_router(search_routes.router)
+    app.include_router(phone_records.router)
     app.include_router(web.router)
+    app.include_router(phone_record_page.router)
     return app
 
 
@@ -95,14 +114,15 @@ def _as_in_address(host: str) -> str:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    keeper: PhoneKeeper | None = app.state.keeper
-    if keeper is not None:
+    kept: list[ProcessKeeper] = [
+        keeper for keeper in (app.state.keeper, app.state.transcriber) if keeper is not None
+    ]
+    for keeper in kept:
         keeper.start()
     try:
         yield
     finally:
-        if keeper is not None:
-            await keeper.stop()
+        await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
 
 
@@ -116,6 +136,9 @@ async def healthz(request: Request) -> JSONResponse:
             "phone_starts": keeper.starts,
             "phone_last_status": keeper.last_status,
         }
+    if request.app.state.transcriber is not None:
+        # Without transcripts the service works all the same.
+        told["transcriber"] = request.app.state.transcriber.told
     try:
         async with request.app.state.database.reading() as session:
             await session.execute(text("SELECT 1"))

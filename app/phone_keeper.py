@@ -2,117 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import sys
-import time
-from collections.abc import Sequence
-from typing import Literal
+from app.process_keeper import MOST_FAILURES, ProcessKeeper
 
-import structlog
-
-from app.settings import Settings
-
-log = structlog.get_logger(__name__)
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-HEALTHY_S = 30.0
-"""A process that lived this long starts again without having to wait."""
-MOST_FAILURES = 3
-"""So many processes in a row that died soon are no accident: somebody has to look."""
-END_PATIENCE_S = 10.0
-"""How long a process may take to end its calls once its pipe is closed."""
+__all__ = ["MOST_FAILURES", "PhoneKeeper"]
 
 
-class PhoneKeeper:
-    """Starts the phone process and starts it again, with growing pauses, when it dies."""
+class PhoneKeeper(ProcessKeeper):
+    """Keeps the phone process. While it is `failing` no calls are placed."""
 
-    def __init__(self, settings: Settings, command: Sequence[str] | None = None) -> None:
-        self._command = command or (sys.executable, "-m", "app.phone_process")
-        self._environment = os.environ | settings.environment()
-        self._task: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self.starts = 0
-        self.failures = 0
-        """Processes in a row that ended before they were healthy."""
-        self.last_status: int | None = None
-        """Exit status of the last process that ended by itself; negative: the signal that ended it."""
-        self.ready = asyncio.Event()
-        """Set while the process is looking for due checks."""
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the phone process, None between two of them."""
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
-
-    @property
-    def failing(self) -> bool:
-        """Whether the phone does not come up: no calls are placed, and trying again has not helped."""
-        return self.failures >= MOST_FAILURES and not self.ready.is_set()
-
-    @property
-    def state(self) -> Literal["ready", "starting", "failing"]:
-        """`ready` to call, `starting`, or `failing`."""
-        if self.ready.is_set():
-            return "ready"
-        return "failing" if self.failing else "starting"
-
-    def start(self) -> None:
-        """Begin keeping it."""
-        self._task = asyncio.create_task(self._keep())
-
-    async def stop(self) -> None:
-        """Close its pipe and wait for its end."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
-
-    async def _keep(self) -> None:
-        pause_s = FIRST_PAUSE_S
-        while True:
-            began = time.monotonic()
-            status = await self._run_once()
-            self.last_status = status
-            self.failures += 1
-            if time.monotonic() - began >= HEALTHY_S:
-                pause_s, self.failures = FIRST_PAUSE_S, 0
-            log.error("phone process ended, starting it again", status=status, pause_s=pause_s)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-
-    async def _run_once(self) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us; the phone ends in good order with its pipe.
-            env=self._environment,
-        )
-        self._process = process
-        self.starts += 1
-        try:
-            assert process.stdout is not None
-            while line := await process.stdout.readline():
-                if line.strip() == b"ready":
-                    self.ready.set()
-            return await process.wait()
-        finally:
-            self.ready.clear()
-            await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(END_PATIENCE_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    what = "phone process"
+    module = "app.phone_process"

@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
@@ -37,11 +35,13 @@ from app.database import Database, make_private_folder, open_private, upgrade
 from app.evidence.purging import Retention
 from app.imports import uploads
 from app.logs import configure
+from app.pipe import stdin_closed
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
 from app.sntp import Server
+from app.transcripts import queue as transcriptions
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +91,9 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         return 0
 
     hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
+    if settings.transcriber != "none":
+        # The transcriber process looks each minute, if it lives.
+        hourly.append(transcriptions.look_behind)
     upkeep = Upkeep(database, settings)
     ticks: list[Tick] = [see_clock, see_disk, planner.tick, upkeep.tick]
     jobs: list[Job] = [Retention(database, settings, open_archive).run]
@@ -164,23 +167,6 @@ async def _only_one_on(database: Database) -> AsyncIterator[None]:
         await connection.commit()
         yield
         await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
-
-
-async def stdin_closed() -> None:
-    """Return when standard input ends."""
-    loop = asyncio.get_running_loop()
-    closed = asyncio.Event()
-
-    def read() -> None:
-        # os.read, not sys.stdin: a thread inside its buffer's lock would break the interpreter's shutdown.
-        with contextlib.suppress(OSError):
-            while os.read(0, 1024):
-                pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(closed.set)
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    await closed.wait()
 
 
 def main(make_placer: PlacerFactory | None = None) -> int:

@@ -31,7 +31,7 @@ from recordings.errors import RecordingChanged, RecordingError, RecordingMissing
 from recordings.files import locked, sync_folder, write_whole
 from recordings.index import Index
 from recordings.manifest import MANIFEST, Manifest
-from recordings.places import CAPTURE, INTENT, OBJECTS, READY, SOUND, derived_key, object_key
+from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY, SOUND, derived_key, object_key
 from recordings.vault import Vault
 from sip.record import Gap, RecordingInfo
 
@@ -257,6 +257,14 @@ class Archive:
         from recordings.repair import Repair
 
         return Repair(self).run(names).made
+
+    def beside(self, suffix: str) -> Iterator[str]:
+        """Yield the names, without it, of the files of this suffix in the folder, beside what its own vault holds."""
+        for top in self.folder.iterdir() if self.folder.is_dir() else ():
+            below = () if top.name in (OBJECTS, DERIVED) or not top.is_dir() else top.rglob(f"*{suffix}")
+            for path in (top, *below):
+                if path.name.endswith(suffix) and path.is_file():
+                    yield path.relative_to(self.folder).as_posix().removesuffix(suffix)
 
     def inside(self, name: str, root: Path | None = None) -> Path:
         """Return the path of a name, which must not lead out of the folder. Raises `RecordingMissing`."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import tempfile
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from recordings.errors import RecordingError, UnreadableCapture, UnwritableRecording
-from recordings.files import DRAFT, sync_folder
+from recordings.files import write_whole
 from sip.media import SAMPLE_RATE_HZ, Capture, CaptureError, read_capture
 from sip.record import Gap, RecordingInfo
 
@@ -121,19 +119,10 @@ def _ms(samples: int) -> float:
 
 
 def _write(destination: Path, sides: Sides, kind: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{destination.stem}-", suffix=DRAFT, dir=destination.parent)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            soundfile.write(file, sides, SAMPLE_RATE_HZ, format=kind, subtype="PCM_16")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o640)
-        Path(name).replace(destination)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    sync_folder(destination.parent)
+    # Encoded in memory: what a full disk refuses to libsndfile in the middle it does not tell.
+    encoded = io.BytesIO()
+    soundfile.write(encoded, sides, SAMPLE_RATE_HZ, format=kind, subtype="PCM_16")
+    write_whole(destination, [encoded.getbuffer()], make_folder=False)
 
 
 def describe(path: Path) -> RecordingInfo:

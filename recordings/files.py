@@ -23,12 +23,20 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, parts: Iterable[bytes], mode: int = 0o640, *, replace: bool = True) -> bool:
-    """Write a file beside its place, flush it to the disk and move it there; its folder is made.
+def write_whole(
+    path: Path,
+    parts: Iterable[bytes | memoryview],
+    mode: int = 0o640,
+    *,
+    replace: bool = True,
+    make_folder: bool = True,
+) -> bool:
+    """Write a file beside its place, flush it to the disk and move it there.
 
     Return whether it was put there: False when there is one already that must not be replaced. Raises `OSError`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=DRAFT, dir=path.parent)
     draft = Path(name)
     try:

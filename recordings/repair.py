@@ -41,7 +41,7 @@ class Repair:
         for name in wanted:
             if any(self._archive.inside(name + suffix).exists() for suffix in (CAPTURE, READY)):
                 self._try(name, self._capture)
-        for name in sorted(self._begun(INTENT)):
+        for name in sorted(self._archive.beside(INTENT)):
             self._try(name, self._added)
         if names is None:
             self._try("erasures", self._erased)
@@ -50,16 +50,7 @@ class Repair:
 
     def begun(self) -> set[str]:
         """Names of the recordings whose captures, or finished sounds, lie in the folder."""
-        return self._begun(CAPTURE, READY)
-
-    def _begun(self, *suffixes: str) -> set[str]:
-        root = self._archive.folder
-        return {
-            path.relative_to(root).as_posix().removesuffix(suffix)
-            for suffix in suffixes
-            for path in root.rglob(f"*{suffix}")
-            if path.is_file()
-        }
+        return {*self._archive.beside(CAPTURE), *self._archive.beside(READY)}
 
     def _try(self, name: str, step: Callable[[str], None]) -> None:
         try:

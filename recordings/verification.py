@@ -65,12 +65,14 @@ class _Verification:
         self._old = (archive.manifest.now() - SETTLING).isoformat(timespec="milliseconds")
 
     def run(self) -> Iterator[Problem]:
+        # First of all: a store that does not answer is said once, not of each recording.
+        objects = list(self._archive.vault.keys(OBJECTS))
         live = sorted(key for key, kept in self._index.by_key.items() if kept.live)
         for done, key in enumerate(live):
             self._progress("recordings", done, len(live))
             yield from self._object(key)
         self._progress("recordings", len(live), len(live))
-        yield from self._extra()
+        yield from self._extra(objects)
         for path, rows in self._rows.items():
             yield from self._named(path, rows)
         for key, kept in self._index.by_key.items():
@@ -112,9 +114,9 @@ class _Verification:
         except RecordingError:
             return True
 
-    def _extra(self) -> Iterator[Problem]:
+    def _extra(self, stored: list[str]) -> Iterator[Problem]:
         archive = self._archive
-        objects = [key for key in archive.vault.keys(OBJECTS) if not self._is_live(key)]
+        objects = [key for key in stored if not self._is_live(key)]
         objects += [key for key in self._earlier() if not self._is_live(key)]
         if objects and self._settle():
             self._index.refresh()
@@ -135,11 +137,8 @@ class _Verification:
 
     def _earlier(self) -> Iterator[str]:
         """Keys of the recordings that earlier versions left beside their captures."""
-        folder = self._archive.folder
-        for path in folder.rglob(f"*{SOUND}"):
-            key = path.relative_to(folder).as_posix()
-            if not key.startswith((f"{OBJECTS}/", f"{DERIVED}/")):
-                yield key
+        for name in self._archive.beside(SOUND):
+            yield f"{name}{SOUND}"
 
     def _there(self, key: str) -> bool:
         try:

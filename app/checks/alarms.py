@@ -21,6 +21,7 @@ KINDS = {
     "disk_low": ("磁盘空间少", "the disk of the data or of the recordings has little free space left"),
     "disk_full": ("磁盘将满", "the disk has no room for a further recording: no call is placed"),
     "retention_failed": ("删除录音失败", "recordings whose time is over, or that were withdrawn, could not be deleted"),
+    "transcription_behind": ("转写积压", "a recording has waited for its transcript for more than an hour"),
 }  # fmt: skip
 """Chinese name and meaning by kind; docs/reference/office-alarms.md names each of them."""
 

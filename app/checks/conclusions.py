@@ -37,6 +37,7 @@ from app.evidence import retention
 from app.planning.models import Plan
 from app.rules.service import in_force
 from app.settings import Settings
+from app.transcripts.requests import enqueue
 from sip.record import CallRecord, RecordingInfo
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,7 @@ async def finish(
     exempted = await directory.exemptions_on(session, attempt.line_id, day)
     exemptions = Exemptions(**{item.kind: item.reason for item in exempted})
     # The office's own limits in force at the call read it, as they will judge its order.
-    verdict = judge(Facts.from_json(content), await _limits_at(session, started_at, settings), exemptions)
+    verdict = judge(Facts.from_json(content), await limits_at(session, started_at, settings), exemptions)
     if not await queue.take_over(session, attempt.id, "interrupted" if record.interrupted else "finished"):
         await _keep_late(session, attempt, record, content)
         return None
@@ -188,7 +189,7 @@ def call_made(attempt: Attempt) -> CallMade:
     return CallMade(cause_of(attempt), began_at, attempt.ended_at or began_at, attempt.trunk)
 
 
-async def _limits_at(session: AsyncSession, at: datetime, settings: Settings) -> Rules:
+async def limits_at(session: AsyncSession, at: datetime, settings: Settings) -> Rules:
     """The limits in force at a call, else those of the settings: no call is lost to rules that cannot be read."""
     limits = rules_of(settings)
     try:
@@ -310,6 +311,7 @@ def _keep_recording(session: AsyncSession, attempt: Attempt, info: RecordingInfo
     row = recording_row(info)
     row.attempt_id, row.repaired = attempt.id, repaired
     session.add(row)
+    enqueue(session, row)
 
 
 def recording_row(info: RecordingInfo, *, kind: str = "check") -> Recording:

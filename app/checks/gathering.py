@@ -21,6 +21,8 @@ from app.checks.verdict import Verdict, judge, judge_failed, judge_interrupted
 from app.directory import repository as directory
 from app.planning.calendar import CalendarBook, load_book
 from app.rosters.service import roster_at
+from app.transcripts import repository as transcripts
+from app.transcripts.models import CallReading
 from sip.trunks import AlarmKind
 
 CALL_BACK_S = 600.0
@@ -60,7 +62,13 @@ async def gather(
     moments = [first, *(moment_of(item) for item in attempts)]
     days = sorted(at.astimezone(zone).date() for at in moments)
     book = await load_book(session, days[0], days[-1], as_of=first)
-    calls = tuple([await _call(session, item, limits, zone, book, item.id in our_music) for item in attempts])
+    readings = await transcripts.readings(session, (item.id for item in attempts))
+    calls = tuple(
+        [
+            await _call(session, item, readings.get(item.id), limits, zone, book, item.id in our_music)
+            for item in attempts
+        ]
+    )
     spared, changes = await _around(session, check, attempts)
     regime = await directory.regime_on(session, check.unit_id, first.astimezone(zone).date())
     # The books as they stood at the call; what was filed afterwards stands beside.
@@ -95,6 +103,7 @@ def called_back_in_time(at: datetime, attempts: Sequence[Attempt]) -> bool:
 async def _call(
     session: AsyncSession,
     attempt: Attempt,
+    reading: CallReading | None,
     limits: Rules,
     zone: ZoneInfo,
     book: CalendarBook,
@@ -103,7 +112,9 @@ async def _call(
     at = moment_of(attempt).astimezone(zone)
     # Of a call that was given up for dead facts may have come in later: they are kept, and count for nothing.
     ours = attempt.facts is None or attempt.state in ("interrupted", "failed")
-    facts = None if ours or attempt.facts is None else Facts.from_json(attempt.facts.content)
+    # The same call with what its words add, where it was transcribed; else as it was measured.
+    content = attempt.facts.content if attempt.facts is not None else {}
+    facts = None if ours else Facts.from_json(content if reading is None else reading.content)
     if facts is not None and our_music and AlarmKind.TRUNK_MUSIC not in facts.alarms:
         facts = replace(facts, alarms=(*facts.alarms, AlarmKind.TRUNK_MUSIC.value))
     verdict = await _verdict(session, attempt, facts, limits, at)

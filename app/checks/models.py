@@ -270,6 +270,8 @@ class Recording(Base):
         Index("ix_recordings_keep_until", "keep_until"),
         Index("ix_recordings_created_at_id", "created_at", "id"),
         Index("ix_recordings_sha256", "sha256"),
+        # What a phone record points to, so that none can be made of a check.
+        UniqueConstraint("id", "kind"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -77,6 +77,12 @@ async def judged_by(session: AsyncSession, check_ids: Sequence[int], rule_set: s
     return frozenset((await session.scalars(query)).all())
 
 
+async def labels(session: AsyncSession, check_id: int) -> frozenset[str]:
+    """Labels of the rules by which an order was judged."""
+    query = select(StoredProposal.rule_set).where(StoredProposal.check_id == check_id)
+    return frozenset((await session.scalars(query)).all())
+
+
 async def retire(session: AsyncSession, check_id: int) -> None:
     """Let what stood for an order only compare from now on."""
     await session.execute(

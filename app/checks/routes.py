@@ -1,10 +1,9 @@
-"""Checks as JSON, and the recordings' sound."""
+"""Checks as JSON, and the traces of their calls."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -13,21 +12,13 @@ from app.accounts import service as audit
 from app.api.paging import After, Key, Limit
 from app.api.text import Code, Moment
 from app.checks import cursor, repository, service
-from app.checks.listening import AuditedFile, Reading
-from app.checks.models import Attempt, Recording
+from app.checks.models import Attempt
 from app.checks.repository import ListFilter
 from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut, TargetOut
 from app.database import Database
 from app.evidence.wordless import shown_facts
 from app.settings import Settings
 
-MOST_RANGE = 80
-"""Characters kept of a Range header."""
-MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
-SOUND: dict[str, Any] = {
-    "description": "The sound",
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
-}
 router = APIRouter()
 
 
@@ -38,7 +29,6 @@ def state_of(request: Request) -> tuple[Database, Settings]:
 
 State = Annotated[tuple[Database, Settings], Depends(state_of)]
 CheckKind = Literal["random", "designated", "verification", "demo"]
-View = Annotated[str, Query(max_length=40)]
 
 
 @router.get("/api/v1/checks", tags=["checks"], operation_id="list_checks")
@@ -125,54 +115,3 @@ def trace_file(settings: Settings, attempt: Attempt) -> Path | None:
     """The file with the SIP messages of a dial, None where none were kept."""
     path = settings.recordings_dir / f"{service.recording_name(attempt)}{service.TRACE_SUFFIX}"
     return path if path.is_file() else None
-
-
-@router.get(
-    "/recordings/{recording_id}",
-    tags=["recordings"],
-    operation_id="listen",
-    response_class=FileResponse,
-    responses={200: SOUND, 206: SOUND | {"description": "The range that was asked for"}},
-)
-@router.head("/recordings/{recording_id}", include_in_schema=False)
-async def sound(
-    request: Request, state: State, recording_id: int, download: bool = False, view: View = ""
-) -> Response:
-    """A recording's sound, whole or a range of it.
-
-    What is heard leaves an audit line before its first byte; the ranges that the player of one page view
-    (`view`) asks for are one listening.
-    """
-    database, settings = state
-    async with database.reading() as session:
-        recording = await repository.recording(session, recording_id) if 0 < recording_id < 2**63 else None
-    path = None if recording is None else _file(settings, recording)
-    if recording is None or path is None:
-        raise HTTPException(404, "no such recording")
-    kind = "attachment" if download else "inline"
-    return AuditedFile(
-        path,
-        media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-        headers={
-            "ETag": f'"{recording.sha256}"',
-            "Content-Disposition": f'{kind}; filename="check-recording-{recording.attempt_id}{path.suffix}"; '
-            f"filename*=UTF-8''{quote(_title(recording, path))}",
-        },
-        database=database,
-        reading=Reading(
-            f"recording:{recording.id}",
-            "download" if download else "play",
-            "" if download else view,
-            request.headers.get("range", "")[:MOST_RANGE],
-        ),
-    )
-
-
-def _title(recording: Recording, path: Path) -> str:
-    return f"抽查录音-{recording.attempt_id:06}{path.suffix}"
-
-
-def _file(settings: Settings, recording: Recording) -> Path | None:
-    root = settings.recordings_dir.resolve()
-    path = (root / recording.path).resolve()
-    return path if path.is_relative_to(root) and path.is_file() else None

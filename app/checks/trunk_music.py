@@ -113,7 +113,7 @@ async def _order(
     gathered = await gather(session, check, attempts, rules.limits(limits), settings.zone, keys)
     proposal = propose(gathered.order, rules, limits)
     codes = {item.code for item in proposal.for_cases}
-    before = _codes(known)
+    before = cased_codes(known)
     if codes == before and proposal.code == known.code:
         return None
     gone = [case for case in await reviews.cases_of_check(session, check_id) if case.code in before - codes]
@@ -131,7 +131,7 @@ async def _order(
     return _Found(told, proposal, gathered)
 
 
-def _codes(known: StoredProposal) -> set[str]:
+def cased_codes(known: StoredProposal) -> set[str]:
     """What a stored proposal opened cases for."""
     parts = [known.content, *known.content.get("others", ())]
     return {part["code"] for part in parts if part["adverse"] or part["needs_review"]}

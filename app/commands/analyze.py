@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.commands.plot import PlotFile, plot, words_of
+from app.commands.transcribe import CHANNELS, EXIT_OUR_FAILURE, needed_engine, recognise, samples_of
 from app.commands.transcripts import read_transcript
 from app.picture import EN
+from recordings.transcription import TranscriptionError
 from sip.progress import AudioFileError, Spectrogram, analyse_file
 from sip.progress.sound_file_words import with_words
 from sip.progress.transcript import Transcript
-
-CHANNELS: dict[str, Literal["left", "right", "mix"]] = {"left": "left", "right": "right", "mix": "mix"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class AnalyseOptions:
     transcript: Path | None = None
     plot: Path | None = None
     language: str = "zh"
+    transcribe: bool = False
 
 
 def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
@@ -41,7 +42,11 @@ def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
             f"{options.channel!r} is not one of {', '.join(CHANNELS)}", param_hint="'--channel'"
         )
     shown_in = words_of(options.language)
-    said = None if options.transcript is None else read_transcript(options.transcript)
+    try:
+        said = _said(file, options)
+    except TranscriptionError as error:
+        typer.echo(f"dutyring: {file}: {error}", err=True)
+        return EXIT_OUR_FAILURE
     if options.plot is None:
         result = _analysed(file, options, said, None)
     else:
@@ -54,6 +59,17 @@ def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
     else:
         _show(result)
     return 0
+
+
+def _said(file: Path, options: AnalyseOptions) -> Transcript | None:
+    """Return what is said in the file, as given or as recognised."""
+    if not options.transcribe:
+        return None if options.transcript is None else read_transcript(options.transcript)
+    if options.transcript is not None:
+        raise typer.BadParameter("its words are given by --transcript", param_hint="'--transcribe'")
+    if options.alaw:
+        raise typer.BadParameter("takes a WAV or FLAC file, not raw A-law", param_hint="'--transcribe'")
+    return recognise(samples_of(file, options.channel), needed_engine(None))
 
 
 def _analysed(

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,12 @@ from rich.console import Console
 import recordings
 from app.commands.call_line import CallArguments, Line, choose_line
 from app.commands.call_room import no_room
+from app.commands.call_summary import summary
+from app.commands.call_words import engine_for_call, tell_missing_engine, with_words, words_of_call
 from sip.media import MediaError, SoundFileError, load_prompt
 from sip.phone import Phone, Script, failed_record
 from sip.record import CallRecord, TimelineEntry
 from sip.trace import CallTrace
-from sip.trunks import MEANINGS, AlarmKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,17 +41,22 @@ def run(arguments: CallArguments) -> int:
     reason = no_room(arguments)
     if reason is not None:
         return _refuse(arguments, reason)
-    script = _script(arguments, line.trunk.name)
+    ears = None if arguments.tones_only else engine_for_call()
+    script = _script(arguments, line.trunk.name, listens=ears is not None)
+    if ears is None and not arguments.tones_only and not arguments.as_json:
+        tell_missing_engine()
     trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
     record = asyncio.run(_place(arguments.target, line, script, trace, show))
+    said = words_of_call(ears, record, script.capture, quiet=arguments.as_json)
     record = _keep_recording(record, arguments.record, script.capture)
     if trace is not None:
         record = _keep_trace(record, arguments, trace, script.packets)
+    facts = with_words(record, said)
     if arguments.as_json:
-        print(json.dumps(record.to_dict(), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(facts, ensure_ascii=False))  # noqa: T201
     else:
-        show.result(record)
+        show.result(facts)
     return EXIT_OUR_FAILURE if record.our_failure else 0
 
 
@@ -80,14 +87,14 @@ async def _place(
         return failed_record(target, str(error))
 
 
-def _script(arguments: CallArguments, trunk: str) -> Script:
+def _script(arguments: CallArguments, trunk: str, *, listens: bool) -> Script:
     for value, name in ((arguments.max_ring_s, "--max-ring"), (arguments.max_talk_s, "--max-talk")):
         if not 0 < value <= 3_600:
             raise typer.BadParameter(
                 f"{value:g} is not a number of seconds over 0, up to 3600", param_hint=f"'{name}'"
             )
     prompt = _prompt(arguments.say)
-    capture = _capture_path(arguments.record)
+    capture = _capture_path(arguments.record, listens=listens)
     try:
         packets = _packets_path(arguments)
     except typer.BadParameter:
@@ -136,10 +143,17 @@ def _prompt(path: Path | None) -> npt.NDArray[np.int16] | None:
         raise typer.BadParameter(f"{error}; it takes a sound file", param_hint="'--say'") from error
 
 
-def _capture_path(record: Path | None) -> Path | None:
-    """Check that the recording can be written before anybody's telephone rings."""
+def _capture_path(record: Path | None, *, listens: bool) -> Path | None:
+    """Check that the recording can be written before anybody's telephone rings.
+
+    Without a recording the sound is kept only until its words are recognised.
+    """
     if record is None:
-        return None
+        if not listens:
+            return None
+        handle, name = tempfile.mkstemp(prefix="dutyring-call-", suffix=".part")
+        os.close(handle)
+        return Path(name)
     if record.suffix.lower() not in RECORDING_SUFFIXES:
         raise typer.BadParameter(f"{record}: it takes a .flac or .wav file", param_hint="'--record'")
     return _part_beside(record, "--record")
@@ -161,6 +175,8 @@ def _part_beside(file: Path, option: str) -> Path:
 
 def _keep_recording(record: CallRecord, destination: Path | None, capture: Path | None) -> CallRecord:
     if destination is None or capture is None:
+        if capture is not None:
+            capture.unlink(missing_ok=True)
         return record
     if not any(entry.event == "sent" for entry in record.timeline):
         capture.unlink(missing_ok=True)
@@ -216,15 +232,15 @@ class _Progress:
         self._console.print(_line(entry.to_dict()), highlight=False, markup=False)
         self._status.update(_state(entry.to_dict()))
 
-    def result(self, record: CallRecord) -> None:
+    def result(self, record: Mapping[str, Any]) -> None:
         """Print the finished call."""
         console = Console(file=sys.stdout, highlight=False)
         if not self._live:
-            for entry in record.timeline:
-                console.print(_line(entry.to_dict()), markup=False, soft_wrap=True)
-        for name, value in _summary(record):
+            for entry in record["timeline"]:
+                console.print(_line(entry), markup=False, soft_wrap=True)
+        for name, value in summary(record):
             console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
-        for error in record.errors:
+        for error in record["errors"]:
             console.print(f"error            {error}", markup=False, soft_wrap=True)
 
 
@@ -245,34 +261,3 @@ def _state(entry: dict[str, Any]) -> str:
     if status == 200 or entry["event"] == "answered":
         return "answered"
     return "in progress"
-
-
-def _summary(record: CallRecord) -> list[tuple[str, str]]:
-    rows = [
-        (
-            "outcome",
-            record.outcome if record.sip_status is None else f"{record.outcome} ({record.sip_status})",
-        )
-    ]
-    if record.answered_by:
-        rows.append(("answered by", record.answered_by))
-    if record.ring_to_answer_ms is not None:
-        rows.append(("ring to answer", f"{record.ring_to_answer_ms / 1000:.1f} s, {record.three_ring}"))
-    if record.rings.count is not None:
-        rows.append(("rings", f"{record.rings.count} (from {record.rings.source})"))
-    rows.append(("early media", record.early_media.kind))
-    rows += [
-        ("announcement", f"{heard.meaning} at {heard.start_ms / 1000:.1f} s, by {heard.detail}")
-        for heard in record.announcements
-    ]
-    if record.trunk not in (None, "direct"):
-        rows.append(("trunk", record.trunk or ""))
-    rows += [("alarm", f"{kind}: {MEANINGS[AlarmKind(kind)].en}") for kind in record.alarms]
-    if record.forwarding.detected:
-        rows.append(("forwarded to", f"{record.forwarding.target or 'unknown'} ({record.forwarding.grade})"))
-    elif record.forwarding.evidence:
-        signs = ", ".join(f"{item.kind} ({item.grade})" for item in record.forwarding.evidence)
-        rows.append(("may be forwarded", signs))
-    if record.recording:
-        rows.append(("recording", f"{record.recording.path} ({record.recording.duration_ms / 1000:.1f} s)"))
-    return rows

@@ -16,10 +16,21 @@ from rich.console import Console
 
 from app.commands.serve import address_of, listen, service
 from app.database import Database, upgrade
-from app.demo import Board, ForeignUnitsError, Result, fill, mismatches, place_all, result_table, results
+from app.demo import (
+    Board,
+    ForeignUnitsError,
+    Result,
+    fill,
+    mismatches,
+    place_all,
+    result_table,
+    results,
+    words,
+)
 from app.demo.far_end import FarEndError, far_end
 from app.logs import configure
 from app.settings import Settings, TrunkSettings, get_settings
+from app.transcriber_keeper import TranscriberKeeper
 from sip.simulator import DIGEST_PASSWORD, DIGEST_USER
 
 MAX_RING_S, MAX_TALK_S = 45.0, 10.0
@@ -79,9 +90,12 @@ async def _demo(settings: Settings, once: bool) -> int:
     async with Database(settings.url) as database:
         async with database.unit_of_work() as session:
             await fill(session)
-        async with far_end() as (host, port), _pages(demo_settings(settings, host, port), console) as address:
+        async with far_end() as (host, port), _pages(demo_settings(settings, host, port), console) as pages:
+            address, transcriber = pages
             found = await _call_all(database, console, stop)
             wrong = _report(console, found)
+            if not stop.is_set():
+                await words.tell(console, database, transcriber, wait=once)
             if not once and not stop.is_set():
                 console.print(
                     f"Open [bold]{address}/checks[/bold] and click a check to hear it. Ctrl-C ends the demo.",
@@ -92,11 +106,12 @@ async def _demo(settings: Settings, once: bool) -> int:
 
 
 @asynccontextmanager
-async def _pages(settings: Settings, console: Console) -> AsyncIterator[str]:
-    """Run the service beside us; gives its address once its phone is ready."""
+async def _pages(settings: Settings, console: Console) -> AsyncIterator[tuple[str, TranscriberKeeper]]:
+    """Run the service beside us; gives its address, once its phone is ready, and what transcribes."""
     with _listener(settings, console) as listener:
         server = service(settings)
-        keeper = server.config.app.state.keeper  # type: ignore[union-attr]
+        state = server.config.app.state  # type: ignore[union-attr]
+        keeper = state.keeper
         running = asyncio.create_task(server.serve(sockets=[listener]))
         ready = asyncio.create_task(keeper.ready.wait())
         try:
@@ -105,7 +120,7 @@ async def _pages(settings: Settings, console: Console) -> AsyncIterator[str]:
             )
             if not ready.done():
                 raise DemoError("the phone did not get ready: does another service run on the data folder?")
-            yield address_of(listener)
+            yield address_of(listener), state.transcriber
         finally:
             ready.cancel()
             server.should_exit = True

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import service as audit
 from app.archive import open_archive
 from app.checks import repository as checks
-from app.commands.analyze import CHANNELS
 from app.commands.numbers import in_records
+from app.commands.transcribe import CHANNELS
 from app.samples import repository, service
 from app.samples.models import AnnouncementSample
 from app.samples.schemas import LARGEST_FILE, SampleFileError, read_file, write_file

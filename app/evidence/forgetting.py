@@ -6,12 +6,20 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.answers import service as answers
+from app.phone_records import service as phone_records
+from app.transcripts import service as transcripts
+
 __all__ = ["FORGETTERS", "forget_all"]
 
 Forget = Callable[[AsyncSession, int], Awaitable[None]]
 """Takes out, within the session's unit of work, all that was made of the words of the recording with this id."""
 
-FORGETTERS: list[Forget] = []
+FORGETTERS: list[Forget] = [
+    transcripts.forget,
+    phone_records.forget,
+    answers.forget,
+]
 """One line for each room that keeps words, in the order in which they are asked. Each may be called again."""
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, BigId, one_of
@@ -22,6 +30,10 @@ class PhoneRecord(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", PHONE_RECORD_STATES), name="state"),
         CheckConstraint(one_of("source", PHONE_RECORD_SOURCES), name="source"),
+        CheckConstraint("recording_kind = 'report'", name="recording_kind"),
+        ForeignKeyConstraint(
+            ["recording_id", "recording_kind"], ["recordings.id", "recordings.kind"], ondelete="RESTRICT"
+        ),
         Index("ix_phone_records_called_at_id", "called_at", "id"),
     )
 
@@ -29,9 +41,9 @@ class PhoneRecord(Base):
     number: Mapped[str] = mapped_column(String(40), unique=True)
     """编号, given by us: year and count."""
     source: Mapped[str] = mapped_column(String(20))
-    recording_id: Mapped[int | None] = mapped_column(
-        ForeignKey("recordings.id", ondelete="RESTRICT"), index=True
-    )
+    recording_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    recording_kind: Mapped[str] = mapped_column(String(20), default="report", server_default="report")
+    """Of the recording, always: the database itself lets no record be made of a check's."""
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"), index=True)
     """来电单位, where the directory knows it."""
     called_at: Mapped[datetime]

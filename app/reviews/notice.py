@@ -21,6 +21,8 @@ from app.reviews import repository
 from app.reviews.codes import title_of
 from app.reviews.models import Case
 from app.reviews.states import Step
+from app.transcripts import repository as transcripts
+from app.transcripts.models import CallReading
 
 SCHEMA = "dutyring.notice/1"
 SOURCE_ZH = {
@@ -76,7 +78,9 @@ async def build(
     manual = await repository.manual(session, case.manual_id) if case.manual_id is not None else None
     unit = await repository.unit(session, case.unit_id)
     code = case.confirmed_code or case.code
-    calls = [_call(attempt, zone) for attempt in check.attempts] if check is not None else []
+    attempts = check.attempts if check is not None else []
+    readings = await transcripts.readings(session, (attempt.id for attempt in attempts))
+    calls = [_call(attempt, zone, readings.get(attempt.id)) for attempt in attempts]
     return {
         "schema": SCHEMA,
         "number": f"核实〔{now.astimezone(zone):%Y}〕{case.id}号",
@@ -113,8 +117,11 @@ async def _line(
     return {"name": line.name, "number": line.number} if line is not None else None
 
 
-def _call(attempt: Attempt, zone: ZoneInfo) -> dict[str, Any]:
+def _call(attempt: Attempt, zone: ZoneInfo, reading: CallReading | None) -> dict[str, Any]:
     facts = attempt.facts.content if attempt.facts is not None else {}
+    if reading is not None:
+        # The same call with what its words add: what it is judged by.
+        facts = reading.content
     verdict = attempt.verdicts[-1].content if attempt.verdicts else {}
     start = attempt.started_at or attempt.claimed_at
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.checks.models import Recording
 from app.database import Base, BigId, one_of
 
 TRANSCRIPTION_STATES = ("waiting", "running", "done", "failed", "withdrawn")
@@ -42,6 +43,8 @@ class Transcription(Base):
     content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """By channel (`us`, `them`): an object of schema dutyring.transcript/1; times are those of the call."""
 
+    recording: Mapped[Recording] = relationship(lazy="raise")
+
 
 class TranscriptPiece(Base):
     """An utterance, as the search finds it. `sought` is indexed: FTS5 on SQLite, GIN on PostgreSQL."""
@@ -50,6 +53,9 @@ class TranscriptPiece(Base):
     __table_args__ = (
         CheckConstraint(one_of("channel", CHANNELS), name="channel"),
         Index("ix_transcript_pieces_recording_id", "recording_id"),
+        # Of results, newest call first; of a unit's, where they are few.
+        Index("ix_transcript_pieces_newest", "called_at", "recording_id"),
+        Index("ix_transcript_pieces_of_unit", "unit_id", "called_at", "recording_id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -57,13 +63,17 @@ class TranscriptPiece(Base):
         ForeignKey("transcriptions.id", ondelete="CASCADE"), index=True
     )
     recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id", ondelete="RESTRICT"))
+    called_at: Mapped[datetime]
+    """When the call was placed or came in; with the unit copied here for the search."""
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
+    """The unit that was called; of a call that came in: the one that called, where the directory knows it."""
     channel: Mapped[str] = mapped_column(String(4))
     start_ms: Mapped[float]
     end_ms: Mapped[float]
     text: Mapped[str] = mapped_column(Text)
-    """As it was recognised."""
+    """As it was recognised, numbers of answer keys masked."""
     sought: Mapped[str] = mapped_column(Text)
-    """The text made comparable, one space between any two characters of Chinese and any two digits."""
+    """The text as tokens (`app.transcripts.search_words`), one space before and after each."""
 
 
 class CallReading(Base):

@@ -108,4 +108,4 @@ async def on_failure(request: Request, _: Exception) -> Response:
 def _error(request: Request, status: int, detail: str) -> Response:
     if request.url.path.startswith("/api/"):
         return problem(status, detail or HTTPStatus(status).phrase)
-    return render("error.html", status, status=status, path=request.url.path)
+    return render("error.html", status, status=status, path=request.url.path, detail=detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +16,7 @@ from app.checks.listing import ORDERS, shelf_group, unit_group
 from app.checks.models import Attempt, CallFacts, SpotCheck
 from app.checks.shelves import ORDER_LABELS
 from app.directory.models import DutyLine, Unit
+from app.transcripts import repository as transcripts
 
 UNPLACED = ("missed", "withdrawn")
 
@@ -25,7 +27,16 @@ async def rang_ms(session: AsyncSession, attempts: Iterable[Attempt]) -> Mapping
     if not unanswered:
         return {}
     found = await session.scalars(select(CallFacts).where(CallFacts.attempt_id.in_(unanswered)))
-    return {facts.attempt_id: Facts.from_json(facts.content).rung_ms for facts in found}
+    read = await transcripts.readings(session, unanswered)
+    contents = {facts.attempt_id: facts.content for facts in found}
+    contents |= {key: row.content for key, row in read.items()}
+    return {key: Facts.from_json(content).rung_ms for key, content in contents.items()}
+
+
+async def readings(session: AsyncSession, attempts: Iterable[Attempt]) -> Mapping[int, Mapping[str, Any]]:
+    """By attempt, the calls among these that were read again with their words."""
+    found = await transcripts.readings(session, (attempt.id for attempt in attempts))
+    return {key: row.content for key, row in found.items()}
 
 
 async def unplaced(

@@ -24,7 +24,7 @@ from app.settings import Settings
 from app.trunks.records import read as read_trunks
 from app.trunks.view import views as trunk_views
 from app.web import repository as page_queries
-from app.web import views
+from app.web import transcripts, views
 from app.web.pages import render
 
 PAGE_ROWS = 50
@@ -137,19 +137,19 @@ def _query(narrowed: ListFilter) -> str:
 
 
 @router.api_route("/checks/{check_id}", methods=READ)
-async def check_page(state: State, check_id: int) -> Response:
+async def check_page(request: Request, check_id: int) -> Response:
     """一次抽查: one check with its attempts."""
-    return await _check(state, "check.html", check_id)
+    return await _check(request, "check.html", check_id)
 
 
 @router.api_route("/checks/{check_id}/body", methods=READ)
-async def check_body(state: State, check_id: int) -> Response:
+async def check_body(request: Request, check_id: int) -> Response:
     """The attempts alone, for the page of a call under way."""
-    return await _check(state, "_check.html", check_id)
+    return await _check(request, "_check.html", check_id)
 
 
-async def _check(state: tuple[Database, Settings], template: str, check_id: int) -> Response:
-    database, settings = state
+async def _check(request: Request, template: str, check_id: int) -> Response:
+    database, settings = state_of(request)
     rules = service.rules_of(settings)
     async with database.reading() as session:
         check = await repository.check(session, check_id) if 0 < check_id < 2**63 else None
@@ -161,6 +161,8 @@ async def _check(state: tuple[Database, Settings], template: str, check_id: int)
             for attempt in check.attempts
             if attempt.recording is not None
         }
+        said = await transcripts.shown(session, check.attempts, settings)
+        readings = await page_queries.readings(session, check.attempts)
     attempts = [
         views.attempt_view(
             attempt,
@@ -168,6 +170,8 @@ async def _check(state: tuple[Database, Settings], template: str, check_id: int)
             rules,
             reads.get(attempt.id, 0),
             trace_file(settings, attempt) is not None,
+            reading=readings.get(attempt.id),
+            transcript=said[attempt.id],
         )
         for attempt in check.attempts
     ]
@@ -177,5 +181,6 @@ async def _check(state: tuple[Database, Settings], template: str, check_id: int)
         unit=views.title_of(check),
         attempts=attempts,
         live=any(attempt.row.live for attempt in attempts),
+        awaiting=transcripts.awaited(attempts, getattr(request.app.state, "transcriber", None)),
         view=secrets.token_urlsafe(9),
     )

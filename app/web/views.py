@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from app.checks.rules import CODES, Rules
 from app.evidence.wordless import shown_facts
 from app.phone_keeper import PhoneKeeper
 from app.picture import Picture, draw, ring_seconds, svg_fragment, worth_drawing
+from app.transcripts.models import Transcription
+from app.transcripts.showing import masked, masked_utterance
 
 DIRECT = "direct"
 """What the phone calls the way of a SIP URI."""
@@ -61,12 +63,35 @@ class TargetView:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidView:
+    """One utterance, or what is said so far in a call under way."""
+
+    start_s: float
+    side: str
+    """`us` or `them`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptView:
+    """The words of a recording beside its sound, as a machine understood them."""
+
+    state: str
+    """`none`, `waiting`, `running`, `done`, `failed`, `withdrawn` or `live`."""
+    said: tuple[SaidView, ...] = ()
+    partial: str = ""
+    engine: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptView:
     """One dial on the page of its check."""
 
     row: RowView
     facts: Mapping[str, Any]
-    """Empty when there are none: the attempt is under way, was interrupted or failed."""
+    """Empty when there are none: the attempt is under way, was interrupted or failed. With its words where it was read
+    again."""
     verdict: Mapping[str, Any] | None
     next_step: str
     limits: Rules
@@ -83,6 +108,9 @@ class AttemptView:
     targets: tuple[TargetView, ...]
     has_trace: bool
     """Whether the SIP messages were kept."""
+    transcript: TranscriptView
+    reread: bool
+    """Whether `facts` are those of the call read again with its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +170,21 @@ def row(attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None = 
     )
 
 
+NO_TRANSCRIPT = TranscriptView("none")
+
+
 def attempt_view(
-    attempt: Attempt, zone: ZoneInfo, rules: Rules, recording_reads: int, has_trace: bool = False
+    attempt: Attempt,
+    zone: ZoneInfo,
+    rules: Rules,
+    recording_reads: int,
+    has_trace: bool = False,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    transcript: TranscriptView = NO_TRANSCRIPT,
 ) -> AttemptView:
-    """Make one dial of a check's page."""
-    facts = shown_facts(attempt)
+    """Make one dial of a check's page; `reading` is the call read again with its words, where it was."""
+    facts = reading or shown_facts(attempt)
     verdict = attempt.verdicts[-1].content if attempt.verdicts else None
     info = CODES.get(verdict["code"]) if verdict else None
     limits = limits_of(verdict, rules)
@@ -168,6 +206,31 @@ def attempt_view(
         error=attempt.error,
         targets=tuple(target_view(target, zone) for target in attempt.targets),
         has_trace=has_trace,
+        transcript=transcript,
+        reread=reading is not None,
+    )
+
+
+def transcript_view(rows: Sequence[Transcription], keys: Collection[str]) -> TranscriptView:
+    """Make the words of a recording from its transcriptions, newest first: of the newest that is done."""
+    done = next((row for row in rows if row.state == "done"), None)
+    if done is None:
+        return TranscriptView(rows[0].state, error=rows[0].error or "") if rows else NO_TRANSCRIPT
+    said = [
+        SaidView(item["start_ms"] / 1000, side, item["text"])
+        for side, channel in masked(done.content, keys).items()
+        for item in channel["utterances"]
+    ]
+    said.sort(key=lambda one: one.start_s)
+    return TranscriptView("done", tuple(said), engine=done.engine or "")
+
+
+def live_view(found: Mapping[str, Any], keys: Collection[str]) -> TranscriptView:
+    """Make what is said so far in a call under way."""
+    said = [masked_utterance(item, keys) for item in found["utterances"]]
+    partial = masked_utterance({"text": found["partial"]}, keys)["text"]
+    return TranscriptView(
+        "live", tuple(SaidView(item["start_ms"] / 1000, "them", item["text"]) for item in said), partial
     )
 
 

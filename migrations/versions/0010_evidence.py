@@ -49,6 +49,7 @@ def downgrade() -> None:
     with op.batch_alter_table("recordings") as batch_op:
         for index in ("ix_recordings_keep_until", "ix_recordings_created_at_id", "ix_recordings_sha256"):
             batch_op.drop_index(index)
+        batch_op.drop_constraint("uq_recordings_id_kind", type_="unique")
         for name in ("kind", "origin", "gone"):
             batch_op.drop_constraint(op.f(f"ck_recordings_{name}"), type_="check")
         for column in ("kind", "gaps", "keep_until", "gone_at", "gone_why", "gone_by", "gone_reason"):
@@ -74,6 +75,7 @@ def _extend_recordings() -> None:
         batch_op.create_check_constraint(
             op.f("ck_recordings_gone"), "gone_at IS NULL OR gone_why IS NOT NULL"
         )
+        batch_op.create_unique_constraint("uq_recordings_id_kind", ["id", "kind"])
         batch_op.create_index("ix_recordings_keep_until", ["keep_until"])
         batch_op.create_index("ix_recordings_created_at_id", ["created_at", "id"])
         batch_op.create_index("ix_recordings_sha256", ["sha256"])
@@ -166,6 +168,8 @@ def _create_search() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("transcription_id", KEY, nullable=False),
         sa.Column("recording_id", KEY, nullable=False),
+        sa.Column("called_at", TIME, nullable=False),
+        sa.Column("unit_id", KEY, nullable=True),
         sa.Column("channel", sa.String(length=4), nullable=False),
         sa.Column("start_ms", sa.Double(), nullable=False),
         sa.Column("end_ms", sa.Double(), nullable=False),
@@ -174,10 +178,15 @@ def _create_search() -> None:
         sa.CheckConstraint("channel IN ('us', 'them')", name=op.f("ck_transcript_pieces_channel")),
         _foreign("transcript_pieces", "transcription_id", "transcriptions", "CASCADE"),
         _foreign("transcript_pieces", "recording_id", "recordings"),
+        _foreign("transcript_pieces", "unit_id", "units"),
         sa.PrimaryKeyConstraint("id", name="pk_transcript_pieces"),
     )
     op.create_index("ix_transcript_pieces_transcription_id", "transcript_pieces", ["transcription_id"])
     op.create_index("ix_transcript_pieces_recording_id", "transcript_pieces", ["recording_id"])
+    op.create_index("ix_transcript_pieces_newest", "transcript_pieces", ["called_at", "recording_id"])
+    op.create_index(
+        "ix_transcript_pieces_of_unit", "transcript_pieces", ["unit_id", "called_at", "recording_id"]
+    )
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE transcript_search USING fts5("
@@ -228,6 +237,7 @@ def _create_phone_records() -> None:
         sa.Column("number", sa.String(length=40), nullable=False),
         sa.Column("source", sa.String(length=20), nullable=False),
         sa.Column("recording_id", KEY, nullable=True),
+        sa.Column("recording_kind", sa.String(length=20), server_default="report", nullable=False),
         sa.Column("unit_id", KEY, nullable=True),
         sa.Column("called_at", TIME, nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
@@ -239,7 +249,13 @@ def _create_phone_records() -> None:
         sa.Column("signed_sha256", sa.String(length=64), nullable=True),
         sa.CheckConstraint("state IN ('draft', 'signed')", name=op.f("ck_phone_records_state")),
         sa.CheckConstraint("source IN ('incoming', 'report')", name=op.f("ck_phone_records_source")),
-        _foreign("phone_records", "recording_id", "recordings"),
+        sa.CheckConstraint("recording_kind = 'report'", name=op.f("ck_phone_records_recording_kind")),
+        sa.ForeignKeyConstraint(
+            ["recording_id", "recording_kind"],
+            ["recordings.id", "recordings.kind"],
+            name="fk_phone_records_recording_id_recording_kind",
+            ondelete="RESTRICT",
+        ),
         _foreign("phone_records", "unit_id", "units"),
         _foreign("phone_records", "corrects_id", "phone_records"),
         sa.PrimaryKeyConstraint("id", name="pk_phone_records"),

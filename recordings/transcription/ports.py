@@ -49,6 +49,9 @@ class Hints:
     """A sentence such as those that are expected."""
 
 
+NO_HINTS = Hints()
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """How well a phrase fits a stretch of sound."""
@@ -77,7 +80,7 @@ class Recogniser(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    def recognise(self, samples: Sound, hints: Hints = Hints()) -> tuple[Utterance, ...]:
+    def recognise(self, samples: Sound, hints: Hints = NO_HINTS) -> tuple[Utterance, ...]:
         """Return what is said in a stretch that voice activity was found in, with the time of each word."""
         ...
 
@@ -85,7 +88,8 @@ class Recogniser(Protocol):
         """Return these phrases by how well they fit what is said, the best first (second pass over names and digits).
 
         `before` is what was said in the stretch ahead of them. An engine with a grammar lets only these phrases be
-        recognised; one without computes the probability of each.
+        recognised; one without computes the probability of each. For the phrase `#` stand the telephone numbers that
+        are heard where nothing but digits may be said, in digits, the likeliest first, behind the other phrases.
         """
         ...
 

@@ -14,6 +14,9 @@ _CLOCK_PER_MS: Final = 8
 _SILENT_MS: Final = 200.0
 """An event whose end packets were all lost is over after so long (its updates come every 20 to 50 ms)."""
 
+_APART_MS: Final = 60.0
+"""Where sound of its timestamp would lie, and its arrival less its duration: further apart, one of them is wrong."""
+
 
 class DigitReceiver:
     """Turns the packets of events into digits, each reported once."""
@@ -26,8 +29,13 @@ class DigitReceiver:
         self._last_ms = 0.0
         self._reported: int | None = None
 
-    def packet(self, timestamp: int, payload: bytes, at_ms: float) -> list[DtmfDigit]:
-        """Take one event packet; return the digits that ended with it."""
+    def packet(
+        self, timestamp: int, payload: bytes, at_ms: float, placed_ms: float | None = None
+    ) -> list[DtmfDigit]:
+        """Take one event packet; return the digits that ended with it.
+
+        `placed_ms` is where sound of its timestamp lies: there the digit begins, if that can be.
+        """
         if len(payload) < _EVENT.size:
             return []
         event, flags, duration = _EVENT.unpack_from(payload)
@@ -38,6 +46,8 @@ class DigitReceiver:
         if self._timestamp is None:
             self._timestamp, self._digit, self._duration_ms = timestamp, _DIGITS[event], 0.0
             self._start_ms = at_ms - duration_ms
+            if placed_ms is not None and abs(placed_ms - self._start_ms) <= _APART_MS:
+                self._start_ms = placed_ms
         self._duration_ms = max(self._duration_ms, duration_ms)
         self._last_ms = at_ms
         if flags & 0x80:

@@ -15,9 +15,13 @@ _SAMPLES_PER_MS: Final = SAMPLE_RATE_HZ // 1000
 _QUIET: Final = 256 >> QUIETEST
 """A packet without a louder sample (-42 dB of full scale) is a pause, in which milliseconds can be moved."""
 _IN_PAUSES: Final = 10 * _SAMPLES_PER_MS
-_IN_SOUND: Final = ((40 * _SAMPLES_PER_MS, 8), (10 * _SAMPLES_PER_MS, 4), (0, 1))
+_IN_SOUND: Final = ((20 * _SAMPLES_PER_MS, 8), (10 * _SAMPLES_PER_MS, 4), (0, 1))
 """(beyond this error, samples of each packet): 0.6 % of 20 ms for what a clock that is off comes to, up to 5 % for what
 a first packet that came late has put wrong."""
+
+_STRETCH: Final = 16
+_EACH: Final = 2
+"""So many samples are changed in one stretch of so many."""
 
 
 def fitted(payload: bytes, wanted: int, codec: Codec) -> tuple[int, bytes]:
@@ -29,14 +33,22 @@ def fitted(payload: bytes, wanted: int, codec: Codec) -> tuple[int, bytes]:
         if wanted > 0:
             return size, payload[:size] + payload
         return -size, payload[size:]
-    size = min(size, next(samples for error, samples in _IN_SOUND if size > error), len(payload) // 2)
-    if size == 1:
-        place = levels.index(min(levels))
-        if wanted > 0:
-            return 1, payload[:place] + payload[place : place + 1] + payload[place:]
-        return -1, payload[:place] + payload[place + 1 :]
-    places = sorted(sorted(range(len(levels)), key=levels.__getitem__)[:size])
+    most = next(samples for error, samples in _IN_SOUND if size > error)
+    size = min(size, most, len(payload) // (_STRETCH // _EACH))
+    places = _quietest(levels, size)
     return (size if wanted > 0 else -size), _changed(payload, places, longer=wanted > 0)
+
+
+def _quietest(levels: bytes, count: int) -> list[int]:
+    """Return some places, in order, where a packet is quiet: two in a stretch, far from what is loud."""
+    stretches = sorted((max(levels[at : at + _STRETCH]), at) for at in range(0, len(levels), _STRETCH))
+    places: list[int] = []
+    for _, start in stretches:
+        within = range(start, min(start + _STRETCH, len(levels)))
+        places += sorted(within, key=levels.__getitem__)[: min(_EACH, count - len(places))]
+        if len(places) == count:
+            break
+    return sorted(places)
 
 
 def _changed(payload: bytes, places: list[int], *, longer: bool) -> bytes:

@@ -327,7 +327,9 @@ class Receiver:
         if self.first_packet_ms is None:
             self.first_packet_ms = at_ms
         if kind == "telephone-event":
-            return self._digits.packet(packet.timestamp, packet.payload, at_ms)
+            place = stream.place_of(packet.timestamp)
+            placed_ms = None if place is None else place / _SAMPLES_PER_MS
+            return self._digits.packet(packet.timestamp, packet.payload, at_ms, placed_ms)
         if kind == "CN":
             self._steady = None
             self._announced_silence = True

@@ -39,7 +39,7 @@ _WINDOWS_FAR: Final = 2
 _AT_ONCE: Final = 80 * _SAMPLES_PER_MS
 """What came later than this is moved in one piece: the way has become longer, and the hole is no loss of sound."""
 _SETTLING: Final = 200 * _SAMPLES_PER_MS
-"""The beginning of a stream, by its timestamps: less than the time before it goes to the capture."""
+"""The beginning of a stream, by its arrivals: less than the time before it goes to the capture."""
 _PAUSE: Final = 500 * _SAMPLES_PER_MS
 _BELIEVED: Final = 20 * _SAMPLES_PER_MS
 """The first packet behind a pause may come behind its place by this and twice the stream's jitter."""
@@ -97,7 +97,7 @@ class Stream:
         self._slew = 0
         """How far the place is still to be moved."""
         self._began, self._from = 0, 0
-        """Timestamp and place of the anchor."""
+        """Arrival and place of the anchor."""
         self._changes: deque[tuple[int, int]] = deque(maxlen=_CHANGES)
         """Timestamps of packets that were made longer or shorter, and by how much."""
         self._skipped = 0
@@ -193,8 +193,8 @@ class Stream:
         self._note_pause(end, min(arrival, position), line)
 
     def _anchor(self, packet: Packet, arrival: int, line: TimeLine) -> None:
-        self._timestamp = self._began = packet.timestamp
-        self._position = self._arrival = self._from = arrival
+        self._timestamp = packet.timestamp
+        self._position = self._arrival = self._began = self._from = arrival
         self._late, self._early = 0, None
         self._changes.clear()
         self._aim(0)
@@ -230,6 +230,12 @@ class Stream:
         if paused and offset < -EARLY:
             return True
         return (packet.marker or paused) and offset > _BELIEVED + 2 * self.jitter
+
+    def place_of(self, timestamp: int) -> int | None:
+        """Return where sound of a timestamp lies; None while there has been no sound."""
+        if self._timestamp is None:
+            return None
+        return self._position + self._step(timestamp, self._timestamp)
 
     def quiet(self, timestamp: int) -> None:
         """Note that silence is announced in place of packets."""
@@ -307,7 +313,7 @@ class Stream:
     def _hasten(self, offset: int, line: TimeLine) -> int:
         """Bring the place forward for a packet that was quicker; return how far that was done at once (below 0)."""
         moved = 0
-        if self._step(self._timestamp or 0, self._began) <= _SETTLING:
+        if self._arrival - self._began <= _SETTLING:
             moved = line.move(self._from, self._position, offset)
             self._position += moved
             self._from += moved

@@ -209,7 +209,7 @@ class TimeLine:
     def _holes(self, columns: range, *, in_hole: bool) -> list[tuple[int, int]]:
         """Return the positions between which nothing came; `in_hole` tells of the moment before these columns.
 
-        Of a column in which something is missing the counts say how much, and its neighbour on which side.
+        Of a column in which something is missing the counts say how much, and what came before it on which side.
         """
         holes: list[tuple[int, int]] = []
         filled = self._filled
@@ -220,24 +220,22 @@ class TimeLine:
                 continue
             start = column * COLUMN_SAMPLES
             end = start + COLUMN_SAMPLES
-            if missing < COLUMN_SAMPLES:
-                at_start = self._missing_at_start(column, missing, in_hole)
-                start, end = (start, start + missing) if at_start else (end - missing, end)
-                in_hole = not at_start
-            else:
-                in_hole = True
-            if holes and holes[-1][1] == start:
-                start = holes.pop()[0]
-            holes.append((start, end))
+            before = self._missing_at_start(column, missing, in_hole)
+            in_hole = before < missing
+            for first, last in ((start, start + before), (end - missing + before, end)):
+                if holes and holes[-1][1] == first < last:
+                    first = holes.pop()[0]
+                if first < last:
+                    holes.append((first, last))
         return holes
 
-    def _missing_at_start(self, column: int, missing: int, in_hole: bool) -> bool:
-        """Tell on which side of a column nothing came: next to a hole, unless there is sound."""
+    def _missing_at_start(self, column: int, missing: int, in_hole: bool) -> int:
+        """Return how many of a column's missing samples lie at its beginning: as far as it is silent, behind a hole."""
         first = column % RING_COLUMNS * COLUMN_SAMPLES
-        silence = bytes([SILENCE[self.codec]]) * missing
+        codes, silence = bytes(self._view[first : first + COLUMN_SAMPLES]), bytes([SILENCE[self.codec]])
         if in_hole:
-            return bool(self._view[first : first + missing] == silence)
-        return bool(self._view[first + COLUMN_SAMPLES - missing : first + COLUMN_SAMPLES] != silence)
+            return min(missing, COLUMN_SAMPLES - len(codes.lstrip(silence)))
+        return missing - min(missing, COLUMN_SAMPLES - len(codes.rstrip(silence)))
 
     def take(self, end: int) -> Taken | None:
         """Empty the ring up to the column of `end`; return what was heard, None where nothing was."""
@@ -246,15 +244,15 @@ class TimeLine:
         if stop <= start:
             return None
         self.floor = stop * COLUMN_SAMPLES
-        first = max(start, stop - RING_COLUMNS)
-        low, high = first % RING_COLUMNS, (stop - 1) % RING_COLUMNS + 1
+        last = min(stop, start + RING_COLUMNS)  # nothing beyond was written
+        low, high = start % RING_COLUMNS, (last - 1) % RING_COLUMNS + 1
         spans = [(low, high)] if low < high else [(low, RING_COLUMNS), (0, high)]
         if not any(any(self._filled[a:b]) for a, b in spans):
             self._in_hole = True
             return None
-        holes = self._holes(range(first, stop), in_hole=self._in_hole)
-        self._in_hole = bool(holes) and holes[-1][1] == self.floor
-        return Taken(first * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
+        holes = self._holes(range(start, last), in_hole=self._in_hole)
+        self._in_hole = stop > last or (bool(holes) and holes[-1][1] == self.floor)
+        return Taken(start * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
 
     def _empty(self, start: int, stop: int) -> bytes:
         a, b = start * COLUMN_SAMPLES, stop * COLUMN_SAMPLES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from app.cli import main
+from app.settings import get_settings
 from tests.interop import warm
 from tests.interop.calls import RunningCall
 from tests.interop.certificates import Authority
@@ -120,6 +124,22 @@ def run_dutyring(*arguments: str, cwd: Path, timeout_s: float = LIMIT_S, **envir
     except subprocess.TimeoutExpired as late:
         out = [(stream or b"").decode(errors="replace") for stream in (late.stdout, late.stderr)]
         return subprocess.CompletedProcess(late.cmd, -1, "", f"killed after {timeout_s} s\n" + "\n".join(out))
+
+
+def run_here(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line within this process, for what ends before anything is sent: a process costs a second."""
+    out, err = io.StringIO(), io.StringIO()
+    status: object = 0
+    get_settings.cache_clear()
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            status = end.code
+        finally:
+            get_settings.cache_clear()
+    assert isinstance(status, int)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def parse(stdout: str, context: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.interop.conftest import parse, run_dutyring
+from tests.interop.conftest import parse, run_dutyring, run_here
 from tests.interop.sipp import free_port
 from tests.interop.sounds import alaw, ringback
 
@@ -42,7 +42,7 @@ def nobody() -> str:
     ],
 )
 def test_bad_uri(tmp_path: Path, target: str) -> None:
-    check_wrong_argument(run_dutyring("call", target, "--json", cwd=tmp_path), "TARGET", "target")
+    check_wrong_argument(run_here("call", target, "--json", cwd=tmp_path), "TARGET", "target")
 
 
 @pytest.mark.parametrize("number", ["110", "119", "120", "122", "999", "112", "911"])
@@ -51,7 +51,7 @@ def test_emergency_numbers_are_refused(tmp_path: Path, number: str) -> None:
         exchange.bind(("127.0.0.1", 0))
         exchange.settimeout(0.3)
         target = f"sip:{number}@127.0.0.1:{exchange.getsockname()[1]}"
-        check_wrong_argument(run_dutyring("call", target, "--json", cwd=tmp_path), "TARGET", "target", number)
+        check_wrong_argument(run_here("call", target, "--json", cwd=tmp_path), "TARGET", "target", number)
         with pytest.raises(TimeoutError):
             exchange.recv(2048)
 
@@ -67,7 +67,7 @@ def test_emergency_numbers_are_refused(tmp_path: Path, number: str) -> None:
     ],
 )
 def test_emergency_numbers_in_disguise_are_refused(tmp_path: Path, user: str) -> None:
-    check_wrong_argument(run_dutyring("call", user, "--json", cwd=tmp_path), "TARGET", "target", "110")
+    check_wrong_argument(run_here("call", user, "--json", cwd=tmp_path), "TARGET", "target", "110")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,7 @@ def test_emergency_numbers_in_disguise_are_refused(tmp_path: Path, user: str) ->
 )
 def test_bad_option(tmp_path: Path, option: str, value: str) -> None:
     extra = ("--user", "duty") if option == "--password-env" else ()
-    check_wrong_argument(
-        run_dutyring("call", nobody(), "--json", option, value, *extra, cwd=tmp_path), option
-    )
+    check_wrong_argument(run_here("call", nobody(), "--json", option, value, *extra, cwd=tmp_path), option)
 
 
 TRUNKS = {"main": {"host": "127.0.0.1", "port": 9}, "off": {"host": "127.0.0.1", "enabled": False}}
@@ -134,7 +132,7 @@ def test_what_a_trunk_or_the_policy_does_not_bear(
     monkeypatch.setenv("DUTYRING_TRUNKS", json.dumps(TRUNKS))
     monkeypatch.setenv("DUTYRING_ALLOW_NUMBERS", '["0917-5550002", "0917-5550003"]')
     monkeypatch.setenv("DUTYRING_ANSWER_KEYS_FILE", str(tmp_path / "keys"))
-    done = run_dutyring("call", target, "--json", *options, cwd=tmp_path)
+    done = run_here("call", target, "--json", *options, cwd=tmp_path)
     check_wrong_argument(done, named)
     if "5550003" in target:
         assert "5550003" not in done.stderr
@@ -145,46 +143,44 @@ def test_answer_keys_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Mon
     if line:
         (tmp_path / "keys").write_text(f"{line}\n")
     monkeypatch.setenv("DUTYRING_ANSWER_KEYS_FILE", str(tmp_path / "keys"))
-    check_wrong_argument(run_dutyring("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_ANSWER_KEYS_FILE")
+    check_wrong_argument(run_here("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_ANSWER_KEYS_FILE")
 
 
 def test_records_that_cannot_be_read_forbid_the_call(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "dutyring.sqlite3").write_bytes(b"no database, " * 100)
-    check_wrong_argument(run_dutyring("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_DATA_DIR")
+    check_wrong_argument(run_here("call", nobody(), "--json", cwd=tmp_path), "DUTYRING_DATA_DIR")
 
 
 def test_unreadable_prompt(tmp_path: Path) -> None:
     (tmp_path / "prompt.wav").write_text("this is no sound")
-    check_wrong_argument(
-        run_dutyring("call", nobody(), "--json", "--say", "prompt.wav", cwd=tmp_path), "--say"
-    )
+    check_wrong_argument(run_here("call", nobody(), "--json", "--say", "prompt.wav", cwd=tmp_path), "--say")
 
 
 def test_recording_onto_a_folder(tmp_path: Path) -> None:
     (tmp_path / "call.flac").mkdir()
     check_wrong_argument(
-        run_dutyring("call", nobody(), "--json", "--record", "call.flac", cwd=tmp_path), "--record"
+        run_here("call", nobody(), "--json", "--record", "call.flac", cwd=tmp_path), "--record"
     )
 
 
 @pytest.mark.parametrize("second", ["--pcap", "--trace"])
 def test_one_file_for_two_things(tmp_path: Path, second: str) -> None:
-    done = run_dutyring("call", nobody(), "--record", "a.wav", second, "./a.wav", cwd=tmp_path)
+    done = run_here("call", nobody(), "--record", "a.wav", second, "./a.wav", cwd=tmp_path)
     check_wrong_argument(done, second)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("second", ["--pcap", "--trace"])
 def test_nothing_is_left_behind_where_a_later_file_cannot_be_written(tmp_path: Path, second: str) -> None:
-    done = run_dutyring("call", nobody(), "--record", "a.wav", second, "no/such/folder", cwd=tmp_path)
+    done = run_here("call", nobody(), "--record", "a.wav", second, "no/such/folder", cwd=tmp_path)
     check_wrong_argument(done, second)
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_option_and_missing_target(tmp_path: Path) -> None:
     check_wrong_argument(run_dutyring("call", nobody(), "--loud", cwd=tmp_path), "--loud")
-    check_wrong_argument(run_dutyring("call", "--json", cwd=tmp_path), "TARGET", "target")
+    check_wrong_argument(run_here("call", "--json", cwd=tmp_path), "TARGET", "target")
 
 
 def test_port_without_a_listener(tmp_path: Path) -> None:
@@ -220,7 +216,7 @@ def test_local_port_in_use(tmp_path: Path) -> None:
 
 
 def analyse(folder: Path, name: str, *options: str) -> dict:
-    done = run_dutyring("analyze", name, "--json", *options, cwd=folder)
+    done = run_here("analyze", name, "--json", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     record = parse(done.stdout, done.stderr)
     assert record["schema"] == "dutyring.audio/1"
@@ -268,18 +264,18 @@ def test_analyze_takes_a_truncated_file_as_far_as_it_goes(tmp_path: Path, kind: 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all, only words\n" * 40])
 def test_analyze_refuses_what_is_no_sound(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "line.wav").write_bytes(content)
-    check_wrong_argument(run_dutyring("analyze", "line.wav", "--json", cwd=tmp_path), "line.wav", "FILE")
+    check_wrong_argument(run_here("analyze", "line.wav", "--json", cwd=tmp_path), "line.wav", "FILE")
 
 
 def test_analyze_refuses_a_missing_file_a_folder_and_a_sound_without_samples(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     for name in ("missing.wav", ".", "empty.wav"):
-        check_wrong_argument(run_dutyring("analyze", name, "--json", cwd=tmp_path), name, "FILE")
+        check_wrong_argument(run_here("analyze", name, "--json", cwd=tmp_path), name, "FILE")
 
 
 def test_analyze_refuses_a_rate_below_8_khz(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "slow.wav", np.zeros(4000), 4000)
-    check_wrong_argument(run_dutyring("analyze", "slow.wav", "--json", cwd=tmp_path), "slow.wav", "FILE")
+    check_wrong_argument(run_here("analyze", "slow.wav", "--json", cwd=tmp_path), "slow.wav", "FILE")
 
 
 def test_json_is_alone_on_standard_output(tmp_path: Path) -> None:

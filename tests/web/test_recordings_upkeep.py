@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import clock
 from app.archive import open_archive
@@ -22,6 +22,7 @@ from app.cli import main
 from app.database import Database, make_private_folder
 from app.phone_process import only_one
 from app.settings import SettingError, Settings, get_settings
+from app.transcripts.models import Transcription
 from recordings import Archive
 from recordings.verification import verify_all
 from tests.unit.test_recordings_archive import capture
@@ -49,6 +50,7 @@ async def forget(database: Database, attempt: Attempt) -> str:
     async with database.unit_of_work() as session:
         row = await session.scalar(select(Recording).where(Recording.attempt_id == attempt.id))
         assert row is not None
+        await session.execute(delete(Transcription).where(Transcription.recording_id == row.id))
         await session.delete(row)
     return service.recording_name(attempt)
 

@@ -32,7 +32,7 @@ async def health(settings: Settings, keeper: PhoneKeeper) -> tuple[int, dict[str
 async def test_a_phone_that_never_starts_is_no_health(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.phone_keeper.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("app.process_keeper.FIRST_PAUSE_S", 0.01)
     upgrade(settings)
     keeper = PhoneKeeper(settings, DIES)
     assert await health(settings, keeper) == (

@@ -1,0 +1,171 @@
+"""Names that were said beside those of the books: by sound, then by the second pass over the sound. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.answers.expected import BookPerson, Expected
+from app.answers.found import Answers, Found, Grade, Question
+from app.answers.names import Likeness, nearest, same_sound
+from app.answers.script import Script
+from sip.progress.syllables import tokens_of
+
+ASKED: Final = 10
+"""Names that the second pass decides between, the likest of the first."""
+MOST_QUESTIONS: Final = 2
+FAR: Final = 0.65
+"""Distance beyond which a name is not looked at."""
+GOOD_SCORE: Final = -1.5
+"""Of the second pass (mean log-probability of a name's tokens): what names that were said have in the mean."""
+SCORE_WEIGHT: Final = 0.25
+"""What each unit below that adds to the distance of a name."""
+MOST_ADDED: Final = 1.0
+"""The most that it adds: of a name that the second pass did not hear at all, or was not asked about."""
+ACCEPTED: Final = 0.9
+"""Distance, the second pass counted in, up to which a name counts as said."""
+LIKE_AT_ALL: Final = 0.55
+"""Distance beyond which no second pass makes it the name that was said."""
+ACCEPTED_UNASKED: Final = 0.4
+"""The same where there was no second pass."""
+ACCEPTED_OF_MANY: Final = 0.2
+"""The same among more than `MANY` names: one of them is like anything."""
+MANY: Final = 30
+MARGIN: Final = 0.03
+"""How much farther the next name that sounds otherwise must be."""
+MARGIN_OF_SHORTER: Final = 0.4
+"""The same for a name that leaves syllables over where a longer one, about as like, leaves none (蒋宏, 蒋宏德)."""
+_ABOUT: Final = 0.1
+STRONG: Final = (0.2, 0.2)
+MEDIUM: Final = (0.4, 0.12)
+"""Of these grades: the most distance, the least margin."""
+_NEAR_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A name with all that speaks for and against it."""
+
+    like: Likeness
+    cost: float
+    """Its distance and what the second pass adds."""
+    score: float | None = None
+    """Of the second pass."""
+
+
+def name_questions(script: Script, expected: Expected) -> tuple[Question, ...]:
+    """Return which names the second pass should decide between, for each stretch where one is said."""
+    return tuple(_question(script, group) for group in _groups(script, expected)[:MOST_QUESTIONS])
+
+
+def read_names(script: Script, expected: Expected, answers: Answers) -> Iterator[Found]:
+    """Yield each name of the books that was said."""
+    people: dict[str, list[BookPerson]] = {}
+    for person in expected.people:
+        people.setdefault(person.name, []).append(person)
+    for group in _groups(script, expected):
+        ranked = dict(answers.get(_question(script, group), ()))
+        found = _decide(script, weigh(group, ranked), people)
+        if found is not None:
+            yield found
+
+
+def _groups(script: Script, expected: Expected) -> tuple[tuple[Likeness, ...], ...]:
+    names = dict.fromkeys(person.name for person in expected.people if person.name)
+    return nearest(script.text, names, FAR)
+
+
+def _question(script: Script, group: Sequence[Likeness]) -> Question:
+    piece = script.piece_at(group[0].start)
+    before = script.text[piece.start : group[0].start]
+    phrases = tuple(like.name for like in group[:ASKED])
+    return Question(piece.utterance.start_ms, piece.utterance.end_ms, phrases, before)
+
+
+def weigh(group: Iterable[Likeness], ranked: Mapping[str, float]) -> tuple[Weighed, ...]:
+    """Return the names with the second pass counted in, the likeliest first."""
+    weighed = []
+    for like in group:
+        score = ranked.get(like.name)
+        below = MOST_ADDED if score is None else SCORE_WEIGHT * max(0.0, GOOD_SCORE - score)
+        weighed.append(Weighed(like, like.distance + (min(below, MOST_ADDED) if ranked else 0.0), score))
+    return tuple(sorted(weighed, key=lambda item: (item.cost, item.like.distance, item.like.name)))
+
+
+def chosen(weighed: Sequence[Weighed], names: int) -> tuple[tuple[Weighed, ...], float]:
+    """Return the likeliest of so many names with all that sound like it, and how much farther the next one is.
+
+    Nothing where it is too far, or others are as near.
+    """
+    if not weighed or not _may_be(weighed[0], names):
+        return (), 0.0
+    best = weighed[0]
+    alike = [item for item in weighed if item is best or same_sound(item.like.name, best.like.name)]
+    others = [item.cost for item in weighed if item not in alike]
+    margin = min(others, default=1.0) - best.cost
+    least = MARGIN_OF_SHORTER if _cut_short(best.like, (item.like for item in weighed)) else MARGIN
+    return (tuple(alike), margin) if margin >= least else ((), margin)
+
+
+def _cut_short(best: Likeness, others: Iterable[Likeness]) -> bool:
+    """Whether a longer name is about as like as one that leaves syllables over."""
+    return best.left > 0 and any(
+        other.left <= 0 and other.end > best.end and other.distance <= best.distance + _ABOUT
+        for other in others
+    )
+
+
+def _may_be(best: Weighed, names: int) -> bool:
+    if best.score is not None:
+        return best.cost <= ACCEPTED and best.like.distance <= LIKE_AT_ALL
+    return best.cost <= (ACCEPTED_OF_MANY if names > MANY else ACCEPTED_UNASKED)
+
+
+def _decide(script: Script, weighed: Sequence[Weighed], people: dict[str, list[BookPerson]]) -> Found | None:
+    alike, margin = chosen(weighed, len(people))
+    if not alike:
+        return None
+    best = alike[0].like
+    begin, end = script.times(best.start, best.end)
+    heard = script.text[best.start : best.end]
+    pinyin = " ".join(token.sound for token in tokens_of(heard))
+    names = sorted({item.like.name for item in alike}, key=lambda name: (not _on_duty(people[name]), name))
+    evidence: dict[str, Any] = {
+        "pinyin": best.pinyin,
+        "cue": best.cue,
+        "books": [entry for name in names for entry in _books(people[name])],
+        "margin": round(margin, 3),
+    }
+    near = [item for item in weighed if item not in alike][:_NEAR_SHOWN]
+    if near:
+        evidence["near"] = [
+            {"name": item.like.name, "distance": round(item.like.distance, 3)} for item in near
+        ]
+    if len(names) > 1:
+        evidence["same_sound"] = names
+    if alike[0].score is not None:
+        evidence["second_pass"] = {
+            item.like.name: round(item.score, 3) for item in (*alike, *near) if item.score is not None
+        }
+    grade = _grade(alike, margin)
+    return Found(
+        "name", heard, pinyin, begin, end, "、".join(names), round(best.distance, 3), grade, evidence
+    )
+
+
+def _grade(alike: Sequence[Weighed], margin: float) -> Grade:
+    """Names that sound the same are never told apart: at most medium."""
+    best = alike[0]
+    if best.like.cue and best.cost <= STRONG[0] and margin >= STRONG[1] and len(alike) == 1:
+        return "strong"
+    return "medium" if best.cost <= MEDIUM[0] and margin >= MEDIUM[1] else "weak"
+
+
+def _on_duty(people: Iterable[BookPerson]) -> bool:
+    return any(person.on_duty for person in people)
+
+
+def _books(people: Iterable[BookPerson]) -> Iterator[dict[str, Any]]:
+    for person in people:
+        yield {"name": person.name, "title": person.title, "on_duty": person.on_duty, **(person.book or {})}

@@ -1,0 +1,169 @@
+"""Numbers that were said beside those of the books. An answer key is compared and never shown. Pure.
+
+They are read twice: in the transcript, and, where a number is announced (电话是, 号码是), by a second pass that hears
+nothing but digits. What that hears, first or nearly so, and the books know, counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from app.answers.digits import COMPLETE, SaidNumber, said_numbers
+from app.answers.expected import BookNumber, Expected
+from app.answers.found import Answers, Found, Grade, Question
+from app.answers.masking import MASK, says_key, written_ways
+from app.answers.script import Script
+from recordings.transcription.spelling import NUMBER, is_number
+from sip.progress.syllables import Token, find, tokens_of
+
+ANSWER_KEY: Final = "answer_key"
+CUES: Final = (
+    "电话号码是",
+    "号码是",
+    "电话是",
+    "传真是",
+    "手机是",
+    "座机是",
+    "手机号是",
+    "座机",
+    "打",
+)
+"""What is said just before a number."""
+MOST_QUESTIONS: Final = 2
+_CUE_COST: Final = 0.3
+_DIGIT_SOUNDS: Final = frozenset(token.sound for token in tokens_of("零一二三四五六七八九幺洞拐勾两"))
+_SIGHT: Final = 8
+_LEAST_DIGITS: Final = 3
+"""Of so many syllables behind a cue so many sound like digits where a number follows."""
+_GAP: Final = 0.25
+"""How much less likely (mean log-probability) a number of the books may be than what was heard first."""
+_SHOWN: Final = 3
+_MOST_APART: Final = 1
+"""Digits in which a number may differ from one of the books and still be shown beside it."""
+Heard = tuple[tuple[str, float], ...]
+
+
+def number_questions(script: Script) -> tuple[Question, ...]:
+    """Return where the second pass should hear digits."""
+    return tuple(question for _, question in _places(script))
+
+
+def _places(script: Script) -> list[tuple[int, Question]]:
+    """Where a number is announced: its first character, and the question."""
+    tokens = tokens_of(script.text)
+    starts: dict[int, str] = {}
+    for cue in CUES:
+        pattern = tokens_of(cue)
+        for hit in find(pattern, tokens, _CUE_COST * len(pattern) if len(pattern) > 1 else 0.0):
+            ahead = tokens[hit.after : hit.after + _SIGHT]
+            if sum(token.sound in _DIGIT_SOUNDS for token in ahead) >= _LEAST_DIGITS:
+                starts.setdefault(hit.after, script.text[: tokens[hit.first].start] + cue)
+    found: dict[float, tuple[int, Question]] = {}
+    for after, before in sorted(starts.items()):
+        start = tokens[after].start
+        piece = script.piece_at(start)
+        said = piece.utterance
+        question = Question(said.start_ms, said.end_ms, (NUMBER,), before[piece.start :])
+        # One number for each utterance: the first cue that is followed by one.
+        found.setdefault(said.start_ms, (start, question))
+    for number in said_numbers(script.text):
+        piece = script.piece_at(number.start)
+        said = piece.utterance
+        before = script.text[piece.start : number.start]
+        found.setdefault(
+            said.start_ms, (number.start, Question(said.start_ms, said.end_ms, (NUMBER,), before))
+        )
+    return [found[key] for key in sorted(found)][:MOST_QUESTIONS]
+
+
+def read_numbers(script: Script, expected: Expected, answers: Answers) -> Iterator[Found]:
+    """Yield each telephone number that was said."""
+    read = list(said_numbers(script.text))
+    tokens = tokens_of(script.text)
+    for start, question in _places(script):
+        heard = answers.get(question, ())
+        if not heard:
+            continue
+        span = _span(tokens, start, len(heard[0][0]))
+        first = [number for number in read if number.start < span[1] and span[0] < number.end]
+        if is_number(heard[0][0]) or first:
+            read = [number for number in read if number not in first]
+            yield _of_second_pass(script, expected, heard, span, first)
+    for said in read:
+        yield _of_text(script, expected, said)
+
+
+def _span(tokens: Sequence[Token], start: int, digits: int) -> tuple[int, int]:
+    """As many syllables from `start` as the number has digits."""
+    behind = [token for token in tokens if token.start >= start][: max(digits, 1)]
+    return start, behind[-1].end if behind else start
+
+
+def _of_second_pass(
+    script: Script, expected: Expected, heard: Heard, span: tuple[int, int], first: Sequence[SaidNumber]
+) -> Found:
+    begin, end = script.times(*span)
+    text = script.text[span[0] : span[1]]
+    best = heard[0]
+    near = [digits for digits, score in heard if score >= best[1] - _GAP or digits == best[0]]
+    in_text = {number.digits for number in first}
+    if any(says_key(digits, expected.keys) for digits in (*near, *in_text)):
+        evidence = {"matches": ANSWER_KEY, "second_pass": True}
+        return Found("number", MASK * len(text), "", begin, end, "", 0.0, "strong", evidence)
+    known = next(
+        ((digits, book) for digits in (*in_text, *near) for book in expected.numbers if _is(digits, book)),
+        None,
+    )
+    shown = [digits for digits, _ in heard if not says_key(digits, expected.keys)][:_SHOWN]
+    evidence = {"second_pass": shown, "digits": best[0], "agree": best[0] in in_text}
+    if known is None:
+        return Found("number", text, "", begin, end, grade="none", evidence=evidence)
+    digits, book = known
+    evidence |= {"digits": digits, "book": {"kind": "directory", "of": book.what}}
+    grade: Grade = "strong" if digits in in_text else "medium"
+    return Found("number", text, "", begin, end, book.number, 0.0, grade, evidence)
+
+
+def _of_text(script: Script, expected: Expected, said: SaidNumber) -> Found:
+    times = script.times(said.start, said.end)
+    heard = script.text[said.start : said.end]
+    if any(says_key(digits, expected.keys) for digits in (said.digits, said.digits + said.extension)):
+        evidence = {"matches": ANSWER_KEY, **_how(said)}
+        return Found("number", MASK * len(heard), "", *times, "", 0.0, "strong", evidence)
+    return _beside(said, heard, times, expected.numbers)
+
+
+def _beside(said: SaidNumber, heard: str, times: tuple[float, float], books: Iterable[BookNumber]) -> Found:
+    evidence: dict[str, Any] = {"digits": said.digits, **_how(said)}
+    if said.extension:
+        evidence["extension"] = said.extension
+    nearest = min(
+        ((_apart(said, book), book) for book in books), key=lambda item: (item[0], item[1].what), default=None
+    )
+    if nearest is None or nearest[0] > _MOST_APART:
+        return Found("number", heard, "", *times, grade="none", evidence=evidence)
+    apart, book = nearest
+    grade: Grade = "strong" if apart == 0 and not said.corrected else "medium" if apart == 0 else "weak"
+    evidence["book"] = {"kind": "directory", "of": book.what}
+    distance = round(apart / len(said.digits), 3)
+    return Found("number", heard, "", *times, book.number, distance, grade, evidence)
+
+
+def _how(said: SaidNumber) -> dict[str, Any]:
+    return {"corrected": True} if said.corrected else {}
+
+
+def _is(digits: str, book: BookNumber) -> bool:
+    return digits in written_ways(book.number)
+
+
+def _apart(said: SaidNumber, book: BookNumber) -> int:
+    """Digits in which what was said differs from a number, in any of its writings; too many: not alike."""
+    least = len(said.digits)
+    for way in written_ways(book.number):
+        for digits in (said.digits, said.digits + said.extension):
+            if len(way) == len(digits):
+                least = min(least, sum(a != b for a, b in zip(way, digits, strict=True)))
+    # A short number that differs is another number.
+    return least if len(said.digits) >= COMPLETE or least == 0 else _MOST_APART + 1

@@ -1,0 +1,1 @@
+"""Listening: recordings in ranges, listening copies, peaks and clips; what is heard leaves an audit line."""

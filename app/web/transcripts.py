@@ -1,0 +1,47 @@
+"""The words beside the sound on the page of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.checks.models import LIVE_STATES, Attempt
+from app.policy import AnswerKeysError
+from app.settings import Settings
+from app.transcriber_keeper import TranscriberKeeper
+from app.transcripts import live, repository
+from app.transcripts.repository import OPEN
+from app.transcripts.search import answer_keys
+from app.web.views import NO_TRANSCRIPT, AttemptView, TranscriptView, live_view, transcript_view
+
+LOCKED = "答案号码清单无法读取，文字暂不显示"
+
+
+async def shown(
+    session: AsyncSession, attempts: Sequence[Attempt], settings: Settings
+) -> dict[int, TranscriptView]:
+    """By attempt, what was said in it, or how its transcript stands; answer keys are masked.
+
+    Where the answer keys cannot be read nothing that was said is shown.
+    """
+    recordings = [attempt.recording.id for attempt in attempts if attempt.recording is not None]
+    rows = await repository.for_recordings(session, recordings)
+    try:
+        keys = await answer_keys(session, settings)
+    except AnswerKeysError:
+        return {attempt.id: TranscriptView("failed", error=LOCKED) for attempt in attempts}
+    found: dict[int, TranscriptView] = {}
+    for attempt in attempts:
+        so_far = live.text_so_far(settings, attempt.id) if attempt.state in LIVE_STATES else None
+        if attempt.recording is not None:
+            found[attempt.id] = transcript_view(rows[attempt.recording.id], keys)
+        else:
+            found[attempt.id] = NO_TRANSCRIPT if so_far is None else live_view(so_far, keys)
+    return found
+
+
+def awaited(attempts: Sequence[AttemptView], keeper: TranscriberKeeper | None) -> bool:
+    """Whether words of this page are about to come: something waits, and something works on it."""
+    at_work = keeper is not None and keeper.told in ("ready", "starting")
+    return at_work and any(attempt.transcript.state in OPEN for attempt in attempts)
