@@ -38,10 +38,7 @@ CHECK_KINDS = ("random", "designated", "verification", "demo")
 MITIGATIONS = ("called_back", "hung_up_to_verify", "refused_numbers", "other")
 _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 
-RECORDING_KINDS = (
-    "check",
-    "report",
-)  # of a call that we placed; of one that came in, brought as a sound file
+RECORDING_KINDS = ("check", "report")  # of a call of ours; of one that came in, as a file
 
 
 class SpotCheck(Base):
