@@ -24,12 +24,12 @@ FOR_EVER: Final = Limits(sounds=100_000, growth_bytes=1 << 40)
 
 
 def sounds(count: int, spoken: Sequence[Sound]) -> list[Sound]:
-    """Return sounds of 1 to 4 s, each another cut of what is spoken; made-up voices where there is nothing."""
+    """Return sounds of 0.6 to 1.2 s, each another cut of what is spoken; made-up voices where there is nothing."""
     rng = np.random.default_rng(7)
     whole = np.concatenate(list(spoken) or [telephone(voice(30.0))])
     found = []
     for _ in range(count):
-        length = int(rng.uniform(1, 4) * RATE_HZ)
+        length = int(rng.uniform(0.6, 1.2) * RATE_HZ)
         start = int(rng.integers(0, max(1, len(whole) - length)))
         found.append(whole[start : start + length])
     return found
@@ -49,7 +49,7 @@ async def measure(choice: EngineChoice, given: Sequence[Sound], limits: Limits) 
             await pool.transcribe(sound)
             workers.update(pool.pids)
             held.append(rss_mb(pool.pids))
-            if len(held) % 50 == 0:
+            if len(held) % 25 == 0:
                 print(f"{len(held)} sounds, {held[-1]:.0f} MB", file=sys.stderr, flush=True)
     marks = sorted({0, SETTLED - 1, *range(49, len(held), 50), len(held) - 1})
     return {

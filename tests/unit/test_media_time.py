@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,20 @@ def test_a_longer_way_is_followed_and_nothing_is_torn(line: Line) -> None:
     course = line.receiver.current.course() if line.receiver.current else None
     assert course is not None
     assert abs(course.position / 8 - (20 * 799 + 45)) < 8
+
+
+@pytest.mark.parametrize("first_ms", [0, 20])
+def test_a_digit_lies_where_sound_of_its_timestamp_would(line: Line, first_ms: int) -> None:
+    """Senders differ in whether the first packet of an event tells of the 20 ms before it or of none."""
+    for number in range(10):
+        line.packet(100 + 20 * number, number, 1 + number)
+    ended = []
+    for update in range(5):
+        flags = 0x8A if update == 4 else 0x0A
+        payload = struct.pack("!BBH", 5, flags, 8 * (first_ms + 20 * update))
+        data = rtp(10 + update, 1600, payload, pt=101, marker=not update)
+        ended += line.receiver.packet(data, FAR, 0.3 + 0.02 * update, 0.0)
+    assert [(digit.digit, digit.t_ms) for digit in ended] == [("5", 300.0)]
 
 
 # How packets are made longer and shorter
