@@ -139,19 +139,23 @@ class WhisperEngine:
             return ()
         encoded, frames = self._encode(samples)
         phrases, wants_number = splits(phrases)
-        numbers = self._speller.numbers(encoded, before) if wants_number else []
         ahead = self._tokens.encode(before) if before else []
-        ranked = []
-        for phrase in phrases:
-            tokens = self._tokens.encode(phrase)
-            aligned = self._model.model.align(
-                encoded, self._tokens.sot_sequence, [[*ahead, *tokens]], frames
-            )[0]
-            probabilities = aligned.text_token_probs[len(ahead) : len(ahead) + len(tokens)]
-            score = sum(math.log(max(p, _LEAST_SCORE)) for p in probabilities) / max(1, len(probabilities))
-            ranked.append(Ranked(phrase, score))
-        ranked.sort(key=lambda item: -item.score)
-        return (*ranked, *(Ranked(digits, score) for digits, score in numbers))
+
+        def score(phrase: str) -> float:
+            return self._score(encoded, frames, ahead, phrase)
+
+        ranked = sorted((Ranked(phrase, score(phrase)) for phrase in phrases), key=lambda item: -item.score)
+        if wants_number:
+            numbers = self._speller.weighed(self._speller.numbers(encoded, before), score)
+            ranked += [Ranked(digits, likely) for digits, likely in numbers]
+        return tuple(ranked)
+
+    def _score(self, encoded: Any, frames: int, ahead: Sequence[int], phrase: str) -> float:
+        """Return the mean log-probability of the phrase's tokens after those ahead of it."""
+        tokens = self._tokens.encode(phrase)
+        aligned = self._model.model.align(encoded, self._tokens.sot_sequence, [[*ahead, *tokens]], frames)[0]
+        probabilities = aligned.text_token_probs[len(ahead) : len(ahead) + len(tokens)]
+        return sum(math.log(max(p, _LEAST_SCORE)) for p in probabilities) / max(1, len(probabilities))
 
     def stream(self) -> Stream:
         """Raise NotImplementedError: Whisper hears whole stretches only."""
