@@ -85,8 +85,8 @@ class Opened:
         """`stored_bytes` is the whole object's. Raises `RecordingLocked` or `RecordingChanged`."""
         if len(header) < HEADER_BYTES:
             raise RecordingChanged(name, "is cut off within its header")
-        _, version, size, zero, wanted, _, _ = _HEADER.unpack(header)
-        if (version, 1 << size, zero) != (_VERSION, CHUNK, 0):
+        magic, version, size, zero, wanted, _, _ = _HEADER.unpack(header)
+        if (magic, version, 1 << size, zero) != (MAGIC, _VERSION, CHUNK, 0):
             raise RecordingChanged(name, "has a header that this program does not know")
         if keys is None:
             raise RecordingLocked(name, f"is encrypted with the key {wanted.hex()}, and no key is given")

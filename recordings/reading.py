@@ -54,9 +54,12 @@ class Sealed:
 
     size = cipher.CHUNK
 
-    def __init__(self, opened: cipher.Opened) -> None:
+    def __init__(self, opened: cipher.Opened, source: Source) -> None:
+        """Raises `RecordingChanged` for an empty object that was once none: of that nothing will be read."""
         self._opened = opened
         self.length = opened.length
+        if not self.length:
+            self.block(0, source)
 
     def block(self, number: int, source: Source) -> bytes:
         """Return a block of the content. Raises `RecordingChanged`."""

@@ -10,9 +10,10 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
@@ -23,8 +24,13 @@ from recordings.errors import RecordingError, RecordingMissing, UnwritableRecord
 from recordings.files import DRAFT, write_whole
 from recordings.reading import BlockReader, Blocks, Plain, Sealed, Source
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 _WINDOW: Final = 1 << 19
 """Bytes that are fetched from afar at one time."""
+_PATIENCE: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""With a store that does not answer: the capture is kept and tried again later."""
 _TROUBLE: Final = (BaseError, OSError)
 
 
@@ -53,7 +59,7 @@ class Vault:
         """Return the vault of a folder, of `s3://BUCKET/PREFIX`, or of `memory:`. Raises `ValueError`."""
         if isinstance(url, str) and url.startswith("s3://"):
             try:
-                return cls(S3Store.from_url(url), keys)
+                return cls(S3Store.from_url(url, retry_config=_PATIENCE), keys)
             except BaseError as error:
                 raise ValueError(f"{url}: {_reason(error)}") from error
         if url == "memory:":
@@ -170,7 +176,7 @@ class Vault:
     def _blocks(self, key: str, source: Source) -> Blocks:
         header = source.read_at(0, min(cipher.HEADER_BYTES, source.length))
         if header.startswith(cipher.MAGIC):
-            return Sealed(cipher.Opened(header, source.length, key, self._keys))
+            return Sealed(cipher.Opened(header, source.length, key, self._keys), source)
         return Plain(source.length)
 
 

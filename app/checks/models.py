@@ -38,8 +38,7 @@ CHECK_KINDS = ("random", "designated", "verification", "demo")
 MITIGATIONS = ("called_back", "hung_up_to_verify", "refused_numbers", "other")
 _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 
-RECORDING_KINDS = ("check", "report")
-"""Of a call that we placed, or of one that came in and was brought as a sound file."""
+RECORDING_KINDS = ("check", "report")  # of a call of ours; of one that came in, as a file
 
 
 class SpotCheck(Base):
@@ -280,8 +279,7 @@ class Recording(Base):
     attempt_id: Mapped[int | None] = mapped_column(
         ForeignKey("attempts.id", ondelete="RESTRICT"), unique=True
     )
-    path: Mapped[str] = mapped_column(String(400))
-    """Its key in the archive."""
+    path: Mapped[str] = mapped_column(String(400))  # its key in the archive
     sha256: Mapped[str] = mapped_column(String(64))
     duration_ms: Mapped[float]
     channels: Mapped[int]

@@ -73,7 +73,7 @@ def decide_removal(
     who, why = _who(by), _reason(reason)
 
     async def write(session: AsyncSession) -> RemovalOut:
-        key = _key(removal, "'REQUEST'")
+        key = _key(removal, "'REMOVAL'")
         return RemovalOut.model_validate(
             await removals.decide(session, _key(recording), key, approve, why, who)
         )

@@ -58,7 +58,7 @@ def request_removal(recording: Key, reason: Reason = None, by: By = None, as_jso
 @evidence.command("decide-removal")
 def decide_removal(
     recording: Key,
-    removal: Annotated[int, typer.Argument(metavar="REQUEST", help="number of the request")],
+    removal: Annotated[int, typer.Argument(metavar="REMOVAL", help="number of the request")],
     approve: Annotated[
         bool | None, typer.Option("--approve/--refuse", help="delete it now, or leave it; one must be given")
     ] = None,

@@ -70,6 +70,8 @@ async def condemn(session: AsyncSession, row: Recording, why: Erasure, reason: s
     row.gone_why, row.gone_reason, row.gone_by = why, reason, who
     await session.flush()
     await forget_all(session, row.id)
+    # Whoever forgets may let go of what the session holds.
+    await session.refresh(row)
 
 
 async def unfinished(session: AsyncSession, after: int, limit: int) -> Sequence[int]:

@@ -76,6 +76,7 @@ async def decide(
     removal.state = "approved" if approve else "refused"
     removal.decided_at, removal.decided_by, removal.decision_note = clock.now(), who, note
     await session.flush()
+    await session.refresh(removal)
     action = "approve_removal" if approve else "refuse_removal"
     await audit.record(session, action, f"recording:{recording_id}", f"removal:{removal_id} {note}", who)
     return removal

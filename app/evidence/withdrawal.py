@@ -54,21 +54,22 @@ async def condemn(session: AsyncSession, recording_id: int, reason: str, who: st
     reason = check_reason(reason)
     row = await leaving.locked(session, recording_id)
     leaving.check_kept(row)
-    rows = (row, *await _alike(session, row))
-    held = await holding.grounds(session, [each.id for each in rows], clock.now())
-    despite = tuple(ground for each in rows for ground in held.get(each.id, ()))
-    for each in rows:
+    keys = (row.id, *await _alike(session, row))
+    held = await holding.grounds(session, keys, clock.now())
+    despite = tuple(ground for key in keys for ground in held.get(key, ()))
+    for key in keys:
+        each = await leaving.locked(session, key)
         await leaving.condemn(session, each, "withdrawn", reason, who)
         if each.attempt_id is not None:
             await samples.forget(session, each.attempt_id, who)
-        note = f"；当时须保留：{holding.told(held[each.id])}" if each.id in held else ""
-        await audit.record(session, "withdraw", f"recording:{each.id}", f"{reason}{note}", who)
-    return Withdrawn(tuple(each.id for each in rows), despite)
+        note = f"；当时须保留：{holding.told(held[key])}" if key in held else ""
+        await audit.record(session, "withdraw", f"recording:{key}", f"{reason}{note}", who)
+    return Withdrawn(keys, despite)
 
 
-async def _alike(session: AsyncSession, row: Recording) -> Sequence[Recording]:
-    """Other recordings with the very same sound: what must not be heard in one must not be heard in the other."""
-    query = select(Recording).where(
+async def _alike(session: AsyncSession, row: Recording) -> Sequence[int]:
+    """Others with the very same sound: what must not be heard in one must not be heard in the other."""
+    query = select(Recording.id).where(
         Recording.sha256 == row.sha256, Recording.id != row.id, Recording.gone_why.is_(None)
     )
     return (await session.scalars(query.order_by(Recording.id).with_for_update())).all()

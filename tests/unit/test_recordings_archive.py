@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recordings import (
     Archive,
@@ -19,9 +22,11 @@ from recordings import (
     UnwritableRecording,
     encode,
 )
+from recordings.encoding import gaps
 from sip.media import Block
 from sip.media import encode as g711
 from sip.media.capture_header import pack_header
+from sip.record import Gap
 from tests.unit.media_peer import tone
 
 NAME = "2026/11/22/check-7-attempt-9"
@@ -172,3 +177,30 @@ def test_an_archive_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnwritableRecording, match=os.fspath(tmp_path / "file")):
         Archive(tmp_path / "file").capture_path(NAME)
+
+
+def test_gaps_say_where_sound_was_lost(tmp_path: Path) -> None:
+    tones = g711(tone(0.5), "PCMA")
+    blocks = [Block("heard", start * 8, "PCMA", tones) for start in (1000, 1510, 2050, 3000)]
+    blocks += [Block.pause(2550 * 8, 2900 * 8), Block("ended", 4000 * 8)]
+    archive = Archive(tmp_path)
+    source = archive.capture_path(NAME)
+    source.write_bytes(pack_header() + b"".join(block.pack() for block in blocks))
+    info = archive.store(source, NAME, 3900.0)
+    assert info.gaps == (
+        Gap("them", 2010.0, 2050.0, "lost", 40.0),
+        Gap("them", 2900.0, 3000.0, "lost", 100.0),
+    )
+    assert archive.stored([NAME]) == {NAME: info}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5_000_000), st.integers(1, 5000)), max_size=2500), st.floats(0, 600_000)
+)
+def test_gaps_are_in_order_apart_and_not_too_many(found: list[tuple[int, int]], duration_ms: float) -> None:
+    made = gaps([(start, start + length) for start, length in found], duration_ms)
+    assert len(made) <= 1001
+    assert all(20 <= gap.silent_ms <= gap.end_ms - gap.start_ms for gap in made)
+    assert all(one.end_ms < other.start_ms for one, other in pairwise(made))
+    assert all(gap.end_ms <= duration_ms + 1 for gap in made)
+    assert [gap.why for gap in made[:1000]] == ["lost"] * len(made[:1000])

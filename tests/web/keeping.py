@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.accounts.models import AuditEvent
 from app.archive import open_archive
+from app.archive_upkeep import known_recordings
 from app.checks import alarms
 from app.checks.models import Attempt, Recording
 from app.checks.service import recording_name
@@ -18,6 +19,7 @@ from app.evidence import holds, withdrawal
 from app.evidence.purging import Purged, Retention
 from app.evidence.withdrawal import Withdrawn
 from recordings import Archive
+from recordings.verification import verify_all
 from sip.record import RecordingInfo
 from tests.web.reviewing import LI, Office
 
@@ -123,3 +125,10 @@ async def trail(office: Office, recording_id: int) -> Sequence[tuple[str, str]]:
 def erased(office: Office) -> list[dict[str, Any]]:
     """What the manifest says was erased."""
     return [dict(entry.members) for entry in archive_of(office).manifest.entries() if entry.kind == "erased"]
+
+
+async def problems(office: Office) -> list[str]:
+    """What does not hold between database, manifest and objects, as `dutyring recordings verify` says it."""
+    async with office.database.reading() as session:
+        rows = await known_recordings(session)
+    return [str(found) for found in verify_all(archive_of(office), rows)]

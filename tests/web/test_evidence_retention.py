@@ -29,6 +29,7 @@ from tests.web.keeping import (
     erased,
     hold,
     lift,
+    problems,
     purge,
     recorded,
     row,
@@ -93,6 +94,7 @@ async def test_what_is_over_goes_and_its_row_and_hash_stay(either_office: Office
     office.at += timedelta(days=731)
     assert (await purge(office)).deleted == 1
     assert await sound_of(office, silent) == (False, False)
+    assert await problems(office) == []
 
 
 async def test_another_code_or_other_settings_count_when_the_time_comes(office: Office) -> None:
@@ -186,6 +188,8 @@ async def test_one_sound_under_two_names_goes_with_the_last(office: Office) -> N
     assert (await purge(office)).deleted == 1
     assert await sound_of(office, second) == (False, False)
     assert len(erased(office)) == 2
+    office.at += timedelta(days=1)
+    assert await problems(office) == []
 
 
 async def test_of_two_reports_that_are_alike_one_stays(office: Office) -> None:
@@ -201,7 +205,7 @@ async def test_of_two_reports_that_are_alike_one_stays(office: Office) -> None:
                     kind="report",
                     path=info.path,
                     sha256=info.sha256,
-                    duration_ms=1.0,
+                    duration_ms=info.duration_ms,
                     channels=2,
                     sample_rate=8000,
                     created_at=office.at,
@@ -218,6 +222,8 @@ async def test_of_two_reports_that_are_alike_one_stays(office: Office) -> None:
     assert (await sound_of(office, second))[0]
     await withdraw(office, second)
     assert not (await sound_of(office, second))[0]
+    office.at += timedelta(days=1)
+    assert await problems(office) == []
 
 
 class Trouble(Archive):

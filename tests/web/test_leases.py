@@ -118,6 +118,54 @@ async def test_the_hour_brings_a_purge(database: Database, settings: Settings) -
     assert purged == [NOON, NOON + timedelta(hours=1)]
 
 
+async def test_hourly_jobs_work_beside_the_ticks_and_one_at_a_time(
+    database: Database, settings: Settings
+) -> None:
+    time = Time()
+    begun: list[datetime] = []
+    ended: list[datetime] = []
+    may_end = asyncio.Event()
+
+    async def slow(now: datetime) -> None:
+        async with database.unit_of_work() as session:
+            # Outside of the tick's own unit of work, or this would wait for itself.
+            await leases.hold(session, "job", "one")
+        begun.append(now)
+        await may_end.wait()
+        ended.append(now)
+
+    async def broken(_: datetime) -> None:
+        raise ValueError("it stops nothing else, and comes again")
+
+    async def until(rows: list[datetime], count: int) -> None:
+        async with asyncio.timeout(60):
+            while len(rows) < count:
+                await asyncio.sleep(0.01)
+
+    with clock.running(time):
+        engine = LedgerEngine(database, settings, "one")
+        keeper = Timekeeper(database, engine, lambda: None, jobs=[broken, slow])
+        for _ in range(5):
+            await keeper.tick()
+            await until(begun, 1)
+            time.go(1_200)
+        # Two hours have come while it was at work: it was not begun again.
+        assert (begun, ended) == ([NOON], [])
+        may_end.set()
+        await until(ended, 1)
+        await asyncio.sleep(0)
+        time.go(3_600)
+        await keeper.tick()
+        await until(ended, 2)
+        assert begun == ended == [NOON, time.at]
+        may_end.clear()
+        time.go(3_600)
+        await keeper.tick()
+        await until(begun, 3)
+        await keeper.end()
+        assert len(ended) == 2
+
+
 async def test_a_plan_that_fails_keeps_nothing_else_from_coming_due(
     database: Database, settings: Settings
 ) -> None:
