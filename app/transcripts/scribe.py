@@ -13,11 +13,13 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
 
-from app.answers.service import understand
+from app.answers.books import expected_at
+from app.answers.found import Question
+from app.answers.reading import questions
 from app.checks.models import Recording
 from app.database import Database
+from app.errors import OfficeError
 from app.settings import Settings
 from app.transcripts import queue, repository, service
 from app.transcripts.models import Transcription
@@ -52,23 +54,15 @@ class UnavailableError(Exception):
 
 
 @dataclass
-class _Asking:
-    """A second pass that answers nothing and notes what it was asked for."""
+class _Asked:
+    """A second pass that was asked beforehand; of anything else it says nothing."""
 
-    asked: list[tuple[float, float, tuple[str, ...], str]] = field(default_factory=list)
-    found: dict[tuple[float, float, tuple[str, ...], str], tuple[Ranked, ...]] = field(default_factory=dict)
+    found: dict[Question, tuple[Ranked, ...]] = field(default_factory=dict)
 
     async def __call__(
         self, start_ms: float, end_ms: float, phrases: Sequence[str], before: str = ""
     ) -> tuple[Ranked, ...]:
-        key = (start_ms, end_ms, tuple(phrases), before)
-        if key not in self.found:
-            self.asked.append(key)
-        return self.found.get(key, ())
-
-
-class _NothingIsKept(Exception):
-    """Ends a unit of work without keeping anything of it."""
+        return self.found.get(Question(start_ms, end_ms, tuple(phrases), before), ())
 
 
 class Scribe:
@@ -201,12 +195,12 @@ class Scribe:
         took_s = round(time.monotonic() - began, 3)
         info = self._recognition.info
         engine = info.title if info is not None else next(iter(channels.values())).engine
-        asking = await self._second_pass(row, channels, heard["them"])
+        asked = await self._second_pass(row, channels, heard["them"])
         for pause_s in (*KEEP_PAUSES_S, None):
             try:
                 async with self._database.unit_of_work() as session:
                     kept = await service.keep(
-                        session, row, channels, engine, took_s, self._settings, second_pass=asking
+                        session, row, channels, engine, took_s, self._settings, second_pass=asked
                     )
                 break
             except SQLAlchemyError:
@@ -227,37 +221,27 @@ class Scribe:
 
     async def _second_pass(
         self, row: Transcription, channels: Mapping[str, Transcript], them: Sound
-    ) -> _Asking:
+    ) -> _Asked:
         """Ask the engine beforehand what understanding will want to know: the tables must not be locked meanwhile."""
-        asking = _Asking()
+        asked = _Asked()
         if row.recording.attempt_id is None:
-            return asking
-        content = {name: found.to_json() for name, found in channels.items()}
+            return asked
         try:
-            await self._rehearse(row, row.recording.attempt_id, content, asking)
-        except Exception as error:
-            # What is wrong with it comes up once more, and is told, when the transcript is kept.
+            async with self._database.reading() as session:
+                attempt = await repository.attempt(session, row.recording.attempt_id)
+                expected = await expected_at(session, attempt, self._settings)
+            wanted = await asyncio.to_thread(questions, channels["them"], expected)
+        except OfficeError as error:
+            # What is wrong with the books comes up once more, and is told, when the transcript is kept.
             log.warning("no second pass", recording=row.recording_id, reason=type(error).__name__)
-        for key in dict.fromkeys(asking.asked):
-            start_ms, end_ms, phrases, before = key
-            try:
-                stretch = cut(them, start_ms, end_ms)
-                asking.found[key] = await self._recognition.rank(stretch, phrases, before)
-            except TranscriptionError as error:
-                log.warning("no second pass", recording=row.recording_id, reason=type(error).__name__)
-        return asking
-
-    async def _rehearse(
-        self, row: Transcription, attempt_id: int, content: dict[str, Any], asking: _Asking
-    ) -> None:
-        with contextlib.suppress(_NothingIsKept):
-            async with self._database.unit_of_work() as session:
-                it = await repository.sound_of(session, row.id)
-                if it is not None:
-                    set_committed_value(it, "content", content)
-                    attempt = await repository.attempt(session, attempt_id)
-                    await understand(session, attempt, it, asking, self._settings)
-                raise _NothingIsKept
+            return asked
+        for question in wanted:
+            stretch = cut(them, question.start_ms, question.end_ms)
+            with contextlib.suppress(TranscriptionError):
+                asked.found[question] = await self._recognition.rank(
+                    stretch, question.phrases, question.before
+                )
+        return asked
 
     async def _quietly(self, verb: Callable[[AsyncSession, Transcription], Any], row: Transcription) -> None:
         try:

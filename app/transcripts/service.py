@@ -32,7 +32,7 @@ async def request(session: AsyncSession, recording_id: int) -> Transcription:
     recording = await repository.recording(session, recording_id)
     if recording is None:
         raise NotFoundError(f"没有录音 {recording_id} (no such recording)")
-    if recording.gone_at is not None:
+    if recording.gone_why is not None:
         raise ConflictError(f"录音 {recording_id} 已不在，无法转写 (its sound is gone: {recording.gone_why})")
     known = await repository.open_one(session, recording_id)
     if known is not None:
@@ -78,7 +78,7 @@ async def keep(
     else meanwhile: the result is thrown away.
     """
     row = await repository.sound_of(session, transcription.id)
-    if row is None or row.recording.gone_at is not None:
+    if row is None or row.recording.gone_why is not None:
         return False
     content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
     if row.state == "done":

@@ -41,6 +41,9 @@ def state_of(request: Request) -> tuple[Database, Settings]:
     return request.app.state.database, request.app.state.settings
 
 
+State = Annotated[tuple[Database, Settings], Depends(state_of)]
+
+
 @router.api_route("/", methods=READ)
 async def first_page() -> Response:
     """The list is the first page."""

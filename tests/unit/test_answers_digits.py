@@ -31,7 +31,7 @@ def spoken(draw: st.DrawFn, digits: str) -> str:
             tens = PLAIN[group[0]] + "十" + ("" if group[1] == "0" else PLAIN[group[1]])
             # A comma keeps it from what stands around it: 六，十二 is no 六十二.
             text += f"，{tens}，"
-        elif how == "repeat" and 2 <= len(group) and len(set(group)) == 1:
+        elif how == "repeat" and len(group) >= 2 and len(set(group)) == 1:
             text += f"，{PLAIN[str(len(group))]}个{style[group[0]]}，"
         else:
             text += "".join(style[digit] for digit in group)

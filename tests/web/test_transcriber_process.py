@@ -18,7 +18,7 @@ from sqlalchemy import select
 from app.database import Database
 from app.settings import Settings
 from app.transcriber_keeper import TranscriberKeeper
-from app.transcriber_process import EXIT_NO_ENGINE, EXIT_TAKEN
+from app.transcriber_process import EXIT_NO_ENGINE, TranscriberTakenError, only_one
 from app.transcripts.models import Transcription
 from sip.simulator.clips import sound
 from tests.web.test_phone_process import end
@@ -46,11 +46,8 @@ async def test_what_a_killed_process_had_under_way_is_done_by_the_next(
     await reports(database, settings, 2)
     process = start(settings, "--hold")
     await until(database, lambda found: "running" in found)
-    second = await asyncio.to_thread(
-        subprocess.run, PROGRAM, stdin=subprocess.PIPE, capture_output=True,
-        env=os.environ | settings.environment(), timeout=120,
-    )  # fmt: skip
-    assert second.returncode == EXIT_TAKEN
+    with pytest.raises(TranscriberTakenError), only_one(settings):
+        pass
     process.send_signal(signal.SIGKILL)
     end(process)
     assert "running" in await states(database)

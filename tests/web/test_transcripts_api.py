@@ -29,7 +29,13 @@ KEY = "01012345678"
 
 
 @pytest.fixture
-async def office(either_settings: Settings) -> AsyncIterator[Office]:
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    async with running(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def either_office(either_settings: Settings) -> AsyncIterator[Office]:
     async with running(either_settings) as opened:
         yield opened
 
@@ -90,7 +96,8 @@ async def test_numbers_of_superior_offices_are_shown_to_nobody(office: Office) -
         assert "＊" in text
 
 
-async def test_asking_once_more_is_put_on_record(office: Office) -> None:
+async def test_asking_once_more_is_put_on_record(either_office: Office) -> None:
+    office = either_office
     key = await recording(office)
     path = f"/api/v1/recordings/{key}/transcriptions"
     assert (await office.client.post(path)).status_code == 422
@@ -118,7 +125,7 @@ async def test_the_state_of_the_transcriber(office: Office) -> None:
     assert told["oldest_waiting_at"]
 
 
-async def test_the_keeper_says_why_nothing_is_transcribed(either_settings: Settings) -> None:
+async def test_the_keeper_says_why_nothing_is_transcribed(settings: Settings) -> None:
     from app.transcriber_keeper import TranscriberKeeper
 
     found: list[EngineInfo | EngineError | None] = [None]
@@ -128,7 +135,7 @@ async def test_the_keeper_says_why_nothing_is_transcribed(either_settings: Setti
             raise found[0]
         return found[0]
 
-    keeper = TranscriberKeeper(either_settings, ["true"], find)
+    keeper = TranscriberKeeper(settings, ["true"], find)
     assert keeper._look() is False
     assert (keeper.told, "dutyring models" in keeper.reason) == ("no_engine", True)
     found[0] = EngineError("/x holds no such model")
@@ -137,9 +144,7 @@ async def test_the_keeper_says_why_nothing_is_transcribed(either_settings: Setti
     found[0] = INFO
     assert keeper._look() is True
     assert (keeper.told, keeper.reason) == ("starting", "")
-    off = TranscriberKeeper(
-        either_settings.model_copy(update={"transcriber": "none"}), ["true"], lambda _: None
-    )
+    off = TranscriberKeeper(settings.model_copy(update={"transcriber": "none"}), ["true"], lambda _: None)
     assert off.told == "off"
 
 

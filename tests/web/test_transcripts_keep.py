@@ -140,14 +140,14 @@ async def test_keeping_twice_gives_the_same_rows(either: Database, settings: Set
     assert await counts(either) == before
 
 
-async def test_nothing_understood_changes_nothing(either: Database, settings: Settings) -> None:
-    order = await an_order(either, settings)
-    before = await counts(either)
-    await keep_all(either, settings, order, NOTHING, said((1.0, 2.0, "안녕 하세요")))
-    after = await counts(either)
+async def test_nothing_understood_changes_nothing(database: Database, settings: Settings) -> None:
+    order = await an_order(database, settings)
+    before = await counts(database)
+    await keep_all(database, settings, order, NOTHING, said((1.0, 2.0, "안녕 하세요")))
+    after = await counts(database)
     assert after[:4] == before[:4]
-    assert await cases(either) == [("no_answer", "to_review")]
-    assert await proposals(either) == [("no_answer", True, False)]
+    assert await cases(database) == [("no_answer", "to_review")]
+    assert await proposals(database) == [("no_answer", True, False)]
 
 
 async def test_where_a_person_has_been_the_case_only_says_so(either: Database, settings: Settings) -> None:
@@ -209,14 +209,14 @@ async def recordings(database: Database) -> list[int]:
         return list((await session.scalars(select(Transcription.recording_id))).all())
 
 
-async def test_an_answered_call_that_stays_what_it_was(either: Database, settings: Settings) -> None:
-    order = await an_order(either, settings, picked_up())
-    await keep_all(either, settings, order, said((5.7, 7.5, "您好，县政府值班室，我是值班员")))
-    async with either.reading() as session:
+async def test_an_answered_call_that_stays_what_it_was(database: Database, settings: Settings) -> None:
+    order = await an_order(database, settings, picked_up())
+    await keep_all(database, settings, order, said((5.7, 7.5, "您好，县政府值班室，我是值班员")))
+    async with database.reading() as session:
         attempt = await session.get_one(Attempt, order.attempt.id)
         pieces = (await session.scalars(select(TranscriptPiece))).all()
     assert (attempt.outcome, attempt.answered_by, attempt.verdict_code) == ("answered", "human", "within")
-    assert len(await rows_of(either, StoredVerdict)) == 1
+    assert len(await rows_of(database, StoredVerdict)) == 1
     assert len(pieces) == 1
 
 

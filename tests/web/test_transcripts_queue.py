@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from app import clock
+from app.answers.models import AnswerItem
 from app.archive import open_archive
-from app.checks import alarms
+from app.checks import alarms, proposal_repository
 from app.database import Database
+from app.directory.models import Person
 from app.settings import Settings
 from app.transcripts import queue, repository, scribe, service
 from app.transcripts.models import Transcription
@@ -131,8 +133,6 @@ async def test_what_waits_is_transcribed_both_sides_of_a_report(either: Database
     async with either.unit_of_work() as session:
         _, line = await add_line(session, 1)
         check, _ = await closed(session, line, [picked_up()], settings)
-        from app.checks import proposal_repository
-
         (attempt,) = await proposal_repository.attempts(session, [check.id])
         await recorded(session, attempt, settings.recordings_dir)
     recogniser = Recogniser(said((0.1, 0.3, "您好")))
@@ -145,26 +145,45 @@ async def test_what_waits_is_transcribed_both_sides_of_a_report(either: Database
     assert recogniser.begun == 7
 
 
-async def test_a_broken_file_fails_alone_with_a_reason(either: Database, settings: Settings) -> None:
-    await reports(either, settings, 3, broken=1)
-    async with working(either, settings, Recogniser()):
-        await until(either, lambda found: not {"waiting", "running"} & set(found))
-    assert await states(either) == ["done", "failed", "done"]
-    async with either.reading() as session:
+async def test_near_names_are_put_to_the_engine_once_more(database: Database, settings: Settings) -> None:
+    async with database.unit_of_work() as session:
+        unit, line = await add_line(session, 1)
+        session.add_all(
+            Person(unit_id=unit.id, name=name, title="值班员") for name in ("周敏", "周明", "吴甲")
+        )
+        check, _ = await closed(session, line, [picked_up()], settings)
+        (attempt,) = await proposal_repository.attempts(session, [check.id])
+        await recorded(session, attempt, settings.recordings_dir, 12_000.0)
+    recogniser = Recogniser(said((6.5, 9.0, "您好，我是值班员周民")))
+    async with working(database, settings, recogniser):
+        await until(database, lambda found: found == ["done"])
+    assert any({"周敏", "周明"} <= set(phrases) for phrases in recogniser.ranked)
+    async with database.reading() as session:
+        items = (await session.scalars(select(AnswerItem).where(AnswerItem.kind == "name"))).all()
+    assert {item.answer for item in items} == {"unverified"}
+    assert {item.expected for item in items} & {"周敏", "周明"}
+
+
+async def test_a_broken_file_fails_alone_with_a_reason(database: Database, settings: Settings) -> None:
+    await reports(database, settings, 3, broken=1)
+    async with working(database, settings, Recogniser()):
+        await until(database, lambda found: not {"waiting", "running"} & set(found))
+    assert await states(database) == ["done", "failed", "done"]
+    async with database.reading() as session:
         row = (await session.scalars(select(Transcription).where(Transcription.state == "failed"))).one()
     assert row.error == "it is no sound file that can be read"
-    async with either.unit_of_work() as session:
+    async with database.unit_of_work() as session:
         again = await service.request(session, row.recording_id)
         assert again.id != row.id
         assert (await service.request(session, row.recording_id)).id == again.id
 
 
-async def test_a_file_that_was_changed_is_no_evidence(either: Database, settings: Settings) -> None:
-    await reports(either, settings, 1)
+async def test_a_file_that_was_changed_is_no_evidence(database: Database, settings: Settings) -> None:
+    await reports(database, settings, 1)
     path = settings.recordings_dir / "r0.flac"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    async with working(either, settings, Recogniser()):
-        await until(either, lambda found: found == ["failed"])
+    async with working(database, settings, Recogniser()):
+        await until(database, lambda found: found == ["failed"])
 
 
 @pytest.mark.parametrize("error", [TranscriptionError("lost twice"), RuntimeError("with words")])
@@ -207,29 +226,29 @@ async def test_without_engine_or_store_it_waits_and_goes_on_by_itself(
 
 
 async def test_a_recording_that_is_withdrawn_meanwhile_is_let_go(
-    either: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scribe, "WATCH_S", 0.02)
-    (key,) = await reports(either, settings, 1)
+    (key,) = await reports(database, settings, 1)
     recogniser = Recogniser(hold=asyncio.Event())
-    async with working(either, settings, recogniser):
-        await until(either, lambda found: found == ["running"])
-        async with either.unit_of_work() as session:
+    async with working(database, settings, recogniser):
+        await until(database, lambda found: found == ["running"])
+        async with database.unit_of_work() as session:
             await service.forget(session, key)
         async with asyncio.timeout(60):
             # Its place is free again: the next one is begun though the engine never answered.
-            await reports(either, settings, 2)
+            await reports(database, settings, 2)
             while recogniser.begun < 3:
                 await asyncio.sleep(0.02)
-    assert (await states(either))[0] == "withdrawn"
+    assert (await states(database))[0] == "withdrawn"
 
 
-async def test_stopping_lets_what_is_under_way_wait(either: Database, settings: Settings) -> None:
-    await reports(either, settings, 1)
-    async with working(either, settings, Recogniser(hold=asyncio.Event())):
-        await until(either, lambda found: found == ["running"])
-    assert await states(either) == ["waiting"]
-    async with either.reading() as session:
+async def test_stopping_lets_what_is_under_way_wait(database: Database, settings: Settings) -> None:
+    await reports(database, settings, 1)
+    async with working(database, settings, Recogniser(hold=asyncio.Event())):
+        await until(database, lambda found: found == ["running"])
+    assert await states(database) == ["waiting"]
+    async with database.reading() as session:
         row = await session.scalar(select(Transcription))
     assert row is not None
     assert (row.tries, row.owner) == (0, None)
