@@ -102,8 +102,10 @@ async def forget(session: AsyncSession, recording_id: int) -> None:
     Of an item that a person has answered the answer stays, with when and by whom, and nothing of what was said.
     """
     await repository.forget(session, recording_id)
-    # What the session still holds of them shows what was taken away.
-    session.expire_all()
+    # What the session still holds of them shows what was taken away; nothing else is read anew.
+    for held in session.identity_map.values():
+        if isinstance(held, AnswerItem):
+            session.expire(held)
 
 
 async def verify(session: AsyncSession, item_id: int, answer: str, who: str, note: str = "") -> AnswerItem:
