@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import recordings
-from app.commands.transcribe import recognise, samples_of, the_engine
+from app.commands.transcribe import recognise, samples_of
 from app.engines import advice_of
 from app.settings import get_settings
 from recordings.transcription import EngineChoice, TranscriptionError
@@ -18,12 +18,9 @@ from sip.reconsider import reconsider
 from sip.record import CallRecord
 
 
-def engine_for_call(*, quiet: bool) -> EngineChoice | None:
-    """Return the engine; without one say so, unless `quiet`. Raises `typer.BadParameter` for a wrong setting."""
-    choice = the_engine(None)
-    if choice is None and not quiet:
-        _note(f"no speech is recognised: {advice_of(get_settings())}")
-    return choice
+def note_that_nothing_is_recognised() -> None:
+    """Say on standard error why the words of a call will not be known."""
+    _note(f"no speech is recognised: {advice_of(get_settings())}")
 
 
 def words_of_call(
