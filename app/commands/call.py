@@ -20,7 +20,8 @@ import recordings
 from app.commands.call_line import CallArguments, Line, choose_line
 from app.commands.call_room import no_room
 from app.commands.call_summary import summary
-from app.commands.call_words import engine_for_call, tell_missing_engine, with_words, words_of_call
+from app.commands.call_words import note_that_nothing_is_recognised, with_words, words_of_call
+from app.commands.transcribe import the_engine
 from sip.media import MediaError, SoundFileError, load_prompt
 from sip.phone import Phone, Script, failed_record
 from sip.record import CallRecord, TimelineEntry
@@ -41,10 +42,10 @@ def run(arguments: CallArguments) -> int:
     reason = no_room(arguments)
     if reason is not None:
         return _refuse(arguments, reason)
-    ears = None if arguments.tones_only else engine_for_call()
+    ears = None if arguments.tones_only else the_engine(None)
     script = _script(arguments, line.trunk.name, listens=ears is not None)
     if ears is None and not arguments.tones_only and not arguments.as_json:
-        tell_missing_engine()
+        note_that_nothing_is_recognised()
     trace = CallTrace() if arguments.pcap or arguments.trace else None
     show = _Progress(quiet=arguments.as_json)
     record = asyncio.run(_place(arguments.target, line, script, trace, show))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import recordings
-from app.commands.transcribe import recognise, samples_of, the_engine
+from app.commands.transcribe import recognise, samples_of
 from app.engines import advice_of
 from app.settings import get_settings
 from recordings.transcription import EngineChoice, TranscriptionError
@@ -18,13 +18,8 @@ from sip.reconsider import reconsider
 from sip.record import CallRecord
 
 
-def engine_for_call() -> EngineChoice | None:
-    """Return the engine, None where there is none. Raises `typer.BadParameter` for a wrong setting."""
-    return the_engine(None)
-
-
-def tell_missing_engine() -> None:
-    """Say that no speech is recognised, and what would be."""
+def note_that_nothing_is_recognised() -> None:
+    """Say on standard error why the words of a call will not be known."""
     _note(f"no speech is recognised: {advice_of(get_settings())}")
 
 
