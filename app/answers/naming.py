@@ -25,12 +25,14 @@ MOST_ADDED: Final = 1.0
 """The most that it adds: of a name that the second pass did not hear at all, or was not asked about."""
 ACCEPTED: Final = 0.9
 """Distance, the second pass counted in, up to which a name counts as said."""
+ASKED_OF_MANY: Final = 0.6
+"""The same among more than `MANY` names."""
 LIKE_AT_ALL: Final = 0.55
 """Distance beyond which no second pass makes it the name that was said."""
 ACCEPTED_UNASKED: Final = 0.4
 """The same where there was no second pass."""
 ACCEPTED_OF_MANY: Final = 0.2
-"""The same among more than `MANY` names: one of them is like anything."""
+"""The same among more than `MANY` names, where one is like anything."""
 MANY: Final = 30
 MARGIN: Final = 0.03
 """How much farther the next name that sounds otherwise must be."""
@@ -118,7 +120,8 @@ def _cut_short(best: Likeness, others: Iterable[Likeness]) -> bool:
 
 def _may_be(best: Weighed, names: int) -> bool:
     if best.score is not None:
-        return best.cost <= ACCEPTED and best.like.distance <= LIKE_AT_ALL
+        most = ASKED_OF_MANY if names > MANY else ACCEPTED
+        return best.cost <= most and best.like.distance <= LIKE_AT_ALL
     return best.cost <= (ACCEPTED_OF_MANY if names > MANY else ACCEPTED_UNASKED)
 
 
