@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,9 +153,8 @@ def _sound(archive: Archive, call: CallSources) -> SoundState:
     if row.gone_why is not None:
         return SoundState(why=row.gone_why)
     try:
-        if archive.digest(row.path) != row.sha256:
-            return SoundState(why="changed")
-        return SoundState(files.sound_name(call), peaks=_peaks(archive, row))
+        sound = archive.read(row.path, row.sha256)
+        return SoundState(files.sound_name(call), peaks=_peaks(archive, row, sound))
     except RecordingMissing:
         return SoundState(why="lost")
     except RecordingChanged:
@@ -163,15 +163,14 @@ def _sound(archive: Archive, call: CallSources) -> SoundState:
         return SoundState(why="unreadable")
 
 
-def _peaks(archive: Archive, row: Recording) -> Peaks | None:
+def _peaks(archive: Archive, row: Recording, sound: bytes) -> Peaks:
     stored = archive.derived(row.sha256, PEAKS)
     if stored is not None:
         try:
             return Peaks.from_bytes(stored)
         except PeaksError:
             pass
-    with archive.open(row.path) as file:
-        return measure(file)
+    return measure(io.BytesIO(sound))
 
 
 def _part(archive: Archive, call: CallSources, name: str) -> Part:

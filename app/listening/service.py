@@ -75,7 +75,7 @@ class Listening:
         name = f"copy{names.SUFFIXES[kind]}"
         data = await self._derived(name)
         if data is None:
-            make = partial(self._maker.convert, partial(_reading, self._open), kind)
+            make = partial(self._maker.convert, partial(_reading, self._whole), kind)
             data = await self._made(name, make)
         suffix = names.SUFFIXES[kind]
         return Sound(
@@ -113,16 +113,15 @@ class Listening:
     def _open(self) -> BinaryIO:
         return self._archive.open(self.recording.path)
 
+    def _whole(self) -> BinaryIO:
+        """The recording, read and compared with its hash before anything is made of it. Raises `RecordingError`."""
+        return io.BytesIO(self._archive.read(self.recording.path, self.recording.sha256))
+
     def _cut(self, from_ms: float, to_ms: float, lead_in_ms: float, channel: Channel) -> Clip:
-        with _reading(self._open) as file:
-            return _reading(partial(cut, file, from_ms, to_ms, lead_in_ms, channel))
+        return _reading(lambda: cut(self._whole(), from_ms, to_ms, lead_in_ms, channel))
 
     async def _measured(self) -> bytes:
-        def work() -> bytes:
-            with _reading(self._open) as file:
-                return _reading(partial(measure, file)).to_bytes()
-
-        return await asyncio.to_thread(work)
+        return await asyncio.to_thread(_reading, lambda: measure(self._whole()).to_bytes())
 
     async def _derived(self, name: str) -> bytes | None:
         return await asyncio.to_thread(_reading, partial(self._archive.derived, self.recording.sha256, name))
