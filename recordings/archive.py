@@ -151,7 +151,8 @@ class Archive:
                 write_whole(intent, [json.dumps(members).encode()])
                 self._keep(info.path, file, info.sha256)
                 self.manifest.append("added", **members)
-                intent.unlink()
+                # Brought twice at once, the same sound has one intent: who is done first takes it away.
+                intent.unlink(missing_ok=True)
             except OSError as error:
                 raise UnwritableRecording(intent, f"cannot be written: {error.strerror or error}") from error
         return info

@@ -114,6 +114,12 @@ async def report_with(session: AsyncSession, sha256: str) -> Recording | None:
     return await session.scalar(query.limit(1))
 
 
+async def withdrawn_with(session: AsyncSession, sha256: str) -> Recording | None:
+    """A recording that was withdrawn (封存) whose sound has this hash."""
+    query = select(Recording).where(Recording.sha256 == sha256, Recording.gone_why == "withdrawn")
+    return await session.scalar(query.order_by(Recording.id).limit(1))
+
+
 async def transcription(session: AsyncSession, recording_id: int) -> Transcription | None:
     """The newest transcription of a recording that is done."""
     query = select(Transcription).where(
