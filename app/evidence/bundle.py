@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -19,7 +20,7 @@ from app.archive import open_archive
 from app.checks.models import Recording
 from app.checks.rules import rules_of
 from app.database import Database
-from app.errors import UnavailableError
+from app.errors import ConflictError, UnavailableError
 from app.evidence import bundle_files as files
 from app.evidence.bundle_page import Made, SoundState, page
 from app.evidence.bundle_sources import BundleSources, CallSources, read
@@ -87,10 +88,19 @@ async def prepare(
 
 async def _put_on_record(session: AsyncSession, bundle: Bundle, who: str) -> None:
     sources = bundle.sources
+    await _still_so(session, [call.recording for call in sources.calls if call.recording is not None])
     await audit.record(session, "bundle", sources.subject, _names_of(sources), who)
     for recording in bundle.about["recordings"]:
         if recording["file"] is not None:
             await audit.record(session, "bundle", f"recording:{recording['recording']}", sources.subject, who)
+
+
+async def _still_so(session: AsyncSession, read: Sequence[Recording]) -> None:
+    """Raise `ConflictError` where a recording went while the bundle was gathered: its words are in it already."""
+    query = select(Recording.id, Recording.gone_why).where(Recording.id.in_([row.id for row in read]))
+    now = {row.id: row.gone_why for row in await session.execute(query)}
+    if any(now.get(row.id) != row.gone_why for row in read):
+        raise ConflictError("录音刚刚被封存或删除，请重新导出证据包 (a recording went meanwhile: ask again)")
 
 
 def _names_of(sources: BundleSources) -> str:
