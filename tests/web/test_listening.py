@@ -179,8 +179,9 @@ async def test_a_failing_converter_takes_only_its_copy(
         assert (await client.get(address)).status_code == 200
 
 
-async def test_a_copy_of_what_is_withdrawn_meanwhile_is_not_kept(
-    settings: Settings, database: Database
+@pytest.mark.parametrize(("where", "status"), [("database", 410), ("archive", 404)])
+async def test_a_copy_of_what_goes_meanwhile_is_not_kept(
+    settings: Settings, database: Database, where: str, status: int
 ) -> None:
     recording = await recorded(database, settings)
     archive = open_archive(settings)
@@ -189,8 +190,11 @@ async def test_a_copy_of_what_is_withdrawn_meanwhile_is_not_kept(
         making = asyncio.ensure_future(client.get(address, params={"format": "mp3"}))
         while not client.app.state.copies._jobs:  # type: ignore[attr-defined]
             await asyncio.sleep(0)
-        await withdraw(database, recording)
-        assert (await making).status_code == 410
+        if where == "database":
+            await withdraw(database, recording)
+        else:
+            archive.erase(recording.path, recording.sha256, "withdrawn", "r", "李")
+        assert (await making).status_code == status
     assert archive.derived(recording.sha256, "copy.mp3") is None
     assert await audit_lines(database, recording) == []
 
