@@ -16,7 +16,7 @@ from app.checks.models import Attempt
 from app.checks.repository import ListFilter
 from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut, TargetOut
 from app.database import Database
-from app.evidence.wordless import shown_facts
+from app.evidence.wordless import shown_facts, shown_verdict
 from app.settings import Settings
 
 router = APIRouter()
@@ -83,7 +83,7 @@ def detail_of(attempt: Attempt) -> AttemptDetail:
         call_id=attempt.call_id,
         error=attempt.error,
         facts=shown_facts(attempt) or None,
-        verdict=attempt.verdicts[-1].content if attempt.verdicts else None,
+        verdict=shown_verdict(attempt),
         recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
         targets=[TargetOut.model_validate(target) for target in attempt.targets],
     )

@@ -6,12 +6,16 @@ announcement, who answered, forwarding). Where a recording was withdrawn (封存
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from app.checks.models import Attempt
 
 WITHDRAWN_ZH = "（已封存）"
+_QUOTED = re.compile(r"“[^”]*”")
+_HEARD = re.compile(r"\bsays .*", re.DOTALL)
+"""Of the signs of who answered."""
 
 
 def shown_facts(attempt: Attempt) -> dict[str, Any]:
@@ -19,6 +23,21 @@ def shown_facts(attempt: Attempt) -> dict[str, Any]:
     content = attempt.facts.content if attempt.facts is not None else {}
     withdrawn = attempt.recording is not None and attempt.recording.gone_why == "withdrawn"
     return without_words(content) if withdrawn else dict(content)
+
+
+def shown_verdict(attempt: Attempt) -> dict[str, Any] | None:
+    """The newest verdict of a dial as it may be shown: of a withdrawn one no finding quotes what was heard."""
+    if not attempt.verdicts:
+        return None
+    content = dict(attempt.verdicts[-1].content)
+    if attempt.recording is not None and attempt.recording.gone_why == "withdrawn":
+        content["findings"] = [_unquoted(finding) for finding in content.get("findings") or ()]
+    return content
+
+
+def _unquoted(finding: Mapping[str, Any]) -> dict[str, Any]:
+    detail = _QUOTED.sub(f"“{WITHDRAWN_ZH}”", str(finding.get("detail") or ""))
+    return dict(finding) | ({"detail": _HEARD.sub(WITHDRAWN_ZH, detail)} if detail else {})
 
 
 def without_words(facts: Mapping[str, Any]) -> dict[str, Any]:

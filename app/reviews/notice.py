@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks.models import Attempt, SpotCheck
 from app.checks.rules import CODES
+from app.evidence.wordless import shown_verdict
 from app.planning.models import ManualCheck
 from app.reviews import repository
 from app.reviews.codes import title_of
@@ -122,7 +123,7 @@ def _call(attempt: Attempt, zone: ZoneInfo, reading: CallReading | None) -> dict
     if reading is not None:
         # The same call with what its words add: what it is judged by.
         facts = reading.content
-    verdict = attempt.verdicts[-1].content if attempt.verdicts else {}
+    verdict = shown_verdict(attempt) or {}
     start = attempt.started_at or attempt.claimed_at
 
     def moment(name: str) -> str | None:

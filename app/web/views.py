@@ -13,7 +13,7 @@ from markupsafe import Markup
 from app.checks.facts import Facts
 from app.checks.models import LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
-from app.evidence.wordless import shown_facts
+from app.evidence.wordless import shown_facts, shown_verdict
 from app.phone_keeper import PhoneKeeper
 from app.picture import Picture, draw, ring_seconds, svg_fragment, worth_drawing
 from app.transcripts.models import Transcription
@@ -185,7 +185,7 @@ def attempt_view(
 ) -> AttemptView:
     """Make one dial of a check's page; `reading` is the call read again with its words, where it was."""
     facts = reading or shown_facts(attempt)
-    verdict = attempt.verdicts[-1].content if attempt.verdicts else None
+    verdict = shown_verdict(attempt)
     info = CODES.get(verdict["code"]) if verdict else None
     limits = limits_of(verdict, rules)
     rang_ms = Facts.from_json(facts).rung_ms if facts else None

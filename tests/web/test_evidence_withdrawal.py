@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import AuditEvent
 from app.answers.models import AnswerItem
-from app.checks.models import CallFacts, Recording
+from app.checks.models import Attempt, CallFacts, Recording, StoredVerdict
 from app.cli import main
 from app.database import Base
 from app.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
@@ -173,6 +173,28 @@ async def test_no_word_is_left_in_any_table(office: Office, room: str) -> None:
     assert await tables_with(office, SECRET) == []
     async with office.database.reading() as session:
         assert set(await session.scalars(select(Transcription.state))) == {"withdrawn"}
+
+
+def test_no_finding_that_is_shown_quotes_what_was_withdrawn() -> None:
+    detail = f"播出“关机”，按识别文字：words: “{SECRET}” (off)"
+    findings = [
+        {"code": "a", "detail": detail, "clauses": [{"words": "“须”"}]},
+        {"code": "b", "detail": None},
+    ]
+    attempt = Attempt(
+        verdicts=[StoredVerdict(content={"code": "a", "findings": findings})],
+        recording=Recording(gone_why=None),
+    )
+    assert wordless.shown_verdict(attempt) == attempt.verdicts[0].content
+    assert attempt.recording is not None
+    attempt.recording.gone_why = "withdrawn"
+    shown = wordless.shown_verdict(attempt)
+    assert shown is not None
+    assert SECRET not in str(shown)
+    assert shown["findings"][0]["detail"] == "播出“（已封存）”，按识别文字：words: “（已封存）” (off)"
+    assert (shown["findings"][0]["clauses"], shown["findings"][1]) == ([{"words": "“须”"}], findings[1])
+    assert SECRET in str(attempt.verdicts[0].content)
+    assert wordless.shown_verdict(Attempt(verdicts=[])) is None
 
 
 async def tables_with(office: Office, words: str) -> list[str]:
