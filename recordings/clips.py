@@ -15,6 +15,8 @@ from recordings.errors import RecordingError
 
 Channel = Literal["both", "us", "them"]
 SoundKind = Literal["wav", "flac"]
+MOST_S: Final = 1800
+"""A clip is held in memory; what is longer is no clip."""
 _COLUMN: Final = {"us": 0, "them": 1}
 
 
@@ -68,6 +70,10 @@ def cut(
         last = min(frames, round(to_ms * rate / 1000))
         if round(from_ms * rate / 1000) >= frames:
             raise ClipError("from_ms", f"lies behind the end of the recording, {frames * 1000 / rate:.3f} ms")
+        if last - first > MOST_S * rate:
+            raise ClipError(
+                "to_ms", f"leaves more than {MOST_S} s, the most of a clip; take the whole recording"
+            )
         if last <= first:
             raise ClipError("to_ms", "leaves not one sample")
         column = None if channel == "both" else _COLUMN[channel]

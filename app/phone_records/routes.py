@@ -19,7 +19,7 @@ from app.api.text import Moment, Title
 from app.archive import open_archive
 from app.database import Database
 from app.directory.routing import PathKey, State
-from app.errors import BadInputError, ConflictError, Fault, NotFoundError
+from app.errors import BadInputError, ConflictError, Fault, NotFoundError, UnavailableError
 from app.phone_records import repository, service, sounds
 from app.phone_records.document import MEDIA_TYPE as DOCX
 from app.phone_records.document import document
@@ -130,7 +130,7 @@ async def _kept(archive: Archive, sound: Sound) -> RecordingInfo:
         return await asyncio.to_thread(archive.add, sound.path, f"report/{sound.kept_sha256}", "report")
     except RecordingError as error:
         log.error("a sound that was brought could not be kept", reason=str(error))
-        raise ConflictError("录音无法存入档案，请稍后再试 (the archive does not take it)") from error
+        raise UnavailableError("录音暂时无法存入档案，请稍后再试 (the archive does not take it)") from error
 
 
 async def _entered(

@@ -23,7 +23,7 @@ from pathlib import Path
 import soundfile
 
 from app.api.guard import MOST_FILE_BYTES
-from app.errors import BadInputError, Fault
+from app.errors import BadInputError, Fault, UnavailableError
 
 MOST_BYTES = MOST_FILE_BYTES
 LONGEST_S = 2 * 3600
@@ -64,7 +64,11 @@ async def received(data_dir: Path, chunks: AsyncIterator[bytes]) -> AsyncIterato
     """Receive a sound; its files are gone afterwards. Raises `BadInputError` that says what is wrong with it."""
     with _folder(data_dir) as folder:
         brought = folder / "brought"
-        sha256, size, head = await _write(brought, chunks)
+        try:
+            sha256, size, head = await _write(brought, chunks)
+        except OSError as error:
+            # The disk is full: the alarm of the disk tells the office, and the file is still with who brought it.
+            raise UnavailableError("录音暂时无法接收，请检查磁盘后再试 (it cannot be written)") from error
         kind = kind_of(head)
         if kind is None:
             raise _bad(

@@ -116,6 +116,13 @@ class Failing(io.BytesIO):
     readinto = None  # type: ignore[assignment]
 
 
+def test_what_is_longer_than_half_an_hour_is_no_clip() -> None:
+    silence = flac(np.zeros((1_802 * 8_000, 1), np.int16))
+    with pytest.raises(ClipError, match="take the whole recording"):
+        cut(io.BytesIO(silence), 0, 1_801_000)
+    assert cut(io.BytesIO(silence), 1_800_000, 1_801_000).start_ms == 1_800_000
+
+
 def test_what_goes_wrong_in_reading_is_told() -> None:
     noise = flac(np.random.default_rng(1).integers(-9_000, 9_000, (40_000, 2)).astype(np.int16))
     with pytest.raises(RecordingError, match="chunk 2"):

@@ -116,6 +116,15 @@ async def test_a_sound_that_two_bring_at_once_is_known_once(settings: Settings) 
     assert [len(kept.entries) for kept in archive.index.by_key.values()] == [1]
 
 
+async def test_an_archive_that_takes_nothing_is_said_to_be_our_side(settings: Settings) -> None:
+    async with client_of(settings) as client:
+        settings.recordings_dir.touch()
+        problem = await bring(client, tone(), 503)
+        assert "稍后再试" in problem["detail"]
+        settings.recordings_dir.unlink()
+        await bring(client, tone())
+
+
 def test_what_a_killed_process_left_of_a_sound_is_deleted(tmp_path: Path) -> None:
     old, new = (tmp_path / sounds.FOLDER / name for name in ("old", "new"))
     for folder in (old, new):
