@@ -9,6 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.answers.books import answer_keys
 from app.answers.ports import SecondPass
 from app.answers.service import understand
 from app.checks.models import Attempt
@@ -131,7 +132,7 @@ async def _follow(
 
 
 async def _index(session: AsyncSession, row: Transcription, settings: Settings) -> None:
-    await search.index(session, row, await search.answer_keys(session, settings))
+    await search.index(session, row, await answer_keys(session, settings))
 
 
 async def _read(

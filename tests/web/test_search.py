@@ -307,6 +307,16 @@ async def test_any_unicode_is_found_alike_everywhere(
     await _run(compare)
 
 
+async def test_nothing_is_shown_where_the_answer_keys_cannot_be_read(settings: Settings) -> None:
+    async with client_of(settings) as client:
+        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        rows = await three_calls(database)
+    unreadable = settings.model_copy(update={"answer_keys_file": settings.data_dir / "none"})
+    async with client_of(unreadable) as client:
+        await ask(client, "GET", "/transcripts/search", 409, q="张三")
+        await ask(client, "GET", f"/recordings/{rows[0].id}/transcript", 409)
+
+
 async def test_over_the_api(either_settings: Settings) -> None:
     async with client_of(either_settings) as client:
         database: Database = client.app.state.database  # type: ignore[attr-defined]
