@@ -6,9 +6,10 @@ import copy
 
 from sqlalchemy import func, select
 
-from app.checks.models import Attempt, CallFacts, SpotCheck, StoredProposal, StoredVerdict
+from app.checks.models import Attempt, CallFacts, Recording, SpotCheck, StoredProposal, StoredVerdict
 from app.database import Database
 from app.evidence.forgetting import forget_all
+from app.evidence.retention import days_of
 from app.reviews import service as reviews
 from app.reviews.models import Case, CaseEvent
 from app.settings import Settings
@@ -116,7 +117,11 @@ async def test_the_order_is_proposed_anew_and_its_untouched_cases_follow(
                 select(CaseEvent).where(CaseEvent.case_id == first.id, CaseEvent.action == "revoke")
             )
         ).one()
+        kept_until = {
+            (row.keep_until - row.created_at).days for row in await session.scalars(select(Recording))
+        }
     assert check.code == found[-1][0]
+    assert kept_until == {days_of(check.code, settings)}
     assert (event.who, first.end_cause, first.revision) == ("system", "new_facts", 1)
     assert "转写" in event.content["reason"]
 
