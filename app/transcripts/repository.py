@@ -95,6 +95,11 @@ async def attempt_live(session: AsyncSession, attempt_id: int) -> bool:
     return await session.scalar(select(Attempt.id).where(Attempt.id == attempt_id, IS_LIVE)) is not None
 
 
+async def any_live(session: AsyncSession) -> bool:
+    """Whether any call is under way."""
+    return await session.scalar(select(Attempt.id).where(IS_LIVE).limit(1)) is not None
+
+
 async def connected(session: AsyncSession) -> Sequence[Attempt]:
     """The calls that are connected now, the newest first."""
     query = select(Attempt).where(IS_LIVE, Attempt.state == "connected")
