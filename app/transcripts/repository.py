@@ -141,6 +141,25 @@ async def order_read(session: AsyncSession, recording_id: int) -> int | None:
     return await session.scalar(query)
 
 
+async def orders_left(session: AsyncSession, since: datetime) -> Sequence[int]:
+    """Orders of which a call was read again, and another one lost its transcript since then without having had one."""
+    ended = (Transcription.state.in_(("failed", "withdrawn")), Transcription.done_at >= since)
+    query = (
+        select(Attempt.check_id)
+        .join(Recording, Recording.attempt_id == Attempt.id)
+        .join(Transcription, Transcription.recording_id == Recording.id)
+        .where(*ended)
+    )
+    read = (
+        select(Attempt.check_id)
+        .join(CallReading, CallReading.attempt_id == Attempt.id)
+        .where(Attempt.check_id.in_(query))
+        .distinct()
+        .order_by(Attempt.check_id)
+    )
+    return (await session.scalars(read)).all()
+
+
 async def readings(session: AsyncSession, attempt_ids: Iterable[int]) -> dict[int, CallReading]:
     """By attempt, the calls among these that were read again with their words."""
     query = select(CallReading).where(CallReading.attempt_id.in_(list(attempt_ids)))

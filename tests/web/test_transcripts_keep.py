@@ -248,6 +248,28 @@ async def test_withdrawn_words_are_gone_and_what_was_concluded_stays(
     assert await proposals(either) == proposed
 
 
+async def test_an_order_does_not_wait_for_a_transcript_that_never_comes(
+    either: Database, settings: Settings
+) -> None:
+    order = await an_order(either, settings)
+    began = queue.now()
+    async with either.reading() as session:
+        first, last = (await session.scalars(select(Transcription).order_by(Transcription.id))).all()
+    assert await keep(either, settings, first, POWERED)
+    async with either.unit_of_work() as session:
+        await service.settle(session, began, settings)
+    assert await proposals(either) == [("no_answer", True, False)], "another call still waits"
+    async with either.unit_of_work() as session:
+        await forget_all(session, last.recording_id)
+        await service.settle(session, began, settings)
+    found = await proposals(either)
+    assert len(found) == 2
+    assert order.check.id
+    async with either.unit_of_work() as session:
+        await service.settle(session, began, settings)
+    assert await proposals(either) == found
+
+
 async def test_a_result_that_comes_after_the_withdrawal_is_thrown_away(
     either: Database, settings: Settings
 ) -> None:
