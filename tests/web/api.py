@@ -72,9 +72,14 @@ async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     await app.state.database.close()
 
 
+def new_key() -> dict[str, str]:
+    """The header by which a request is done once."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
 async def ask(client: httpx.AsyncClient, method: str, path: str, status: int = 200, **given: Any) -> Any:
-    """Ask, and return the JSON of an answer that has this status."""
+    """Ask, each time with a key of its own, and return the JSON of an answer that has this status."""
     body = {"json": given.pop("json")} if "json" in given else {}
-    answer = await client.request(method, path, params=given or None, **body)
+    answer = await client.request(method, path, params=given or None, headers=new_key(), **body)
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None

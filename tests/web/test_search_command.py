@@ -45,7 +45,7 @@ def test_calls_are_found_by_what_was_said(
     status, out, _ = command("张三", "--to", "2026-11-22T20:28", "--limit", "1", "--json")
     told = json.loads(out)
     assert (told["schema"], told["more"], len(told["items"])) == ("dutyring.search/1", False, 1)
-    assert told["items"][0]["hits"][0]["link"] == "/checks/1#t=11.40"
+    assert told["items"][0]["hits"][0]["link"] == "/checks/1#attempt-1&t=11.40"
     for wrong in (["，"], ["张三", "--unit", "x"], ["张三", "--from", "x"], ["张三", "--channel", "left"]):
         status, out, err = command(*wrong)
         assert (status, out, err.count("\n")) == (2, "", 1)
