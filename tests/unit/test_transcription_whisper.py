@@ -99,6 +99,6 @@ async def test_phrase_that_is_said_fits_best(ears: Transcriber) -> None:
         ("是的。", False),
     ],
 )
-def test_words_of_the_prompt_are_nobodys(text: str, invented: bool) -> None:
+async def test_words_of_the_prompt_are_nobodys(text: str, invented: bool) -> None:
     decoded = _Decoded([], text, logprob=-0.3, no_speech=0.1)
     assert decoded.invented is invented
