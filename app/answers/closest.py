@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.answers.names import Likeness, Place, book_name, places
-from sip.progress.syllables import MISSING, Token, distance, tokens_of
+from app.answers.names import CUE_COST, GREETINGS, Likeness, Place, book_name, places
+from sip.progress.syllables import MISSING, Token, distance, find, tokens_of
 
 SKIPPED: Final = 0.08
 """What each syllable between a cue and the name adds to the distance."""
 MOST_SKIPPED: Final = 2
 UNCUED: Final = 0.2
 """What is added where no cue stands before the name."""
+
+GREETED: Final = 0.3
+"""What is added where a greeting stands."""
 
 
 class _Heard:
@@ -41,6 +44,11 @@ def closest(text: str, names: Iterable[str]) -> tuple[Likeness, ...]:
         return ()
     heard, spots = _Heard(tokens), places(tokens)
     added = [_added(at, spots) for at in range(len(tokens))]
+    for phrase in GREETINGS:
+        pattern = tokens_of(phrase)
+        for hit in find(pattern, tokens, CUE_COST * len(pattern)):
+            for at in range(hit.first, hit.after):
+                added[at] = (added[at][0] + GREETED, "")
     found = [_likest(name, heard, added) for name in names]
     return tuple(
         sorted((like for like in found if like is not None), key=lambda like: (like.distance, like.name))

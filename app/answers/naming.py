@@ -19,11 +19,13 @@ FAR: Final = 0.65
 """Distance beyond which a name is not looked at where there is no second pass."""
 AROUND_MS: Final = 500.0
 """Of the sound before and behind the words that the second pass hears: cut closer, Whisper loses the first and last."""
-SCORE_WEIGHT: Final = 0.5
+SCORE_WEIGHT: Final = 0.33
 """What each unit of the second pass's score below 0 adds to the distance of a name."""
-ACCEPTED: Final = 1.65
+SHORT: Final = 0.33
+"""What is added for each syllable that a name has fewer than three: less must fit by chance."""
+ACCEPTED: Final = 1.75
 """Distance, the second pass counted in, up to which a name counts as said."""
-ASKED_OF_MANY: Final = 1.4
+ASKED_OF_MANY: Final = 1.35
 """The same among more than `MANY` names."""
 ACCEPTED_UNASKED: Final = 0.4
 """The same where there was no second pass."""
@@ -32,12 +34,17 @@ ACCEPTED_OF_MANY: Final = 0.2
 MANY: Final = 30
 MARGIN: Final = 0.03
 """How much farther the next name that sounds otherwise must be."""
+MARGIN_ASKED: Final = 0.05
+"""The same with the second pass counted in."""
 MARGIN_OF_SHORTER: Final = 0.4
 """The same for a name that leaves syllables over where a longer one, about as like, leaves none (蒋宏, 蒋宏德)."""
 _ABOUT: Final = 0.1
 STRONG: Final = (0.2, 0.2)
 MEDIUM: Final = (0.4, 0.12)
 """Of these grades: the most distance, the least margin."""
+STRONG_ASKED: Final = (0.6, 0.5)
+MEDIUM_ASKED: Final = (1.2, 0.3)
+"""The same with the second pass counted in."""
 _NEAR_SHOWN: Final = 3
 
 
@@ -118,8 +125,10 @@ def weigh(group: Iterable[Likeness], ranked: Mapping[str, float]) -> tuple[Weigh
     weighed = []
     for like in group:
         score = ranked.get(like.name)
-        below = 0.0 if score is None else SCORE_WEIGHT * max(0.0, -score)
-        weighed.append(Weighed(like, like.distance + below, score))
+        more = 0.0
+        if score is not None:
+            more = SCORE_WEIGHT * max(0.0, -score) + SHORT * max(0, 3 - len(like.pinyin.split()))
+        weighed.append(Weighed(like, like.distance + more, score))
     return tuple(sorted(weighed, key=lambda item: (item.cost, item.like.distance, item.like.name)))
 
 
@@ -133,8 +142,11 @@ def chosen(weighed: Sequence[Weighed], names: int) -> tuple[tuple[Weighed, ...],
     best = weighed[0]
     alike = [item for item in weighed if item is best or same_sound(item.like.name, best.like.name)]
     others = [item.cost for item in weighed if item not in alike]
-    margin = min(others, default=1.0) - best.cost
-    least = MARGIN_OF_SHORTER if _cut_short(best.like, (item.like for item in weighed)) else MARGIN
+    margin = min(others, default=best.cost + 1.0) - best.cost
+    if best.score is not None:
+        least = MARGIN_ASKED
+    else:
+        least = MARGIN_OF_SHORTER if _cut_short(best.like, (item.like for item in weighed)) else MARGIN
     return (tuple(alike), margin) if margin >= least else ((), margin)
 
 
@@ -188,9 +200,10 @@ def _decide(script: Script, weighed: Sequence[Weighed], people: dict[str, list[B
 def _grade(alike: Sequence[Weighed], margin: float) -> Grade:
     """Names that sound the same are never told apart: at most medium."""
     best = alike[0]
-    if best.like.cue and best.cost <= STRONG[0] and margin >= STRONG[1] and len(alike) == 1:
+    strong, medium = (STRONG, MEDIUM) if best.score is None else (STRONG_ASKED, MEDIUM_ASKED)
+    if best.like.cue and best.cost <= strong[0] and margin >= strong[1] and len(alike) == 1:
         return "strong"
-    return "medium" if best.cost <= MEDIUM[0] and margin >= MEDIUM[1] else "weak"
+    return "medium" if best.cost <= medium[0] and margin >= medium[1] else "weak"
 
 
 def _on_duty(people: Iterable[BookPerson]) -> bool:

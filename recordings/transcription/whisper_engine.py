@@ -46,8 +46,8 @@ _STUCK = re.compile(r"([^\d\s]{1,4}?)\1{5}")
 """The same six times in a row: nobody says that, a decoder without a hold does."""
 _LEAST_SCORE = 1e-9
 _USUAL_BEFORE = "我是值班员"
-_PRIOR_WEIGHT = 0.6
-_USUAL_GAIN = 2.0
+_PRIOR_WEIGHT = 0.8
+_USUAL_GAIN = 4.0
 """What a name that is heard clearly has over what it has in silence: its score is 0."""
 _MOST_PRIORS = 4_096
 _PUNCTUATION = frozenset("，。？！、；：“”‘’（）《》,.?!;:\"'()- …")
