@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.accounts import service as audit
+from app.api import idempotency
 from app.api.actor import Actor
 from app.api.newest import Place
 from app.api.paging import After, Key, Limit, Page, cut, pack, unpack
@@ -57,26 +59,37 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/phone-records", status_code=201, operation_id="begin_phone_record")
-async def begin(state: State, body: NewRecord, who: Actor) -> RecordOut:
+@router.post("/phone-records", status_code=201, operation_id="begin_phone_record", response_model=RecordOut)
+async def begin(state: State, who: Actor, key: idempotency.Key, body: NewRecord) -> JSONResponse:
     """Begin a record by hand, or from a call back. None can be made of a call that we placed."""
     database, settings = state
+
+    async def work(session: AsyncSession) -> tuple[int, dict[str, Any]]:
+        # Its key alone is kept for a second request: what was said must not outlive a withdrawal.
+        return 201, {"id": await _begun(session, settings, body, who)}
+
+    asked = [body.model_dump(mode="json"), who]
+    begun = await idempotency.once(database, key, "POST /phone-records", asked, work)
+    record = await _record(state, json.loads(bytes(begun.body))["id"])
+    replay = {name: begun.headers[name] for name in (idempotency.REPLAY,) if name in begun.headers}
+    return JSONResponse(record_out(record).model_dump(mode="json"), begun.status_code, replay)
+
+
+async def _begun(session: AsyncSession, settings: Settings, body: NewRecord, who: str) -> int:
     if body.call_back is not None:
         if body.model_fields_set != {"call_back"}:
             fault = Fault("call_back", "is given alone")
             raise BadInputError("由回拨开立时不再填写其他内容 (a call back brings its own)", [fault])
-        async with database.unit_of_work() as session:
-            return record_out(await service.begin_from_call_back(session, body.call_back, settings, who))
+        return (await service.begin_from_call_back(session, body.call_back, settings, who)).id
     if body.called_at is None:
         raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
     given = service.Given(body.called_at, body.source, body.fields.given(), body.unit_id, body.recording_id)
-    async with database.unit_of_work() as session:
-        record = await service.begin(session, given, settings, who)
-        if record.recording_id is not None:
-            said = await repository.transcription(session, record.recording_id)
-            if said is not None and await fill(session, record, said, settings):
-                record = await service.get(session, record.id)
-        return record_out(record)
+    record = await service.begin(session, given, settings, who)
+    if record.recording_id is not None:
+        said = await repository.transcription(session, record.recording_id)
+        if said is not None:
+            await fill(session, record, said, settings)
+    return record.id
 
 
 @router.post(

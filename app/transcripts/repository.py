@@ -100,6 +100,11 @@ async def attempt_live(session: AsyncSession, attempt_id: int) -> bool:
     return await session.scalar(select(Attempt.id).where(Attempt.id == attempt_id, IS_LIVE)) is not None
 
 
+async def any_live(session: AsyncSession) -> bool:
+    """Whether any call is under way."""
+    return await session.scalar(select(Attempt.id).where(IS_LIVE).limit(1)) is not None
+
+
 async def connected(session: AsyncSession) -> Sequence[Attempt]:
     """The calls that are connected now, the newest first."""
     query = select(Attempt).where(IS_LIVE, Attempt.state == "connected")
@@ -139,6 +144,25 @@ async def order_read(session: AsyncSession, recording_id: int) -> int | None:
         .limit(1)
     )
     return await session.scalar(query)
+
+
+async def orders_left(session: AsyncSession, since: datetime) -> Sequence[int]:
+    """Orders of which a call was read again, and another one lost its transcript since then without having had one."""
+    ended = (Transcription.state.in_(("failed", "withdrawn")), Transcription.done_at >= since)
+    query = (
+        select(Attempt.check_id)
+        .join(Recording, Recording.attempt_id == Attempt.id)
+        .join(Transcription, Transcription.recording_id == Recording.id)
+        .where(*ended)
+    )
+    read = (
+        select(Attempt.check_id)
+        .join(CallReading, CallReading.attempt_id == Attempt.id)
+        .where(Attempt.check_id.in_(query))
+        .distinct()
+        .order_by(Attempt.check_id)
+    )
+    return (await session.scalars(read)).all()
 
 
 async def readings(session: AsyncSession, attempt_ids: Iterable[int]) -> dict[int, CallReading]:

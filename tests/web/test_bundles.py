@@ -27,6 +27,7 @@ from app.trunks import service as trunks
 from recordings import Archive
 from recordings.bundle_check import check
 from tests.web.bundles import SAID, UNIT, recorded, serving, sip_trace, transcribed
+from tests.web.migrated import migrate
 from tests.web.test_upgrade import connected
 
 
@@ -254,13 +255,11 @@ def run(*arguments: str) -> int:
 
 def test_on_the_command_line(
     settings: Settings,
-    migrated_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings.data_dir.mkdir(mode=0o700)
-    (settings.data_dir / migrated_file.name).write_bytes(migrated_file.read_bytes())
+    migrate(settings)
     monkeypatch.setenv("DUTYRING_DATA_DIR", str(settings.data_dir))
 
     async def fill() -> None:

@@ -154,9 +154,9 @@ EXPECTED = {
 
 
 @pytest.fixture
-def old(either_settings: Settings) -> Settings:
+def old(empty_settings: Settings) -> Settings:
     """Settings on a database of the first version with data, brought up to the present one."""
-    settings = either_settings.model_copy(
+    settings = empty_settings.model_copy(
         update={"phone_process": False, "allowed_hosts": ("testserver",), "default_trunk": None}
     )
     assert upgrade(settings, FIRST) == FIRST
