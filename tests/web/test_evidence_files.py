@@ -27,3 +27,12 @@ async def test_no_withdrawn_word_is_left_in_the_files_of_the_database(settings: 
         assert found()
         await withdraw(office, key)
         assert not found()
+
+
+async def test_a_withdrawn_transcript_is_said_to_be_gone(settings: Settings) -> None:
+    async with running(settings, units=2) as office:
+        (key,) = await recorded(office)
+        path = f"/api/v1/recordings/{key}/transcript"
+        assert (await office.client.get(path)).status_code == 404
+        await withdraw(office, key)
+        assert (await office.client.get(path)).status_code == 410
