@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.answers.books import answer_keys
 from app.checks.models import LIVE_STATES, Attempt
-from app.policy import AnswerKeysError
+from app.errors import ConflictError
 from app.settings import Settings
 from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import live, repository
 from app.transcripts.repository import OPEN
-from app.transcripts.search import answer_keys
 from app.web.views import NO_TRANSCRIPT, AttemptView, TranscriptView, live_view, transcript_view
 
 LOCKED = "答案号码清单无法读取，文字暂不显示"
@@ -36,7 +36,7 @@ async def shown(
     rows = await repository.for_recordings(session, recordings)
     try:
         keys = await answer_keys(session, settings)
-    except AnswerKeysError:
+    except ConflictError:
         return {attempt.id: TranscriptView("failed", error=LOCKED) for attempt in attempts}
     found: dict[int, TranscriptView] = {}
     for attempt in attempts:

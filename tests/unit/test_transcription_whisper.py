@@ -54,7 +54,12 @@ async def test_mandarin_is_written_with_the_time_of_each_character(ears: Transcr
     clip = np.asarray(sound("empty_number"), np.int16)
     ring = as_sound(cadence(RINGBACK, 4.0)[0])
     whole = np.concatenate([ring, clip, np.zeros(8_000, np.int16)])
+    assert ears.pids == ()
+    await ears.warm()
+    ready = ears.pids
+    assert len(ready) == 1
     said = await ears.transcribe(whole, start_ms=500.0)
+    assert ears.pids == ready, "the worker that stood ready was taken"
     text = "".join(utterance.text for utterance in said.utterances)
     assert "是空号" in text
     assert said.language == "zh"
