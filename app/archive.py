@@ -11,8 +11,9 @@ from recordings.manifest import MANIFEST
 def open_archive(settings: Settings) -> Archive:
     """Return the archive. Cheap: nothing is read but the keys. Raises `SettingError`."""
     folder = settings.recordings_dir
+    keys = _keys(settings)
     try:
-        vault = Vault.at(settings.recordings_url or folder, _keys(settings))
+        vault = Vault.at(settings.recordings_url or folder, keys)
     except ValueError as error:
         raise SettingError(f"DUTYRING_RECORDINGS_URL: {error}") from error
     key_file = settings.manifest_key_file or settings.data_dir / "manifest.key"

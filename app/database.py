@@ -117,6 +117,17 @@ class Database:
         async with self._read() as session:
             yield session
 
+    async def scrub(self) -> None:
+        """Empty SQLite's log of changes, in which words that were deleted stand until it is used again.
+
+        Waits for readers as long as for a writer; where one reads on, the log stays until its next turn.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        async with self._turn, self.engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
@@ -140,6 +151,8 @@ def prepare_sqlite(engine: Engine) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            # What is deleted is overwritten with zeros: a withdrawn transcript must not stay to be read in the file.
+            "secure_delete = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

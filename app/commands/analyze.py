@@ -57,7 +57,7 @@ def run(file: Path, options: AnalyseOptions, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(result, ensure_ascii=False))  # noqa: T201
     else:
-        _show(result)
+        _show(result, said if options.transcribe else None)
     return 0
 
 
@@ -86,7 +86,7 @@ def _analysed(
     return result if said is None else with_words(result, said)
 
 
-def _show(result: Mapping[str, Any]) -> None:
+def _show(result: Mapping[str, Any], heard: Transcript | None) -> None:
     console = Console()
     console.print(_segments(result))
     rings = result["rings"]
@@ -105,6 +105,8 @@ def _show(result: Mapping[str, Any]) -> None:
             f"announced {said['start_ms'] / 1000:.2f}-{said['end_ms'] / 1000:.2f} s: {said['meaning']}"
             f" by {said['road']}, confidence {said['confidence']:.2f}{mobile}: {escape(said['detail'])}"
         )
+    for part in () if heard is None else heard.utterances:
+        console.print(f"said at {part.start_ms / 1000:.2f} s: {escape(part.text)}", highlight=False)
     for error in result["errors"]:
         console.print(f"note: {escape(error)}", style="yellow", highlight=False)
 

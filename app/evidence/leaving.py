@@ -124,6 +124,7 @@ async def erase_now(database: Database, open_: OpenArchive, recording_ids: Itera
         async with database.unit_of_work() as session:
             detail = f"录音 {'、'.join(left)} 已不可收听，声音尚未删除：存储没有响应，每小时再试"
             await alarms.raise_alarm(session, ALARM, "", detail)
+    await database.scrub()
     return not left
 
 

@@ -9,7 +9,7 @@ from app.answers.books import answer_keys
 from app.api.actor import Actor
 from app.database import Database
 from app.directory.routing import PathKey, State
-from app.errors import NotFoundError
+from app.errors import GoneError, NotFoundError
 from app.settings import Settings
 from app.transcripts import live, repository, service
 from app.transcripts.models import Transcription
@@ -29,13 +29,16 @@ router = APIRouter(prefix="/api/v1", tags=["transcripts"])
 async def show(state: State, recording_id: PathKey) -> TranscriptOut:
     """What was said on a recording, by the transcription that counts: the newest that is done.
 
-    404 where there is none (yet); the list of its transcriptions says why.
+    404 where there is none (yet); the list of its transcriptions says why. 410 where it went with its recording.
     """
     database, settings = state
     async with database.reading() as session:
         await _there(database, recording_id)
         row = await service.latest(session, recording_id)
         if row is None:
+            found = await repository.recording(session, recording_id)
+            if found is not None and found.gone_why is not None:
+                raise GoneError(f"录音 {recording_id} 的文字已随录音封存或删除 (its words went with it)")
             raise NotFoundError(f"录音 {recording_id} 还没有转写 (it has no transcript)")
         return _whole(row, await answer_keys(session, settings))
 

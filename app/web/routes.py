@@ -23,6 +23,7 @@ from app.database import Database
 from app.settings import Settings
 from app.trunks.records import read as read_trunks
 from app.trunks.view import views as trunk_views
+from app.web import alarms as recording_alarms
 from app.web import repository as page_queries
 from app.web import transcripts, views
 from app.web.pages import render
@@ -85,6 +86,7 @@ async def _list(request: Request, template: str, asked: Asked) -> Response:
             "units": await page_queries.unit_names(session),
             "failures": await page_queries.own_failures(session, now - FAILURES_OF),
             "trunks": trunk_views(settings, await read_trunks(session), now),
+            "recording_alarms": await recording_alarms.of_recordings(session),
         }
         rang = await page_queries.rang_ms(session, shown)
         unplaced = await _unplaced(session, narrowed, now) if place is None else []
