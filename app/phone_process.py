@@ -36,7 +36,7 @@ from app.evidence.purging import Retention
 from app.imports import uploads
 from app.logs import configure
 from app.phone_records import sounds
-from app.pipe import stdin_closed
+from app.pipe import StdinClosed
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
@@ -188,7 +188,7 @@ def main(make_placer: PlacerFactory | None = None) -> int:
         make_placer = PhonePlacer
     upgrade(settings)
     try:
-        asyncio.run(run(settings, make_placer, stdin_closed()))
+        asyncio.run(run(settings, make_placer, StdinClosed()))
     except PhoneTakenError as error:
         log.error("phone not started", reason=str(error))
         return EXIT_TAKEN

@@ -6,10 +6,18 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections.abc import Generator
+from typing import Any
 
 
-async def stdin_closed() -> None:
-    """Return when standard input ends."""
+class StdinClosed:
+    """Awaited, it returns when standard input ends. Nothing is begun before, so that it may be left unused."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return _stdin_closed().__await__()
+
+
+async def _stdin_closed() -> None:
     loop = asyncio.get_running_loop()
     closed = asyncio.Event()
 

@@ -22,7 +22,7 @@ from app.archive import open_archive
 from app.database import Database, make_private_folder, open_private, upgrade
 from app.engines import engine_of, transcriber_of
 from app.logs import configure
-from app.pipe import stdin_closed
+from app.pipe import StdinClosed
 from app.settings import SettingError, Settings, get_settings, problem
 from app.transcripts import queue
 from app.transcripts.live import LiveReader
@@ -126,7 +126,7 @@ def main(make: RecognitionFactory = engine) -> int:
     os.nice(NICENESS)
     upgrade(settings)
     try:
-        asyncio.run(run(settings, make, stdin_closed()))
+        asyncio.run(run(settings, make, StdinClosed()))
     except SettingError as error:
         print(f"dutyring: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_ARGUMENT

@@ -28,6 +28,7 @@ from app.database import Database
 from app.errors import ConflictError, NotFoundError
 from app.evidence.forgetting import forget_all
 from app.settings import SettingError
+from app.transcripts import search
 from recordings import Archive, RecordingError
 from recordings.archive import Erasure
 
@@ -124,6 +125,8 @@ async def erase_now(database: Database, open_: OpenArchive, recording_ids: Itera
         async with database.unit_of_work() as session:
             detail = f"录音 {'、'.join(left)} 已不可收听，声音尚未删除：存储没有响应，每小时再试"
             await alarms.raise_alarm(session, ALARM, "", detail)
+    async with database.unit_of_work() as session:
+        await search.compact(session)
     await database.scrub()
     return not left
 

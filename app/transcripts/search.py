@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.answers.masking import mask
@@ -81,3 +81,12 @@ def _utterances(content: dict[str, Any], keys: Collection[str], in_pairs: bool) 
                     "text": text,
                     "sought": with_pairs(tokens) if in_pairs else tokens,
                 }
+
+
+async def compact(session: AsyncSession) -> None:
+    """Write SQLite's full-text index anew, so that nothing of deleted words is left in it.
+
+    It keeps the words of what was deleted until it next merges its parts. PostgreSQL leaves that to its vacuum.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        await session.execute(text("INSERT INTO transcript_search (transcript_search) VALUES ('optimize')"))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 from app.settings import Settings
-from app.transcripts.models import Transcription
+from app.transcripts.models import Transcription, TranscriptPiece
 from tests.web.keeping import recorded, withdraw
 from tests.web.reviewing import running
 
 SECRET = "绝密暗语"
+TOKEN = "qzqzqzqzqzqz"
+"""As the full-text index keeps a word."""
 
 
 async def test_no_withdrawn_word_is_left_in_the_files_of_the_database(settings: Settings) -> None:
-    written = (SECRET.encode(), json.dumps(SECRET)[1:-1].encode())
+    written = (SECRET.encode(), json.dumps(SECRET)[1:-1].encode(), TOKEN.encode())
 
     def found() -> bool:
         files = [file.read_bytes() for file in settings.data_dir.glob("dutyring.sqlite3*")]
@@ -24,6 +26,15 @@ async def test_no_withdrawn_word_is_left_in_the_files_of_the_database(settings: 
         said = Transcription(recording_id=key, state="done", requested_at=office.at, content={"them": SECRET})
         async with office.database.unit_of_work() as session:
             session.add(said)
+            await session.flush()
+            place = {
+                "recording_id": key,
+                "called_at": office.at,
+                "channel": "them",
+                "start_ms": 0,
+                "end_ms": 1,
+            }
+            session.add(TranscriptPiece(transcription_id=said.id, text=SECRET, sought=TOKEN, **place))
         assert found()
         await withdraw(office, key)
         assert not found()
