@@ -270,10 +270,11 @@ class Upkeep:
 
     async def once(self, now: datetime) -> bool:
         """Do all there is to do; return whether nothing is left that another try could store."""
-        told = await mend(self._database, self._archive, every_capture=False)
-        _tell(told)
-        trouble = list(told.unstored)
+        trouble: list[str] = []
         try:
+            told = await mend(self._database, self._archive, every_capture=False)
+            _tell(told)
+            trouble += told.unstored
             if not self._adopted:
                 async with self._database.reading() as session:
                     rows = await known_recordings(session)

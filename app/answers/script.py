@@ -43,6 +43,17 @@ class Script:
         """Return the utterance of a character."""
         return self.pieces[max(0, bisect_right(self._starts, at) - 1)]
 
+    def around(self, piece: Piece, most_ms: float) -> tuple[float, float]:
+        """Return when an utterance was said, in ms, with `most_ms` on both sides and at most half of each pause."""
+        at = self.pieces.index(piece)
+        said = piece.utterance
+        before = self.pieces[at - 1].utterance.end_ms if at else 0.0
+        behind = (
+            self.pieces[at + 1].utterance.start_ms if at + 1 < len(self.pieces) else said.end_ms + 2 * most_ms
+        )
+        start_ms = said.start_ms - min(most_ms, max(0.0, said.start_ms - before) / (2 if at else 1))
+        return start_ms, said.end_ms + min(most_ms, max(0.0, behind - said.end_ms) / 2)
+
     def times(self, start: int, end: int) -> tuple[float, float]:
         """Return when the characters [start, end) were said, in ms.
 

@@ -133,6 +133,9 @@ async def _must_be_new(session: AsyncSession, sha256: str) -> None:
     known = await repository.report_with(session, sha256)
     if known is not None:
         raise ConflictError(f"这段录音已在档案中（录音 {known.id}）(this sound is in the archive already)")
+    withdrawn = await repository.withdrawn_with(session, sha256)
+    if withdrawn is not None:
+        raise ConflictError(f"这段录音已封存（录音 {withdrawn.id}），不得再次存入 (this sound was withdrawn)")
 
 
 async def _kept(archive: Archive, sound: Sound) -> RecordingInfo:
@@ -160,15 +163,21 @@ async def _entered(
 
 
 async def _discard(database: Database, archive: Archive, info: RecordingInfo, who: str) -> None:
-    """Take out of the archive what did not become part of the records, unless it is there by another request."""
+    """Take out of the archive what did not become part of the records, and nothing that did by another request."""
     async with database.reading() as session:
         known = await repository.report_with(session, info.sha256)
-    if known is None:
+    try:
+        await asyncio.to_thread(_take_out, archive, info, 0 if known is None else 1, who)
+    except RecordingError as error:
+        log.error("a sound that is of no use stays in the archive", reason=str(error))
+
+
+def _take_out(archive: Archive, info: RecordingInfo, known: int, who: str) -> None:
+    """Each bringing has an entry of its own in the manifest: ours goes where there are more than the records know."""
+    kept = archive.index.refresh().by_key.get(info.path)
+    if kept is not None and len(kept.entries) > known:
         reason = "it did not become part of the records"
-        try:
-            await asyncio.to_thread(archive.erase, info.path, info.sha256, "removed", reason, who)
-        except RecordingError as error:
-            log.error("a sound that is of no use stays in the archive", reason=str(error))
+        archive.erase(info.path, info.sha256, "removed", reason, who)
 
 
 @router.get("/phone-records", operation_id="list_phone_records")

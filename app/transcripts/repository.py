@@ -79,6 +79,11 @@ async def recording(session: AsyncSession, recording_id: int) -> Recording | Non
     return await session.get(Recording, recording_id, populate_existing=True)
 
 
+async def recording_held(session: AsyncSession, recording_id: int) -> Recording | None:
+    """The same; nobody withdraws it before this unit of work is over."""
+    return await session.get(Recording, recording_id, populate_existing=True, with_for_update={"read": True})
+
+
 async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
     """One attempt with its facts and verdicts as they stand in the database."""
     query = (

@@ -31,7 +31,7 @@ async def index(session: AsyncSession, transcription: Transcription, keys: Colle
     if recording is None or await repository.newer_is_done(session, transcription):
         return
     await forget(session, recording.id)
-    if recording.gone_at is not None or transcription.state == "withdrawn":
+    if recording.gone_why is not None or transcription.state == "withdrawn":
         return
     called_at, unit_id = await _call(session, recording)
     common = {

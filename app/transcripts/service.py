@@ -31,7 +31,7 @@ async def request(session: AsyncSession, recording_id: int) -> Transcription:
 
     Raises `NotFoundError` for an unknown recording, `ConflictError` for one whose sound is gone.
     """
-    recording = await repository.recording(session, recording_id)
+    recording = await repository.recording_held(session, recording_id)
     if recording is None:
         raise NotFoundError(f"没有录音 {recording_id} (no such recording)")
     if recording.gone_why is not None:
@@ -82,8 +82,10 @@ async def keep(
     Keeping the same twice gives the same rows. False where the recording was withdrawn or the row taken by somebody
     else meanwhile: the result is thrown away.
     """
+    # The recording first, as whoever withdraws it does.
+    recording = await repository.recording_held(session, transcription.recording_id)
     row = await repository.sound_of(session, transcription.id)
-    if row is None or row.recording.gone_why is not None:
+    if recording is None or recording.gone_why is not None or row is None:
         return False
     content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
     if row.state == "done":

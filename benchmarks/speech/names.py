@@ -95,9 +95,7 @@ class Listener:
         for question in wanted:
             if question not in self._asked:
                 first, last = (int(at * RATE_HZ / 1000) for at in (question.start_ms, question.end_ms))
-                ranked = await self._pool.rank(
-                    self._sound[first : last + RATE_HZ // 4], question.phrases, question.before
-                )
+                ranked = await self._pool.rank(self._sound[first:last], question.phrases, question.before)
                 self._asked[question] = tuple((item.phrase, item.score) for item in ranked)
         return self._asked
 

@@ -58,7 +58,8 @@ class Ranked:
 
     phrase: str
     score: float
-    """Mean log-probability of the phrase's tokens, 0 at best. To be compared within one stretch and one engine only."""
+    """How well it fits, 0 at best: of Whisper the mean log-probability of its tokens, less what they have in silence.
+    To be compared within one stretch and one engine only."""
 
 
 class Stream(Protocol):

@@ -13,6 +13,7 @@ their like 30 dB too quiet (docs/explanation/speech-recognition.md).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,8 @@ LONGEST_MS = 14_000.0
 _PER_MS = 8
 _SPOKEN = ("speech", "announcement")
 _NO_TONE = (*_SPOKEN, "music", "noise", "silence")
-_PAD_MS = 300.0
+_PAD_MS = 500.0
+"""Of the line on both sides: cut closer, Whisper misreads the first and the last syllable."""
 _JOIN_MS = 600.0
 _BLOCK = 100
 _USUAL_RMS = 10 ** (-24 / 20)
@@ -126,8 +128,12 @@ def _joined(spoken: Iterable[Span], duration_ms: float) -> list[Span]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end_ms))
         else:
             joined.append((start_ms, end_ms))
-    # Two pads fit into the shortest pause that parts two stretches: no sound is heard twice.
-    return [(max(0.0, start - _PAD_MS), min(duration_ms, end + _PAD_MS)) for start, end in joined]
+    # In a short pause two stretches meet in the middle: no sound is heard twice.
+    middles = [(one[1] + other[0]) / 2 for one, other in itertools.pairwise(joined)]
+    return [
+        (max(first, start - _PAD_MS), min(last, end + _PAD_MS))
+        for (start, end), first, last in zip(joined, [0.0, *middles], [*middles, duration_ms], strict=True)
+    ]
 
 
 def _cut(samples: Sound, start_ms: float, end_ms: float) -> list[Stretch]:

@@ -122,7 +122,8 @@ async def test_only_the_newest_transcription_is_found_and_nothing_of_what_is_gon
         for row in rows[1:]:
             await say(session, row, ["新的话"])
         await search.forget(session, rows[1].id)
-        gone = {"gone_at": MOMENT, "gone_why": "removed"}
+        # About to go: not deleted yet, and found no more.
+        gone = {"gone_why": "removed"}
         await session.execute(update(Recording).where(Recording.id == rows[2].id).values(gone))
     assert await said(either, settings, "旧") == []
     page = await found(either, settings, "话")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 
@@ -146,6 +147,22 @@ async def test_the_keeper_says_why_nothing_is_transcribed(settings: Settings) ->
     assert (keeper.told, keeper.reason) == ("starting", "")
     off = TranscriberKeeper(settings.model_copy(update={"transcriber": "none"}), ["true"], lambda _: None)
     assert off.told == "off"
+
+
+async def test_the_page_says_what_a_recording_waits_for(office: Office) -> None:
+    from app.transcriber_keeper import TranscriberKeeper
+
+    key = await recording(office)
+    found: list[EngineInfo | None] = [None]
+    keeper = TranscriberKeeper(office.settings, ["true"], lambda _: found[0])
+    transport = office.client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    transport.app.state.transcriber = keeper  # type: ignore[attr-defined]
+    assert keeper._look() is False
+    assert '转写：等待识别。<span class="key">本机没有可用的语音识别模型' in await page(office, key)
+    found[0] = INFO
+    assert keeper._look() is True
+    assert "<p>转写：等待识别。</p>" in await page(office, key)
 
 
 async def test_a_call_under_way_is_read_along_and_forgotten(
