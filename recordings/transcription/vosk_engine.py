@@ -133,7 +133,8 @@ class VoskStream:
             if self._recogniser.AcceptWaveform(piece.tobytes()):
                 ended += self._utterances(self._recogniser.Result())
         partial = json.loads(self._recogniser.PartialResult()).get("partial", "")
-        return tuple(ended), self._between.join(partial.split())
+        words = (word for word in partial.split() if not _NO_WORD.fullmatch(word))
+        return tuple(ended), self._between.join(words)
 
     def end(self) -> tuple[Utterance, ...]:
         """Return what was still open."""
