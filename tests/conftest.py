@@ -22,6 +22,7 @@ COSTLY = (
     "test_media_packet_log",
     "test_media_rtcp",
     "test_media_srtp",
+    "test_media_time",
     "test_phone_samples",
     "test_progress_samples",
 )

@@ -52,7 +52,7 @@ def ears(**limits: float) -> Transcriber:
 
 
 def spoken() -> np.ndarray:
-    return np.asarray(sound("officer_06"), np.int16)[:20_000]
+    return np.asarray(sound("officer_06"), np.int16)[:12_000]
 
 
 def heard_floats(floats: np.ndarray) -> np.ndarray:
@@ -123,11 +123,11 @@ async def hear_two(transcriber: Transcriber) -> None:
     said = spoken()
     async with transcriber.stream() as one, transcriber.stream() as other:
         partials, ended = [], []
-        for at in range(0, len(said), 4_000):
-            utterances, partial = await one.feed(said[at : at + 4_000])
+        for at in range(0, len(said), 2_000):
+            utterances, partial = await one.feed(said[at : at + 2_000])
             ended += utterances
             partials.append(partial)
-            await other.feed(np.zeros(4_000, np.int16))
+            await other.feed(np.zeros(2_000, np.int16))
         # A caller that gives up waiting costs the calls beside it nothing.
         waiting = asyncio.create_task(other.feed(said))
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,27 @@ class Office:
 
 
 @pytest.fixture
-async def office(either_settings: Settings) -> AsyncIterator[Office]:
-    async with client_of(either_settings) as client:
-        made = Office(client, either_settings)
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    async with opened(settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def either_office(either_settings: Settings) -> AsyncIterator[Office]:
+    async with opened(either_settings) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Office]:
+    async with client_of(settings) as client:
+        made = Office(client, settings)
         await made.set_up()
         yield made
 
 
-async def test_what_is_said_is_put_beside_the_books(office: Office) -> None:
+async def test_what_is_said_is_put_beside_the_books(either_office: Office) -> None:
+    office = either_office
     assert await office.understand(SAID) == [
         "unit:云溪县水利局",
         "name:王芳",
@@ -187,7 +201,8 @@ async def test_the_second_pass_is_asked_and_may_fail(office: Office) -> None:
     assert "second_pass" not in (await office.items())[0]["evidence"]
 
 
-async def test_a_person_says_yes_or_no_and_it_stays(office: Office) -> None:
+async def test_a_person_says_yes_or_no_and_it_stays(either_office: Office) -> None:
+    office = either_office
     await office.understand(SAID)
     name = next(item for item in await office.items() if item["kind"] == "name")
     given = {"answer": "yes", "note": "回听属实"}
@@ -227,17 +242,18 @@ async def test_a_key_in_a_persons_note_is_masked(office: Office) -> None:
 
 
 async def test_keys_that_cannot_be_read_keep_everything_from_being_shown(
-    either_settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path
 ) -> None:
-    missing = either_settings.model_copy(update={"answer_keys_file": tmp_path / "none"})
+    missing = settings.model_copy(update={"answer_keys_file": tmp_path / "none"})
     async with client_of(missing) as client:
-        office = Office(client, either_settings)
+        office = Office(client, settings)
         await office.set_up()
         problem = await ask(client, "GET", f"/attempts/{office.attempt_id}/answer-items", 409)
         assert "答案号码" in problem["detail"]
 
 
-async def test_items_come_in_pages(office: Office) -> None:
+async def test_items_come_in_pages(either_office: Office) -> None:
+    office = either_office
     await office.understand(SAID)
     path = f"/attempts/{office.attempt_id}/answer-items"
     first = await ask(office.client, "GET", path, limit=3)
@@ -248,7 +264,8 @@ async def test_items_come_in_pages(office: Office) -> None:
     assert second["next"] is None
 
 
-async def test_what_was_heard_goes_with_its_recording_and_answers_stay(office: Office) -> None:
+async def test_what_was_heard_goes_with_its_recording_and_answers_stay(either_office: Office) -> None:
+    office = either_office
     await office.understand(SAID)
     name = next(item for item in await office.items() if item["kind"] == "name")
     await ask(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -188,13 +189,9 @@ async def test_answer_keys_are_never_found_nor_shown(either: Database, settings:
     assert sum(" n2 n0 n3 n2 " in one for one in stored) == 1
 
 
-@pytest.mark.parametrize("glance", [1, 3, 4_000])
-@pytest.mark.parametrize("few", [0, 20_000])
 async def test_pages_follow_each_other_whichever_way_they_are_found(
-    either: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, glance: int, few: int
+    either: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_repository, "GLANCE_ROWS", glance)
-    monkeypatch.setattr(search_repository, "FEW_ROWS", few)
     async with either.unit_of_work() as session:
         lines: list[DutyLine] = [(await add_line(session, number))[1] for number in (1, 2)]
         rows = []
@@ -202,12 +199,15 @@ async def test_pages_follow_each_other_whichever_way_they_are_found(
             # Two at one moment each.
             rows.append(await add_call(session, lines[number % 2], MOMENT + timedelta(minutes=number // 2)))
             await say(session, rows[-1], ["您好值班室", "再见"] if number % 3 else ["喂", "您好"])
-    for unit_id in (None, lines[0].unit_id):
-        for query, fits in (
-            ("您好 再见", lambda n: n % 3),
-            ("您好", lambda n: True),
-            ("喂", lambda n: not n % 3),
-        ):
+    queries: list[tuple[str, Callable[[int], bool]]] = [
+        ("您好 再见", lambda n: n % 3 > 0),
+        ("您好", lambda n: True),
+        ("喂", lambda n: n % 3 == 0),
+    ]
+    for few, glance in itertools.product((0, 20_000), (1, 3, 4_000)):
+        monkeypatch.setattr(search_repository, "GLANCE_ROWS", glance)
+        monkeypatch.setattr(search_repository, "FEW_ROWS", few)
+        for unit_id, (query, fits) in itertools.product((None, lines[0].unit_id), queries):
             expected = [
                 row.id
                 for number, row in reversed(list(enumerate(rows)))
@@ -222,7 +222,7 @@ async def test_pages_follow_each_other_whichever_way_they_are_found(
                 place = page.next
                 if place is None:
                     break
-            assert seen == expected
+            assert seen == expected, (few, glance, unit_id, query)
 
 
 DIGITS = {

@@ -120,7 +120,7 @@ async def speak(database: Database, settings: Settings, key: int) -> None:
 
     from app.checks.models import Recording
 
-    voice = sound("powered_off").astype(np.int16)
+    voice = sound("powered_off").astype(np.int16)[:14_000]
     them = np.concatenate([np.zeros(20_000, np.int16), voice])
     path = settings.recordings_dir / "spoken.flac"
     soundfile.write(path, np.stack([np.zeros_like(them), them], axis=1), 8000)
