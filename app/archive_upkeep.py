@@ -118,8 +118,9 @@ async def mend(database: Database, archive: Archive, *, every_capture: bool) -> 
     repair = await asyncio.to_thread(Repair(archive).run, names)
     told = Mended(repair.done, repair.failed, repair.unstored)
     async with database.reading() as session:
-        known = {(row.path, row.name) for row in await known_recordings(session)}
-    entries = await asyncio.to_thread(_unattached, archive, known)
+        rows = await known_recordings(session)
+    entries = await asyncio.to_thread(_unattached, archive, {(row.path, row.name) for row in rows})
+    told.done += await asyncio.to_thread(_let_go_of_doubles, archive, rows)
     async with database.unit_of_work() as session:
         for entry in entries:
             if await _attach(session, entry):
@@ -160,6 +161,33 @@ def _unattached(archive: Archive, known: Collection[tuple[str, str | None]]) -> 
     ]
 
 
+def _let_go_of_doubles(archive: Archive, rows: Iterable[KnownRecording]) -> list[str]:
+    """Erase by the manifest what was brought twice and became one recording; its sound stays. Return a line for each.
+
+    Who brought it was cut off and brought it again, or two did so at one time.
+    """
+    reports: dict[str, list[KnownRecording]] = {}
+    for row in rows:
+        if row.kind == "report":
+            reports.setdefault(row.path, []).append(row)
+    before = clock.now() - SETTLING
+    told = []
+    for key, kept in archive.index.refresh().by_key.items():
+        theirs = reports.get(key, [])
+        brought = [
+            entry
+            for entry in kept.entries
+            if entry.members["kind"] == "report" and datetime.fromisoformat(entry.at) < before
+        ]
+        if not theirs or any(row.gone for row in theirs):
+            continue
+        for entry in brought[len(theirs) :]:
+            name, reason = entry.members["name"], "it was brought more than once"
+            archive.erase(key, kept.sha256, "removed", reason, "system", name=name)
+            told.append(f"{name}: was brought more than once, is kept once")
+    return told
+
+
 async def _attach(session: AsyncSession, entry: Entry) -> bool:
     """Let the database know of a recording that the manifest has; return whether it did not."""
     info = info_of(entry)
@@ -180,9 +208,13 @@ async def _attach(session: AsyncSession, entry: Entry) -> bool:
         return False
     if kind not in RECORDING_KINDS:
         return False
+    there = select(Recording.id).where(Recording.path == info.path, Recording.kind == kind).limit(1)
+    if await session.scalar(there) is not None:
+        return False
     row = conclusions.recording_row(info, kind=kind)
     session.add(row)
     enqueue(session, row)
+    await session.flush()
     return True
 
 
@@ -238,10 +270,11 @@ class Upkeep:
 
     async def once(self, now: datetime) -> bool:
         """Do all there is to do; return whether nothing is left that another try could store."""
-        told = await mend(self._database, self._archive, every_capture=False)
-        _tell(told)
-        trouble = list(told.unstored)
+        trouble: list[str] = []
         try:
+            told = await mend(self._database, self._archive, every_capture=False)
+            _tell(told)
+            trouble += told.unstored
             if not self._adopted:
                 async with self._database.reading() as session:
                     rows = await known_recordings(session)

@@ -35,6 +35,7 @@ from app.database import Database, make_private_folder, open_private, upgrade
 from app.evidence.purging import Retention
 from app.imports import uploads
 from app.logs import configure
+from app.phone_records import sounds
 from app.pipe import stdin_closed
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
@@ -80,6 +81,7 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
 
     async def forget_uploads(*_: object) -> None:
         await asyncio.to_thread(uploads.purge, settings)
+        await asyncio.to_thread(sounds.tidy, settings.data_dir)
 
     async def see_clock(_: datetime) -> int:
         # Before anything is done by it: the watch itself looks only once a second.

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from app.engines import engine_of
+from app.engines import advice_of, engine_of
 from app.process_keeper import ProcessKeeper
 from app.settings import Settings
 from recordings.transcription import EngineInfo, TranscriptionError
@@ -53,17 +53,12 @@ class TranscriberKeeper(ProcessKeeper):
         was = self.reason
         try:
             self.engine = self._find(self._settings)
-            self.reason = "" if self.engine is not None else self._none()
+            self.reason = "" if self.engine is not None else advice_of(self._settings)
         except TranscriptionError as error:
             self.engine, self.reason = None, str(error)
         if self.reason and self.reason != was:
             log.info("nothing is transcribed", reason=self.reason)
         return self.engine is not None
-
-    def _none(self) -> str:
-        if self._settings.transcriber == "none":
-            return "DUTYRING_TRANSCRIBER is none"
-        return "no model of a speech recogniser is installed (see `dutyring models list`)"
 
 
 def _found(settings: Settings) -> EngineInfo | None:

@@ -28,6 +28,7 @@ from app.transcripts import queue
 from app.transcripts.live import LiveReader
 from app.transcripts.ports import Recognition
 from app.transcripts.scribe import Scribe, Sounds
+from app.transcripts.warming import Warmer
 from recordings.transcription import EngineError
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ async def _work(
     if left:
         log.warning("recordings of an earlier process are taken up again", count=left)
     tasks = [asyncio.create_task(scribe.run()), asyncio.ensure_future(ended)]
+    tasks.append(asyncio.create_task(Warmer(database, recognition).run()))
     if recognition.info is not None and recognition.info.streams:
         live = LiveReader(database, settings, recognition, most * STREAMS)
         tasks.append(asyncio.create_task(live.run()))

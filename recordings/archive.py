@@ -19,15 +19,24 @@ import contextlib
 import hashlib
 import io
 import json
+import logging
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
+from recordings import derived
 from recordings.encoding import describe, encode_as, gaps_of
 from recordings.entries import Entry
-from recordings.errors import RecordingChanged, RecordingError, RecordingMissing, UnwritableRecording
+from recordings.errors import (
+    ManifestError,
+    RecordingChanged,
+    RecordingError,
+    RecordingMissing,
+    UnreadableCapture,
+    UnwritableRecording,
+)
 from recordings.files import locked, sync_folder, write_whole
 from recordings.index import Index
 from recordings.manifest import MANIFEST, Manifest
@@ -35,6 +44,7 @@ from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY, SOUND, d
 from recordings.vault import Vault
 from sip.record import Gap, RecordingInfo
 
+_log = logging.getLogger(__name__)
 Erasure = Literal["expired", "removed", "withdrawn"]
 
 
@@ -99,7 +109,7 @@ class Archive:
             entry = self.index.refresh().by_name.get(name)
             if entry is not None and entry.members["sha256"] == info.sha256:
                 return info_of(entry)
-            info = replace(info, gaps=gaps_of(capture, info.duration_ms))
+            info = replace(info, gaps=_gaps_left(capture, info.duration_ms))
         else:
             info = encode_as("FLAC", capture, ready, duration_ms)
         key = object_key(info.sha256, SOUND)
@@ -141,7 +151,8 @@ class Archive:
                 write_whole(intent, [json.dumps(members).encode()])
                 self._keep(info.path, file, info.sha256)
                 self.manifest.append("added", **members)
-                intent.unlink()
+                # Brought twice at once, the same sound has one intent: who is done first takes it away.
+                intent.unlink(missing_ok=True)
             except OSError as error:
                 raise UnwritableRecording(intent, f"cannot be written: {error.strerror or error}") from error
         return info
@@ -199,7 +210,8 @@ class Archive:
         is meant. Erased once more, e.g. after a crash, it is only made sure that nothing is left. Raises
         `RecordingError`.
         """
-        with self._at_work():
+        # Alone: the very same sound, stored at this moment under another name, must not lose its object.
+        with self.lock(shared=False):
             kept = self.index.refresh().by_key.get(key)
             done = kept is not None and (
                 not kept.live or (name is not None and all(e.members["name"] != name for e in kept.entries))
@@ -225,14 +237,31 @@ class Archive:
 
     def keep_derived(self, sha256: str, name: str, data: bytes) -> None:
         """Keep something made of a recording, such as a listening copy, until that is erased."""
+        key = derived_key(sha256, name)
         with self._at_work():
-            self.vault.write(derived_key(sha256, name), data)
+            self.vault.write(key, derived.signed(key, data, self.manifest.key))
 
     def derived(self, sha256: str, name: str) -> bytes | None:
-        """Return what was kept of that name, None where there is nothing. Raises `RecordingError`."""
-        with contextlib.suppress(RecordingMissing):
-            return self.vault.read(derived_key(sha256, name))
+        """Return what was kept of that name; None where there is nothing, or what is there was changed.
+
+        Raises `RecordingError`.
+        """
+        key = derived_key(sha256, name)
+        with contextlib.suppress(RecordingMissing, RecordingChanged, ManifestError):
+            data = derived.content(key, self.vault.read(key), self.manifest.public_key())
+            if data is not None:
+                return data
+            _log.warning("%s was changed since it was made", key)
         return None
+
+    def derived_holds(self, key: str) -> bool:
+        """Whether what lies under a key of `derived/` is what was kept there; one that is gone is no fault."""
+        try:
+            return derived.content(key, self.vault.read(key), self.manifest.public_key()) is not None
+        except RecordingChanged:
+            return False
+        except RecordingError:
+            return True
 
     def drop_derived(self, sha256: str) -> None:
         """Delete everything that was made of a recording. Raises `RecordingError`."""
@@ -291,6 +320,15 @@ class Archive:
             except OSError as error:
                 raise UnwritableRecording(self.folder, error.strerror or str(error)) from error
             yield
+
+
+def _gaps_left(capture: Path, duration_ms: float) -> tuple[Gap, ...]:
+    """The gaps of a sound that was made before; of a capture that has been lost since they are not known any more."""
+    try:
+        return gaps_of(capture, duration_ms)
+    except UnreadableCapture as error:
+        _log.warning("%s: where sound is missing is not known any more", error)
+        return ()
 
 
 def members_of(info: RecordingInfo, name: str, kind: str, size: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def cut(
 ) -> Clip:
     """Cut [from_ms - lead_in_ms, to_ms) out of a recording; what lies outside of it is left out.
 
-    Reads little more than the stretch. Raises `ClipError` where nothing is left, `RecordingError` for no sound file.
+    Decodes little more than the stretch. Raises `ClipError` where nothing is left, `RecordingError` for no sound file.
     """
     if to_ms <= from_ms:
         raise ClipError("to_ms", f"must lie behind from_ms, which is {from_ms:g}")

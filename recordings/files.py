@@ -36,7 +36,7 @@ def write_whole(
     Return whether it was put there: False when there is one already that must not be replaced. Raises `OSError`.
     """
     if make_folder:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=".", suffix=DRAFT, dir=path.parent)
     draft = Path(name)
     try:
@@ -57,6 +57,14 @@ def write_whole(
             draft.unlink()
     sync_folder(path.parent)
     return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; their names survive a power cut as what is put there does."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(made):
+        sync_folder(one.parent)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,13 +37,19 @@ class Index:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        self._turn = threading.Lock()
         self._read = 0
         self.by_key: dict[str, Kept] = {}
         self.by_name: dict[str, Entry] = {}
         """The last entry by which a sound of this name was kept."""
 
     def refresh(self) -> Index:
-        """Read what was added; return itself."""
+        """Read what was added; return itself. Threads that share an archive take turns."""
+        with self._turn:
+            self._read_on()
+        return self
+
+    def _read_on(self) -> None:
         for end, whole, line in self._manifest.lines(self._read):
             if not whole:
                 break
@@ -51,7 +58,6 @@ class Index:
                 self.take(Entry.read(line))
             except (ValueError, KeyError, TypeError):
                 continue  # `check_chain` names it
-        return self
 
     def take(self, entry: Entry) -> None:
         """Take in one more entry. Raises `KeyError` or `TypeError` for one that lacks what its kind has."""

@@ -124,6 +124,13 @@ class Manifest:
                 start += len(line)
                 yield start, line.endswith(b"\n"), line.removesuffix(b"\n")
 
+    def end(self) -> int:
+        """Return how many bytes the file has now: what is appended from here on begins there."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def verify(self, heads: Sequence[SignedHead] = ()) -> Iterator[Problem]:
         """Yield what does not hold of the manifest; see `recordings.chain.check_chain`."""
         from recordings.chain import check_chain
@@ -142,10 +149,7 @@ class Manifest:
         return SignedHead.make(end.n, end.sha256, self.now(), self.key)
 
     def _begun(self) -> bool:
-        try:
-            return self.path.stat().st_size > 0
-        except OSError:
-            return False
+        return self.end() > 0
 
     @contextmanager
     def _held(self, lock: int) -> Iterator[BinaryIO]:

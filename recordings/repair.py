@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recordings.encoding import describe
 from recordings.errors import RecordingError, RecordingMissing, UnreadableCapture
 from recordings.files import DRAFT
-from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY
+from recordings.places import CAPTURE, DERIVED, INTENT, OBJECTS, READY, SOUND, object_key
 from sip.record import RecordingInfo
 
 if TYPE_CHECKING:
@@ -64,13 +65,19 @@ class Repair:
 
     def _capture(self, name: str) -> None:
         capture, ready = self._archive.inside(name + CAPTURE), self._archive.inside(name + READY)
-        if not capture.exists() and ready.exists():
+        only_ready = ready.exists() and not capture.exists()
+        if only_ready and self._entered(name, ready):
             # The capture goes last but one: its recording is stored.
             ready.unlink()
             self.done.append(f"{name}: finished")
             return
         self.made[name] = self._archive.finish(capture, name)
-        self.done.append(f"{name}: made of its capture")
+        self.done.append(f"{name}: {'finished' if only_ready else 'made of its capture'}")
+
+    def _entered(self, name: str, ready: Path) -> bool:
+        """Whether the manifest has ever had the sound that was made ready; whoever took the capture away meanwhile."""
+        kept = self._archive.index.refresh().by_key.get(object_key(describe(ready).sha256, SOUND))
+        return kept is not None and name in kept.first
 
     def _added(self, name: str) -> None:
         intent = self._archive.inside(name + INTENT)
@@ -105,9 +112,12 @@ class Repair:
                 archive.remove(key)
                 self.done.append(f"{key}: erased")
         live = {kept.sha256 for kept in known.values() if kept.live}
-        for key in [key for key in archive.vault.keys(DERIVED) if key.split("/")[-2] not in live]:
-            archive.vault.delete(key)
-            self.done.append(f"{key}: its recording is not kept any more")
+        for key in list(archive.vault.keys(DERIVED)):
+            kept = key.split("/")[-2] in live
+            if not kept or not archive.derived_holds(key):
+                archive.vault.delete(key)
+                why = "was changed, removed" if kept else "its recording is not kept any more"
+                self.done.append(f"{key}: {why}")
 
     def _drafts(self, _: str) -> None:
         for path in self._left():

@@ -131,6 +131,10 @@ class _Verification:
         for key in archive.vault.keys(DERIVED):
             if key.split("/")[-2] not in live:
                 yield Problem("extra", key, "was made of a recording that is not kept")
+            elif not archive.derived_holds(key):
+                yield Problem(
+                    "changed", key, "was changed since it was made; `dutyring recordings repair` removes it"
+                )
 
     def _is_live(self, key: str) -> bool:
         return key in self._index.by_key and self._index.by_key[key].live

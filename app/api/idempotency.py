@@ -1,4 +1,4 @@
-"""Requests that place calls are carried out once, however often they arrive."""
+"""Requests that place calls, or begin a form, are carried out once, however often they arrive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ Work = Callable[[AsyncSession], Awaitable[tuple[int, dict[str, Any]]]]
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=80, pattern=r"^[\x21-\x7e]+$")]
 """Made by the caller, one for each thing that it wants done, e.g. a UUID."""
 
-
+REPLAY = "Idempotent-Replay"
+"""Header of an answer that was given before."""
 KEPT = timedelta(days=30)
 """How long an answer is kept: nobody sends a request again after a month."""
 
@@ -54,9 +55,7 @@ async def once(database: Database, key: str, route: str, body: Any, work: Work) 
             raise
     if earlier.body_sha256 != digest:
         raise ConflictError("this Idempotency-Key came before with another request")
-    return JSONResponse(
-        earlier.answer, status_code=earlier.status or 200, headers={"Idempotent-Replay": "true"}
-    )
+    return JSONResponse(earlier.answer, status_code=earlier.status or 200, headers={REPLAY: "true"})
 
 
 async def known(session: AsyncSession, key: str, route: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,6 +41,8 @@ from sip.trunks import TrunkError
 
 log = structlog.get_logger(__name__)
 Sound = npt.NDArray[np.int16]
+KEEPERS = 4
+"""Threads that make recordings of captures."""
 
 
 class NoTrunkError(ValueError):
@@ -56,6 +59,8 @@ class PhonePlacer:
         self._settings = settings
         self._database = database
         self._archive = open_archive(settings)
+        # Threads of their own: a store that does not answer must not take those that the clock and new calls need.
+        self._keepers = ThreadPoolExecutor(KEEPERS, "archive")
         self._say = None if settings.say is None else load_prompt(settings.say)
         self._limits = Limits(
             within_ms=settings.three_ring_within_s * 1000, borderline_ms=settings.three_ring_limit_s * 1000
@@ -102,6 +107,7 @@ class PhonePlacer:
     ) -> None:
         await self._phone.__aexit__(kind, error, trace)
         await asyncio.gather(*self._notes, return_exceptions=True)
+        self._keepers.shutdown(wait=False)
         await self._watcher.end()
 
     def _direct(self) -> Trunk:
@@ -170,7 +176,8 @@ class PhonePlacer:
             await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
-        kept = await asyncio.to_thread(self._keep, record, capture, order.recording_name)
+        loop = asyncio.get_running_loop()
+        kept = await loop.run_in_executor(self._keepers, self._keep, record, capture, order.recording_name)
         if kept.recording is None and kept.errors != record.errors:
             await self._raise_unstored(kept.errors[-1])
         return kept

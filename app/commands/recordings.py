@@ -171,7 +171,7 @@ def head(out: Path | None) -> int:
 def show(limit: int, *, as_json: bool) -> int:
     """Print the recordings, newest first; return the exit status."""
 
-    async def work(database: Database, _: Settings) -> int:
+    async def work(database: Database, settings: Settings) -> int:
         async with database.reading() as session:
             query = select(Recording).order_by(Recording.id.desc()).limit(limit)
             rows = (await session.scalars(query)).all()
@@ -189,7 +189,8 @@ def show(limit: int, *, as_json: bool) -> int:
                 row.sha256[:12],
             )
             gone = row.gone_why or ("repaired" if row.repaired else "")
-            table.add_row(*(Text(str(cell)) for cell in (*cells, f"{row.created_at:%Y-%m-%d %H:%M}", gone)))
+            stored = f"{row.created_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
+            table.add_row(*(Text(str(cell)) for cell in (*cells, stored, gone)))
         Console().print(table if rows else "there are no recordings")
         return 0
 

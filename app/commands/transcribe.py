@@ -38,6 +38,8 @@ def run(file: Path, channel: str, engine: str | None, *, as_json: bool) -> int:
         return 0
     for part in said.utterances:
         typer.echo(f"{part.start_ms / 1000:8.2f}-{part.end_ms / 1000:.2f} s  {part.text}")
+    if not said.utterances:
+        typer.echo(f"dutyring: {file}: no speech was recognised", err=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
@@ -18,7 +20,7 @@ from app.archive import open_archive
 from app.checks.models import Recording
 from app.checks.rules import rules_of
 from app.database import Database
-from app.errors import UnavailableError
+from app.errors import ConflictError, UnavailableError
 from app.evidence import bundle_files as files
 from app.evidence.bundle_page import Made, SoundState, page
 from app.evidence.bundle_sources import BundleSources, CallSources, read
@@ -86,10 +88,19 @@ async def prepare(
 
 async def _put_on_record(session: AsyncSession, bundle: Bundle, who: str) -> None:
     sources = bundle.sources
+    await _still_so(session, [call.recording for call in sources.calls if call.recording is not None])
     await audit.record(session, "bundle", sources.subject, _names_of(sources), who)
     for recording in bundle.about["recordings"]:
         if recording["file"] is not None:
             await audit.record(session, "bundle", f"recording:{recording['recording']}", sources.subject, who)
+
+
+async def _still_so(session: AsyncSession, read: Sequence[Recording]) -> None:
+    """Raise `ConflictError` where a recording went while the bundle was gathered: its words are in it already."""
+    query = select(Recording.id, Recording.gone_why).where(Recording.id.in_([row.id for row in read]))
+    now = {row.id: row.gone_why for row in await session.execute(query)}
+    if any(now.get(row.id) != row.gone_why for row in read):
+        raise ConflictError("录音刚刚被封存或删除，请重新导出证据包 (a recording went meanwhile: ask again)")
 
 
 def _names_of(sources: BundleSources) -> str:
@@ -152,9 +163,8 @@ def _sound(archive: Archive, call: CallSources) -> SoundState:
     if row.gone_why is not None:
         return SoundState(why=row.gone_why)
     try:
-        if archive.digest(row.path) != row.sha256:
-            return SoundState(why="changed")
-        return SoundState(files.sound_name(call), peaks=_peaks(archive, row))
+        sound = archive.read(row.path, row.sha256)
+        return SoundState(files.sound_name(call), peaks=_peaks(archive, row, sound))
     except RecordingMissing:
         return SoundState(why="lost")
     except RecordingChanged:
@@ -163,15 +173,14 @@ def _sound(archive: Archive, call: CallSources) -> SoundState:
         return SoundState(why="unreadable")
 
 
-def _peaks(archive: Archive, row: Recording) -> Peaks | None:
+def _peaks(archive: Archive, row: Recording, sound: bytes) -> Peaks:
     stored = archive.derived(row.sha256, PEAKS)
     if stored is not None:
         try:
             return Peaks.from_bytes(stored)
         except PeaksError:
             pass
-    with archive.open(row.path) as file:
-        return measure(file)
+    return measure(io.BytesIO(sound))
 
 
 def _part(archive: Archive, call: CallSources, name: str) -> Part:

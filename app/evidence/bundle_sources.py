@@ -10,16 +10,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.answers.books import answer_keys
 from app.answers.models import AnswerItem
 from app.checks import proposal_repository, repository, service
 from app.checks.gathering import moment_of
 from app.checks.models import LIVE_STATES, Attempt, Recording, SpotCheck, StoredProposal, StoredVerdict
 from app.errors import ConflictError, NotFoundError
-from app.policy import answer_keys
 from app.rosters.service import roster_at
 from app.settings import Settings
 from app.transcripts.models import CallReading, Transcription
-from app.trunks import repository as numbers
 
 PCAP_SUFFIX = ".pcap"
 WITHDRAWN = "withdrawn"
@@ -86,14 +85,13 @@ async def read(
         raise ConflictError("通话尚未结束，结束后才能导出证据包")
     first = moment_of(check.attempts[0])
     roster = await roster_at(session, check.unit_id, first, first, settings.zone)
-    keys = await numbers.numbers(session, "answer_key")
     return BundleSources(
         check=check,
         calls=tuple([await _call(session, settings, item) for item in attempts]),
         only=attempt_id,
         proposal=(await proposal_repository.in_force(session, [check.id])).get(check.id),
         roster=roster.to_dict(),
-        keys=frozenset(row.number for row in keys) | answer_keys(settings.answer_keys_file),
+        keys=await answer_keys(session, settings),
     )
 
 

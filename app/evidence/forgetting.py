@@ -16,11 +16,15 @@ Forget = Callable[[AsyncSession, int], Awaitable[None]]
 """Takes out, within the session's unit of work, all that was made of the words of the recording with this id."""
 
 FORGETTERS: list[Forget] = [
-    transcripts.forget,
     phone_records.forget,
+    transcripts.forget,
     answers.forget,
 ]
-"""One line for each room that keeps words, in the order in which they are asked. Each may be called again."""
+"""One line for each room that keeps words, in the order in which they are asked. Each may be called again.
+
+Everybody locks the recording, then phone records, then transcriptions and what was made of them: PostgreSQL would end
+one of two that wait for each other.
+"""
 
 
 async def forget_all(session: AsyncSession, recording_id: int) -> None:

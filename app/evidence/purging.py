@@ -43,11 +43,14 @@ class Retention:
     def __init__(self, database: Database, settings: Settings, open_: Callable[[Settings], Archive]) -> None:
         self._database = database
         self._settings = settings
-        self._open = lambda: open_(settings)
+        self._open_archive = open_
+        self._archive: Archive | None = None
+        """Of the run: what it knows of the manifest serves all that it deletes."""
 
     async def run(self, _: datetime | None = None) -> Purged:
         """Do the hour's work, in small units of work. Nothing is deleted while this machine's clock is off."""
         done = Purged()
+        self._archive = None
         done.settled = await self._settle()
         await self._go_through(leaving.unfinished, _always, done)
         await self._go_through(_over, self._expire, done)
@@ -55,6 +58,11 @@ class Retention:
         if done.deleted or done.failed:
             log.info("retention", deleted=done.deleted, failed=done.failed)
         return done
+
+    def _open(self) -> Archive:
+        if self._archive is None:
+            self._archive = self._open_archive(self._settings)
+        return self._archive
 
     async def _settle(self) -> int:
         count = 0

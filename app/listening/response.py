@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import UnavailableError
 from app.listening.ranges import DamagedRangeError, Span, UnsatisfiableRangeError, matches, wanted
-from recordings import RecordingError
+from recordings import RecordingChanged, RecordingError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -131,6 +131,8 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
 def unreadable(error: Exception) -> UnavailableError:
     """What is said of a recording that cannot be read; the log says why."""
     log.warning("recording cannot be read", why=str(error))
+    if isinstance(error, RecordingChanged):
+        return UnavailableError("录音与入库时不符，不能据以收听；请核验录音库（dutyring recordings verify）")
     return UnavailableError("录音暂时读不出来，请稍后再试；详情见服务日志")
 
 

@@ -75,7 +75,7 @@ class Listening:
         name = f"copy{names.SUFFIXES[kind]}"
         data = await self._derived(name)
         if data is None:
-            make = partial(self._maker.convert, partial(_reading, self._open), kind)
+            make = partial(self._maker.convert, partial(_reading, self._whole), kind)
             data = await self._made(name, make)
         suffix = names.SUFFIXES[kind]
         return Sound(
@@ -113,16 +113,15 @@ class Listening:
     def _open(self) -> BinaryIO:
         return self._archive.open(self.recording.path)
 
+    def _whole(self) -> BinaryIO:
+        """The recording, read and compared with its hash before anything is made of it. Raises `RecordingError`."""
+        return io.BytesIO(self._archive.read(self.recording.path, self.recording.sha256))
+
     def _cut(self, from_ms: float, to_ms: float, lead_in_ms: float, channel: Channel) -> Clip:
-        with _reading(self._open) as file:
-            return _reading(partial(cut, file, from_ms, to_ms, lead_in_ms, channel))
+        return _reading(lambda: cut(self._whole(), from_ms, to_ms, lead_in_ms, channel))
 
     async def _measured(self) -> bytes:
-        def work() -> bytes:
-            with _reading(self._open) as file:
-                return _reading(partial(measure, file)).to_bytes()
-
-        return await asyncio.to_thread(work)
+        return await asyncio.to_thread(_reading, lambda: measure(self._whole()).to_bytes())
 
     async def _derived(self, name: str) -> bytes | None:
         return await asyncio.to_thread(_reading, partial(self._archive.derived, self.recording.sha256, name))
@@ -131,16 +130,20 @@ class Listening:
         """Make something of the recording once for all who ask, and keep it."""
 
         async def work() -> bytes:
+            began = self._archive.manifest.end()
             data = await make()
-            await self._keep(name, data)
+            await self._keep(name, data, began)
             return data
 
         # Looking and asking lie apart: who asks a moment later than the maker has ended makes it again, with
         # the same content.
         return await _converted(self._maker.once(f"{self.recording.sha256}/{name}", work))
 
-    async def _keep(self, name: str, data: bytes) -> None:
-        """Keep what was made, unless its recording went meanwhile: nothing of a withdrawn one may stay behind."""
+    async def _keep(self, name: str, data: bytes, began: int) -> None:
+        """Keep what was made, unless its recording went meanwhile: nothing of a withdrawn one may stay behind.
+
+        `began`: where the manifest ended when the making began.
+        """
         digest = self.recording.sha256
         try:
             await asyncio.to_thread(self._archive.keep_derived, digest, name, data)
@@ -148,16 +151,20 @@ class Listening:
             log.warning("listening copy not kept", recording=self.recording.id, why=str(error))
         try:
             await _present(self._database, self._settings.zone, self.recording.id)
-            await asyncio.to_thread(self._still_kept)
+            await asyncio.to_thread(self._still_kept, began)
         except (GoneError, RecordingMissing):
             await asyncio.to_thread(self._archive.drop_derived, digest)
             raise
 
-    def _still_kept(self) -> None:
-        """The manifest says that a recording is erased before anything of it is deleted. Raises `RecordingMissing`."""
-        kept = self._archive.index.refresh().by_key.get(self.recording.path)
-        if kept is not None and not kept.live:
-            raise RecordingMissing(self.recording.path, "was erased")
+    def _still_kept(self, began: int) -> None:
+        """The manifest says that a recording is erased before anything of it is deleted. Raises `RecordingMissing`.
+
+        Only what came since is read: before, its sound was there. The whole takes seconds after some years.
+        """
+        key = self.recording.path
+        for entry in self._archive.manifest.entries(began):
+            if entry.kind == "erased" and entry.members.get("path") == key:
+                raise RecordingMissing(key, "was erased")
 
 
 async def _present(database: Database, zone: ZoneInfo, recording_id: int) -> Recording:

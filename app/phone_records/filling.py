@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.answers.books import answer_keys
 from app.phone_records import form, hearing, repository, service
 from app.phone_records.models import PhoneRecord, PhoneRecordVersion
 from app.settings import Settings
@@ -41,7 +42,7 @@ async def fill(
     channels = {name: Transcript.from_json(said) for name, said in transcription.content.items()}
     units = await repository.unit_names(session)
     people = {key: await repository.people_of(session, key) for key in await _candidates(channels, units)}
-    keys = await search.answer_keys(session, settings)
+    keys = await answer_keys(session, settings)
     heard, unit_id = await asyncio.to_thread(hearing.hear, channels, hearing.Books(units, people), keys)
     made = form.filled(
         before.content, {name: found.told() for name, found in heard.items()}, transcription.id

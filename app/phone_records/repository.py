@@ -107,11 +107,17 @@ async def recording(session: AsyncSession, recording_id: int) -> Recording | Non
 
 
 async def report_with(session: AsyncSession, sha256: str) -> Recording | None:
-    """The recording of a report whose sound has this hash, and is still there."""
+    """The recording of a report whose sound has this hash, and that is kept: neither gone nor about to go."""
     query = select(Recording).where(
-        Recording.sha256 == sha256, Recording.kind == "report", Recording.gone_at.is_(None)
+        Recording.sha256 == sha256, Recording.kind == "report", Recording.gone_why.is_(None)
     )
     return await session.scalar(query.limit(1))
+
+
+async def withdrawn_with(session: AsyncSession, sha256: str) -> Recording | None:
+    """A recording that was withdrawn (封存) whose sound has this hash."""
+    query = select(Recording).where(Recording.sha256 == sha256, Recording.gone_why == "withdrawn")
+    return await session.scalar(query.order_by(Recording.id).limit(1))
 
 
 async def transcription(session: AsyncSession, recording_id: int) -> Transcription | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.accounts import service as audit
+from app.api import idempotency
 from app.api.actor import Actor
 from app.api.newest import Place
 from app.api.paging import After, Key, Limit, Page, cut, pack, unpack
@@ -57,26 +59,37 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/phone-records", status_code=201, operation_id="begin_phone_record")
-async def begin(state: State, body: NewRecord, who: Actor) -> RecordOut:
+@router.post("/phone-records", status_code=201, operation_id="begin_phone_record", response_model=RecordOut)
+async def begin(state: State, who: Actor, key: idempotency.Key, body: NewRecord) -> JSONResponse:
     """Begin a record by hand, or from a call back. None can be made of a call that we placed."""
     database, settings = state
+
+    async def work(session: AsyncSession) -> tuple[int, dict[str, Any]]:
+        # Its key alone is kept for a second request: what was said must not outlive a withdrawal.
+        return 201, {"id": await _begun(session, settings, body, who)}
+
+    asked = [body.model_dump(mode="json"), who]
+    begun = await idempotency.once(database, key, "POST /phone-records", asked, work)
+    record = await _record(state, json.loads(bytes(begun.body))["id"])
+    replay = {name: begun.headers[name] for name in (idempotency.REPLAY,) if name in begun.headers}
+    return JSONResponse(record_out(record).model_dump(mode="json"), begun.status_code, replay)
+
+
+async def _begun(session: AsyncSession, settings: Settings, body: NewRecord, who: str) -> int:
     if body.call_back is not None:
         if body.model_fields_set != {"call_back"}:
             fault = Fault("call_back", "is given alone")
             raise BadInputError("由回拨开立时不再填写其他内容 (a call back brings its own)", [fault])
-        async with database.unit_of_work() as session:
-            return record_out(await service.begin_from_call_back(session, body.call_back, settings, who))
+        return (await service.begin_from_call_back(session, body.call_back, settings, who)).id
     if body.called_at is None:
         raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
     given = service.Given(body.called_at, body.source, body.fields.given(), body.unit_id, body.recording_id)
-    async with database.unit_of_work() as session:
-        record = await service.begin(session, given, settings, who)
-        if record.recording_id is not None:
-            said = await repository.transcription(session, record.recording_id)
-            if said is not None and await fill(session, record, said, settings):
-                record = await service.get(session, record.id)
-        return record_out(record)
+    record = await service.begin(session, given, settings, who)
+    if record.recording_id is not None:
+        said = await repository.transcription(session, record.recording_id)
+        if said is not None:
+            await fill(session, record, said, settings)
+    return record.id
 
 
 @router.post(
@@ -120,6 +133,9 @@ async def _must_be_new(session: AsyncSession, sha256: str) -> None:
     known = await repository.report_with(session, sha256)
     if known is not None:
         raise ConflictError(f"这段录音已在档案中（录音 {known.id}）(this sound is in the archive already)")
+    withdrawn = await repository.withdrawn_with(session, sha256)
+    if withdrawn is not None:
+        raise ConflictError(f"这段录音已封存（录音 {withdrawn.id}），不得再次存入 (this sound was withdrawn)")
 
 
 async def _kept(archive: Archive, sound: Sound) -> RecordingInfo:
@@ -147,15 +163,21 @@ async def _entered(
 
 
 async def _discard(database: Database, archive: Archive, info: RecordingInfo, who: str) -> None:
-    """Take out of the archive what did not become part of the records, unless it is there by another request."""
+    """Take out of the archive what did not become part of the records, and nothing that did by another request."""
     async with database.reading() as session:
         known = await repository.report_with(session, info.sha256)
-    if known is None:
+    try:
+        await asyncio.to_thread(_take_out, archive, info, 0 if known is None else 1, who)
+    except RecordingError as error:
+        log.error("a sound that is of no use stays in the archive", reason=str(error))
+
+
+def _take_out(archive: Archive, info: RecordingInfo, known: int, who: str) -> None:
+    """Each bringing has an entry of its own in the manifest: ours goes where there are more than the records know."""
+    kept = archive.index.refresh().by_key.get(info.path)
+    if kept is not None and len(kept.entries) > known:
         reason = "it did not become part of the records"
-        try:
-            await asyncio.to_thread(archive.erase, info.path, info.sha256, "removed", reason, who)
-        except RecordingError as error:
-            log.error("a sound that is of no use stays in the archive", reason=str(error))
+        archive.erase(info.path, info.sha256, "removed", reason, who)
 
 
 @router.get("/phone-records", operation_id="list_phone_records")

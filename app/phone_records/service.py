@@ -245,7 +245,7 @@ async def _report(session: AsyncSession, recording_id: int) -> Recording:
         raise ConflictError(
             "普通外呼抽查的录音不得用来填写电话记录单 (a phone record is never made of a call that we placed)"
         )
-    if recording.gone_at is not None:
+    if recording.gone_why is not None:
         raise ConflictError(f"录音 {recording_id} 已不在 (its sound is gone)")
     return recording
 

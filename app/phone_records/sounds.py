@@ -12,7 +12,9 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ LEAST_MS = 100.0
 CONVERT_S = 300.0
 """After this ffmpeg is ended: two hours take some 20 s."""
 FOLDER = "incoming"
+LEFT_BEHIND_S = 24 * 3600
+"""No sound takes as long to come."""
 _FILTER = "aformat=sample_fmts=s16:sample_rates=8000|16000|22050|24000|32000|44100|48000:channel_layouts=mono|stereo"
 MEDIA_TYPES = ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "audio/mp4", "application/octet-stream")
 KINDS_ZH = "WAV、FLAC、MP3、Ogg、M4A"
@@ -88,6 +92,15 @@ def kind_of(head: bytes) -> str | None:
 
 def _bad(detail: str, message: str) -> BadInputError:
     return BadInputError(detail, [Fault("body", message)])
+
+
+def tidy(data_dir: Path) -> None:
+    """Delete what a process that was killed left of a sound: it lies there as it was brought, not encrypted."""
+    oldest_s = time.time() - LEFT_BEHIND_S
+    for folder in (data_dir / FOLDER).glob("*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < oldest_s:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

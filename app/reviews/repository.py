@@ -35,9 +35,12 @@ async def case_of(
     return await session.scalar(select(Case).where(origin, Case.code == code))
 
 
-async def cases_of_check(session: AsyncSession, check_id: int) -> Sequence[Case]:
-    """Every case of an order."""
-    return (await session.scalars(select(Case).where(Case.check_id == check_id).order_by(Case.id))).all()
+async def cases_of_check(session: AsyncSession, check_id: int, *, to_change: bool = False) -> Sequence[Case]:
+    """Every case of an order; `to_change`: as they stand in the database, and nobody else takes a step meanwhile."""
+    query = select(Case).where(Case.check_id == check_id).order_by(Case.id)
+    if to_change:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
 
 
 async def cases_by_key(session: AsyncSession, case_ids: Iterable[int]) -> dict[int, Case]:

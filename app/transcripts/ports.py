@@ -43,6 +43,10 @@ class Recognition(Protocol):
         """Return the phrases by how well they fit, the best first."""
         ...
 
+    async def warm(self) -> None:
+        """Make ready for a sound that is about to come. Raises `TranscriptionError`."""
+        ...
+
     def stream(self) -> AbstractAsyncContextManager[LiveRecogniser]:
         """Begin a call under way; only where `info.streams`."""
         ...

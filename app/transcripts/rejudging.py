@@ -1,8 +1,8 @@
 """A closed order judged anew with the words of its calls, by the same rules.
 
 As long as no person has touched its cases the new proposal takes the place of the old one, which stays as a row that
-only compares; cases that no longer hold are withdrawn by the machine. Once a person has, nothing changes: the cases
-say that the machine reads the calls otherwise.
+only compares; cases that no longer hold are withdrawn by the machine, those that stand say that it changed. Once a
+person has, nothing changes: the cases say that the machine reads the calls otherwise.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app.checks.rules import rules_of
 from app.checks.trunk_music import MARK as MUSIC_MARK
 from app.checks.trunk_music import cased_codes
 from app.errors import ConflictError
+from app.evidence import retention
 from app.reviews import machine
 from app.reviews import repository as reviews
 from app.reviews.models import Case
@@ -84,11 +85,13 @@ async def rejudge(session: AsyncSession, check_id: int, settings: Settings) -> N
     if new is None or not new.differs:
         return
     before = new.known.code
-    cases = await reviews.cases_of_check(session, check_id)
+    cases = await reviews.cases_of_check(session, check_id, to_change=True)
     if await _replaceable(session, cases, new.codes):
         try:
             async with session.begin_nested():
                 await _replace(session, new, cases)
+                # By another outcome its recordings may be kept for another time.
+                await retention.settle(session, check_id, settings)
             return
         except ConflictError:
             # Somebody took a step just now: what she decided on stays.
@@ -158,6 +161,10 @@ async def _replace(session: AsyncSession, new: _New, cases: Sequence[Case]) -> N
         await open_case(
             session, unit_id=new.check.unit_id, code=finding.code, proposal=content, check_id=check_id
         )
+    standing = [case for case in cases if machine.untouched(case) and case.code in new.codes]
+    if standing:
+        # What they were opened with is not what is proposed by now.
+        await _tell(session, new, standing, new.known.code)
     told = f"transcript: {new.known.code} -> {new.proposal.code}"
     await audit.record(session, "reread", f"order:{check_id}", told, MACHINE)
 

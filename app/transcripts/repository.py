@@ -79,6 +79,11 @@ async def recording(session: AsyncSession, recording_id: int) -> Recording | Non
     return await session.get(Recording, recording_id, populate_existing=True)
 
 
+async def recording_held(session: AsyncSession, recording_id: int) -> Recording | None:
+    """The same; nobody withdraws it before this unit of work is over."""
+    return await session.get(Recording, recording_id, populate_existing=True, with_for_update={"read": True})
+
+
 async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
     """One attempt with its facts and verdicts as they stand in the database."""
     query = (
@@ -93,6 +98,11 @@ async def attempt(session: AsyncSession, attempt_id: int) -> Attempt:
 async def attempt_live(session: AsyncSession, attempt_id: int) -> bool:
     """Whether this attempt is under way."""
     return await session.scalar(select(Attempt.id).where(Attempt.id == attempt_id, IS_LIVE)) is not None
+
+
+async def any_live(session: AsyncSession) -> bool:
+    """Whether any call is under way."""
+    return await session.scalar(select(Attempt.id).where(IS_LIVE).limit(1)) is not None
 
 
 async def connected(session: AsyncSession) -> Sequence[Attempt]:
@@ -134,6 +144,25 @@ async def order_read(session: AsyncSession, recording_id: int) -> int | None:
         .limit(1)
     )
     return await session.scalar(query)
+
+
+async def orders_left(session: AsyncSession, since: datetime) -> Sequence[int]:
+    """Orders of which a call was read again, and another one lost its transcript since then without having had one."""
+    ended = (Transcription.state.in_(("failed", "withdrawn")), Transcription.done_at >= since)
+    query = (
+        select(Attempt.check_id)
+        .join(Recording, Recording.attempt_id == Attempt.id)
+        .join(Transcription, Transcription.recording_id == Recording.id)
+        .where(*ended)
+    )
+    read = (
+        select(Attempt.check_id)
+        .join(CallReading, CallReading.attempt_id == Attempt.id)
+        .where(Attempt.check_id.in_(query))
+        .distinct()
+        .order_by(Attempt.check_id)
+    )
+    return (await session.scalars(read)).all()
 
 
 async def readings(session: AsyncSession, attempt_ids: Iterable[int]) -> dict[int, CallReading]:

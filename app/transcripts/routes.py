@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from app.accounts import service as audit
+from app.answers.books import answer_keys
 from app.api.actor import Actor
 from app.database import Database
 from app.directory.routing import PathKey, State
@@ -19,7 +20,6 @@ from app.transcripts.schemas import (
     TranscriptionsOut,
     TranscriptOut,
 )
-from app.transcripts.search import answer_keys
 from app.transcripts.showing import masked, masked_utterance
 
 router = APIRouter(prefix="/api/v1", tags=["transcripts"])

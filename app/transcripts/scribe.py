@@ -8,6 +8,7 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 LOOK_S = 0.5
 """How often it is looked whether something waits."""
 TIDY_S = 60.0
+LEFT = timedelta(hours=1)
+"""So far back it is looked for orders whose last transcript will not come."""
 WATCH_S = 2.0
 """How soon a recording that is withdrawn while it is transcribed is let go."""
 TROUBLE_PAUSE_S = 30.0
@@ -115,6 +118,7 @@ class Scribe:
                 async with self._database.unit_of_work() as session:
                     await queue.tidy(session)
                     await queue.look_behind(session)
+                    await service.settle(session, queue.now() - LEFT, self._settings)
                 self._tidied_at = now
             while now >= self._paused_until and len(self._jobs) < self._most and await self._begin():
                 pass
@@ -175,7 +179,9 @@ class Scribe:
             await self._quietly(queue.put_back, row)
         except (TranscriptionError, RecordingError, BrokenSoundError) as error:
             reason = str(error) or type(error).__name__
-            log.warning("recording not transcribed", recording=row.recording_id, reason=reason)
+            # What an engine says of a sound may quote it.
+            told = type(error).__name__ if type(error) is TranscriptionError else reason
+            log.warning("recording not transcribed", recording=row.recording_id, reason=told)
             await self._quietly(lambda session, it: service.fail(session, it, reason, self._settings), row)
         except SQLAlchemyError as error:
             # The lease runs out, and the row is taken up again.

@@ -11,20 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.answers.masking import mask
 from app.checks.models import Attempt, Recording
-from app.policy import answer_keys as keys_of_file
-from app.settings import Settings
 from app.transcripts import search_repository as repository
 from app.transcripts.models import CHANNELS, Transcription, TranscriptPiece
 from app.transcripts.search_words import plain, sought, with_pairs
-from app.trunks import repository as trunks
 from sip.progress.transcript import Transcript
 
 
 async def index(session: AsyncSession, transcription: Transcription, keys: Collection[str] = ()) -> None:
     """Let the search find what a transcription that is done says, in place of its recording's earlier ones.
 
-    `keys`: numbers of answer keys (`answer_keys`), which are masked and hence never found. Called in the unit of work
-    that stores the transcription, which must be flushed. Does nothing where the recording is gone or a newer
+    `keys`: numbers of answer keys (`app.answers.books`), which are masked and hence never found. Called in the unit of
+    work that stores the transcription, which must be flushed. Does nothing where the recording is gone or a newer
     transcription of it is done already.
     """
     # Who withdraws the recording at this moment waits, or was first and is seen here.
@@ -34,7 +31,7 @@ async def index(session: AsyncSession, transcription: Transcription, keys: Colle
     if recording is None or await repository.newer_is_done(session, transcription):
         return
     await forget(session, recording.id)
-    if recording.gone_at is not None or transcription.state == "withdrawn":
+    if recording.gone_why is not None or transcription.state == "withdrawn":
         return
     called_at, unit_id = await _call(session, recording)
     common = {
@@ -58,15 +55,6 @@ async def moved(session: AsyncSession, recording_id: int, called_at: datetime, u
     """Note that a call that came in was at another time, or from another unit, than was known."""
     statement = update(TranscriptPiece).where(TranscriptPiece.recording_id == recording_id)
     await session.execute(statement.values(called_at=called_at, unit_id=unit_id))
-
-
-async def answer_keys(session: AsyncSession, settings: Settings) -> frozenset[str]:
-    """The numbers that stand in no text which the search shows or finds, from the records and the settings.
-
-    Raises `app.policy.AnswerKeysError` for a file that cannot be used.
-    """
-    stored = await trunks.numbers(session, "answer_key")
-    return frozenset(row.number for row in stored) | keys_of_file(settings.answer_keys_file)
 
 
 async def _call(session: AsyncSession, recording: Recording) -> tuple[datetime, int | None]:

@@ -101,7 +101,7 @@ async def pieces(session: AsyncSession, recordings: Sequence[int], asked: Asked)
 
 async def recordings(session: AsyncSession, keys: Sequence[int]) -> Mapping[int, Recording]:
     """Of these recordings, those whose sound is still there."""
-    query = select(Recording).where(Recording.id.in_(keys), Recording.gone_at.is_(None))
+    query = select(Recording).where(Recording.id.in_(keys), Recording.gone_why.is_(None))
     return {row.id: row for row in await session.scalars(query)}
 
 

@@ -28,7 +28,7 @@ class HitOut(BaseModel):
     marks: list[tuple[int, int]] = Field(
         description="What was looked for, in the snippet: first character, and the one after the last"
     )
-    link: str | None = Field(description="The page that plays this moment")
+    link: str = Field(description="What plays this moment: the page of a check, the sound of a report")
 
 
 class ResultOut(BaseModel):
@@ -60,7 +60,6 @@ def page_out(found: Found, place: str | None) -> SearchPage:
 
 
 def _result(result: Result) -> ResultOut:
-    link = _link(result)
     return ResultOut(
         recording_id=result.recording.id,
         kind="check" if result.recording.kind == "check" else "report",
@@ -69,13 +68,13 @@ def _result(result: Result) -> ResultOut:
         attempt_id=result.attempt.id if result.attempt else None,
         phone_record_id=result.phone_record.id if result.phone_record else None,
         unit=UnitFound(id=result.unit.id, name=result.unit.name) if result.unit else None,
-        link=link,
-        hits=[_hit(hit, link) for hit in result.hits],
+        link=_link(result),
+        hits=[_hit(hit, result) for hit in result.hits],
         more_hits=result.more_hits,
     )
 
 
-def _hit(hit: Hit, link: str | None) -> HitOut:
+def _hit(hit: Hit, result: Result) -> HitOut:
     return HitOut(
         channel="us" if hit.channel == "us" else "them",
         at_ms=hit.at_ms,
@@ -83,8 +82,15 @@ def _hit(hit: Hit, link: str | None) -> HitOut:
         end_ms=hit.end_ms,
         snippet=hit.snippet,
         marks=list(hit.marks),
-        link=None if link is None else f"{link}#t={hit.at_ms / 1000:.2f}",
+        link=_moment(result, hit.at_ms / 1000),
     )
+
+
+def _moment(result: Result, at_s: float) -> str:
+    """Of a check its page, at this call of the order; of a report the sound, which browsers play from `t` on."""
+    if result.attempt is not None:
+        return f"/checks/{result.attempt.check_id}#attempt-{result.attempt.id}&t={at_s:.2f}"
+    return f"/recordings/{result.recording.id}#t={at_s:.2f}"
 
 
 def _link(result: Result) -> str | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as audit
+from app.answers.books import answer_keys
 from app.answers.masking import mask
 from app.api.newest import Place
 from app.checks.models import Attempt, Recording
@@ -19,7 +20,6 @@ from app.phone_records.models import PhoneRecord
 from app.settings import Settings
 from app.transcripts import search_repository as repository
 from app.transcripts.models import Transcription, TranscriptPiece
-from app.transcripts.search import answer_keys
 from app.transcripts.search_repository import Asked
 from app.transcripts.search_words import find, merged, plain, read_query
 from app.transcripts.word_times import word_time
@@ -91,7 +91,8 @@ async def search(
 ) -> Found:
     """Return the newest calls in which everything is said that is looked for.
 
-    Raises `BadInputError` for a query that cannot be read, `NotFoundError` for an unknown unit.
+    Raises `BadInputError` for a query that cannot be read, `NotFoundError` for an unknown unit, `ConflictError` where
+    the answer keys cannot be read.
     """
     phrases = read_query(query.text)
     keys = await answer_keys(session, settings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.answers.books import answer_keys
 from app.answers.ports import SecondPass
 from app.answers.service import understand
 from app.checks.models import Attempt
@@ -29,7 +31,7 @@ async def request(session: AsyncSession, recording_id: int) -> Transcription:
 
     Raises `NotFoundError` for an unknown recording, `ConflictError` for one whose sound is gone.
     """
-    recording = await repository.recording(session, recording_id)
+    recording = await repository.recording_held(session, recording_id)
     if recording is None:
         raise NotFoundError(f"没有录音 {recording_id} (no such recording)")
     if recording.gone_why is not None:
@@ -48,6 +50,9 @@ async def forget(session: AsyncSession, recording_id: int) -> None:
     The result of a worker that has it under way is thrown away when it comes. May be called again.
     """
     for row in await repository.of_recording(session, recording_id):
+        if row.state in repository.OPEN:
+            # Its order is judged by the words of its other calls (`settle`).
+            row.done_at = clock.now()
         row.state, row.content, row.error = "withdrawn", None, None
         row.owner, row.lease_until = None, None
     for read in await repository.readings_of_recording(session, recording_id):
@@ -77,8 +82,10 @@ async def keep(
     Keeping the same twice gives the same rows. False where the recording was withdrawn or the row taken by somebody
     else meanwhile: the result is thrown away.
     """
+    # The recording first, as whoever withdraws it does.
+    recording = await repository.recording_held(session, transcription.recording_id)
     row = await repository.sound_of(session, transcription.id)
-    if row is None or row.recording.gone_why is not None:
+    if recording is None or recording.gone_why is not None or row is None:
         return False
     content = {name: channels[name].to_json() for name in CHANNELS if name in channels}
     if row.state == "done":
@@ -110,6 +117,14 @@ async def fail(session: AsyncSession, row: Transcription, reason: str, settings:
     return True
 
 
+async def settle(session: AsyncSession, since: datetime, settings: Settings) -> None:
+    """Judge the orders that wait for nothing more: a recording of theirs was withdrawn before its transcript was there,
+    or was given up, since then. A second time it changes nothing.
+    """
+    for check_id in await repository.orders_left(session, since):
+        await _part(check_id, "order", session, rejudging.rejudge(session, check_id, settings))
+
+
 async def _follow(
     session: AsyncSession,
     row: Transcription,
@@ -131,7 +146,7 @@ async def _follow(
 
 
 async def _index(session: AsyncSession, row: Transcription, settings: Settings) -> None:
-    await search.index(session, row, await search.answer_keys(session, settings))
+    await search.index(session, row, await answer_keys(session, settings))
 
 
 async def _read(
@@ -150,4 +165,4 @@ async def _part(key: int, name: str, session: AsyncSession, work: Awaitable[obje
         raise
     except Exception as error:
         # The text of an error may quote what was said.
-        log.error("a part of a transcript failed", transcription=key, part=name, reason=type(error).__name__)
+        log.error("a part of a transcript failed", key=key, part=name, reason=type(error).__name__)

@@ -175,12 +175,14 @@ async def _check(request: Request, template: str, check_id: int) -> Response:
         )
         for attempt in check.attempts
     ]
+    keeper = getattr(request.app.state, "transcriber", None)
     return render(
         template,
         check=check,
         unit=views.title_of(check),
         attempts=attempts,
         live=any(attempt.row.live for attempt in attempts),
-        awaiting=transcripts.awaited(attempts, getattr(request.app.state, "transcriber", None)),
+        awaiting=transcripts.awaited(attempts, keeper),
+        held_up=transcripts.held_up(keeper),
         view=secrets.token_urlsafe(9),
     )

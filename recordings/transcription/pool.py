@@ -1,8 +1,8 @@
 """What callers hold: worker processes on demand, a bounded number of them, none for ever.
 
-A worker is started when there is something to do and none idle, ended after a minute without work, and
-replaced after so many sounds or where its memory has grown. One that dies or hangs costs its sound a second try on a
-fresh worker; then that sound alone is given up (`WorkerLost`).
+A worker is started when there is something to do and none idle, or when there will be soon (`warm`), ended after a
+minute without work, and replaced after so many sounds or where its memory has grown. One that dies or hangs costs its
+sound a second try on a fresh worker; then that sound alone is given up (`WorkerLost`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from recordings.transcription import protocol
 from recordings.transcription.choice import EngineChoice
 from recordings.transcription.errors import EngineError, WorkerLost
@@ -23,6 +25,7 @@ from recordings.transcription.worker_process import WorkerProcess
 from sip.progress.transcript import Transcript, Utterance
 
 _RATE_HZ = 8_000
+_SILENCE: Sound = np.zeros(_RATE_HZ, np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,23 @@ class Transcriber:
         asked = {"do": "rank", "phrases": list(phrases), "before": before}
         answer = await self._ask(asked, samples, patience_s)
         return tuple(Ranked(str(phrase), float(score)) for phrase, score in answer["ranked"])
+
+    async def warm(self) -> None:
+        """Let a worker stand ready that has its model loaded; nothing where all are at work, or there is no engine.
+
+        One that stands ready is not ended for another while. Raises EngineError, WorkerLost, TranscriptionError.
+        """
+        if self._choice is None or self._room.locked():
+            return
+        async with self._room:
+            worker = await self._take(fresh=False)
+            try:
+                if not worker.asked:
+                    # What is loaded with the first sound.
+                    asked = {"do": "transcribe", "words": (), "prompt": ""}
+                    await worker.ask(asked, _SILENCE, self._limits.patience_s)
+            finally:
+                await self._give_back(worker)
 
     @contextlib.asynccontextmanager
     async def stream(self) -> AsyncIterator[LiveStream]:

@@ -57,6 +57,9 @@ _TIME_TOKENS = 1_501
 """Behind the words of the vocabulary: 0.00 to 30.00 s."""
 _PROMPT = "以下是普通话的句子。"
 """Makes the model write simplified characters and punctuation."""
+_ECHO = _PROMPT.rstrip("。")
+_LEAST_ECHO = 5
+"""Characters of the prompt in a row that are nobody's words but its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,13 @@ class _Decoded:
 
     @property
     def stuck(self) -> bool:
-        return self.compression > _MOST_COMPRESSION or _STUCK.search(self.text) is not None
+        return self.compression > _MOST_COMPRESSION or _STUCK.search(self.text) is not None or self.echo
+
+    @property
+    def echo(self) -> bool:
+        """Whether the prompt came back: that is what the model writes of sound that is no speech, surely at that."""
+        bare = "".join(sign for sign in simplified(self.text) if sign not in _PUNCTUATION)
+        return _ECHO in bare or (len(bare) >= _LEAST_ECHO and bare in _ECHO)
 
     @property
     def doubtful(self) -> bool:

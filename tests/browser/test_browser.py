@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from app.checks.models import Recording
 from app.checks.rules import Rules
 from app.database import Database, upgrade
 from app.logs import configure
@@ -24,6 +25,7 @@ from app.picture import LANGUAGES, Sheet, draw, svg_file
 from app.settings import Settings
 from tests.drawn_calls import drawn_calls
 from tests.peers import program
+from tests.web.searching import say
 from tests.web.seed import fill
 
 pytestmark = pytest.mark.peer("chromium")
@@ -48,6 +50,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     async def run() -> None:
         async with Database(settings.url) as database:
             await fill(database, settings)
+            async with database.unit_of_work() as session:
+                recording = await session.scalar(select(Recording).where(Recording.attempt_id == 3))
+                assert recording is not None
+                await say(session, recording, ("您好", "我是王强", "请讲"))
 
     asyncio.run(run())
     return settings
@@ -128,6 +134,22 @@ async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
     assert await page.locator("svg rect.ring").count() == 5
     assert watch.complaints == []
     assert {urlsplit(url).netloc for url in watch.requests} == {urlsplit(address).netloc}
+
+
+async def test_a_moment_that_was_found_opens_at_its_words(page: Page, address: str) -> None:
+    watch = Watch(page)
+    await page.goto(f"{address}/checks/3#attempt-3&t=11.40")
+    player = page.locator("#attempt-3 audio")
+    assert await page.locator("tr.sought").all_inner_texts() == ["11.0 秒\t对方\t我是王强"]
+    assert await player.evaluate("element => [element.currentTime, element.paused]") == [10.9, True]
+    assert not [url for url in watch.requests if "/recordings/" in url]
+    await page.keyboard.press(" ")
+    await page.wait_for_function("() => document.querySelector('audio').currentTime > 11", timeout=15_000)
+    assert await player.evaluate("element => element.currentTime") < 20
+    await player.evaluate("element => element.pause()")
+    await page.goto(f"{address}/checks/3#attempt-3&t=21.00")
+    await page.locator("tr.sought", has_text="请讲").wait_for()
+    assert watch.complaints == []
 
 
 async def test_the_picture_and_pages_fit_an_office_screen(page: Page, address: str) -> None:

@@ -26,7 +26,8 @@ from app.reviews.models import COUNTING, Case, CaseEvent
 from app.reviews.score_repository import Period
 from app.reviews.states import TRANSITIONS, State, Step, steps_from
 from app.settings import Settings
-from tests.web.reviewing import THURSDAY, migrated, proposal
+from tests.web.migrated import migrate
+from tests.web.reviewing import THURSDAY, proposal
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PEOPLE = ("王督查", " 王督查 ", "李督查", "赵科长", LOCAL)
@@ -74,7 +75,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("reviews")
     options = Settings(data_dir=folder / "data", phone_process=False)
-    migrated(options)
+    migrate(options)
     database = Database(options.url)
     with asyncio.Runner() as runner:
         made = World(database, runner)

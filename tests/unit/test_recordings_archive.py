@@ -22,7 +22,7 @@ from recordings import (
     UnwritableRecording,
     encode,
 )
-from recordings.encoding import gaps
+from recordings.encoding import encode_as, gaps
 from sip.media import Block
 from sip.media import encode as g711
 from sip.media.capture_header import pack_header
@@ -160,6 +160,21 @@ def test_repair_makes_recordings_of_what_was_left(tmp_path: Path, caplog: pytest
     assert other.read_bytes() == b"something else"
     assert "other.part" in caplog.text
     assert archive.repair() == {}
+
+
+@pytest.mark.parametrize("left", ["nothing", "unreadable"])
+def test_a_sound_that_was_ready_is_stored_though_its_capture_is_lost(tmp_path: Path, left: str) -> None:
+    archive = Archive(tmp_path)
+    source = capture(archive.capture_path(NAME))
+    made = encode_as("FLAC", source, archive.inside(f"{NAME}.ready"), 1800.0)
+    source.unlink()
+    if left == "unreadable":
+        source.write_bytes(b"\0" * 100)
+    info = archive.repair()[NAME]
+    assert (info.sha256, info.duration_ms, info.gaps) == (made.sha256, 1800.0, ())
+    assert archive.read(info.path, info.sha256)
+    assert archive.repair() == {}
+    assert not list(tmp_path.rglob("*.ready"))
 
 
 def test_nothing_to_repair_in_a_folder_that_is_not_there(tmp_path: Path) -> None:

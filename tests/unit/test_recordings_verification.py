@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from recordings import Archive, Keyring, Manifest, RecordingChanged, RecordingError, Vault
 from recordings.entries import SignedHead
+from recordings.repair import Repair
 from recordings.verification import KnownRecording, verify_all
 from sip.record import RecordingInfo
 from tests.unit.test_recordings_archive import capture
@@ -113,6 +115,29 @@ def derived_left(office: Office) -> str:
     return f"derived/00/{'0' * 64}/peaks"
 
 
+def derived_changed(office: Office) -> str:
+    archive, digest = archive_of(office.folder, keys=office.keys), office.infos[1].sha256
+    archive.keep_derived(digest, "peaks", b"peaks")
+    key = f"derived/{digest[:2]}/{digest}/peaks"
+    path = office.folder / key
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert archive.derived(digest, "peaks") is None
+    return key
+
+
+def derived_exchanged(office: Office) -> str:
+    """A listening copy of one recording in the place of another's."""
+    archive = archive_of(office.folder, keys=office.keys)
+    one, other = (info.sha256 for info in office.infos[:2])
+    for digest in (one, other):
+        archive.keep_derived(digest, "copy.ogg", digest.encode())
+    keys = [f"derived/{digest[:2]}/{digest}/copy.ogg" for digest in (one, other)]
+    shutil.copy(office.folder / keys[0], office.folder / keys[1])
+    assert archive.derived(one, "copy.ogg") == one.encode()
+    assert archive.derived(other, "copy.ogg") is None
+    return keys[1]
+
+
 def of_no_row(office: Office) -> str:
     return office.rows.pop(1).path
 
@@ -164,6 +189,8 @@ DEEDS: list[tuple[str, Callable[[Office], str]]] = [
     ("extra", added),
     ("extra", beside),
     ("extra", derived_left),
+    ("changed", derived_changed),
+    ("changed", derived_exchanged),
     ("database", of_no_row),
     ("swapped", row_of_another),
     ("database", row_with_another_hash),
@@ -260,6 +287,30 @@ def test_an_erased_recording_leaves_its_hash(office: Office) -> None:
     office.rows[1] = replace(office.rows[1], gone=True)
     assert office.faults(office.head) == []
     assert not [path for path in (office.folder / "derived").rglob("*") if path.is_file()]
+
+
+def test_what_was_made_of_a_recording_and_changed_is_removed_by_a_repair(office: Office) -> None:
+    key = derived_changed(office)
+    repair = Repair(archive_of(office.folder, keys=office.keys)).run()
+    assert repair.done == [f"{key}: was changed, removed"]
+    assert office.faults(office.head) == []
+
+
+def test_a_sound_brought_while_the_same_is_erased_is_there_or_not_known(tmp_path: Path) -> None:
+    sound = tmp_path / "report.wav"
+    soundfile.write(sound, [0.1, 0.2] * 400, 8000)
+    folder = tmp_path / "recordings"
+    info = archive_of(folder).add(sound, "reports/0", "report")
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(1, 16):
+            kept = threads.submit(archive_of(folder).add, sound, f"reports/{number}", "report")
+            erase = archive_of(folder).erase
+            gone = threads.submit(
+                erase, info.path, info.sha256, "removed", "twice", "li", name=f"reports/{number - 1}"
+            )
+            kept.result()
+            gone.result()
+            assert archive_of(folder).size(info.path) == sound.stat().st_size
 
 
 def test_the_same_sound_twice_is_one_object_until_the_last_is_erased(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from recordings.transcription import EngineChoice, Hints, Transcriber
 from recordings.transcription.installing import install
 from recordings.transcription.models import known_model, parts_present
+from recordings.transcription.whisper_engine import _Decoded
 from sip.simulator.clips import sound
 from tests.line_sounds import RINGBACK, cadence, chords, silence, white_noise
 
@@ -53,7 +54,12 @@ async def test_mandarin_is_written_with_the_time_of_each_character(ears: Transcr
     clip = np.asarray(sound("empty_number"), np.int16)
     ring = as_sound(cadence(RINGBACK, 4.0)[0])
     whole = np.concatenate([ring, clip, np.zeros(8_000, np.int16)])
+    assert ears.pids == ()
+    await ears.warm()
+    ready = ears.pids
+    assert len(ready) == 1
     said = await ears.transcribe(whole, start_ms=500.0)
+    assert ears.pids == ready, "the worker that stood ready was taken"
     text = "".join(utterance.text for utterance in said.utterances)
     assert "是空号" in text
     assert said.language == "zh"
@@ -86,3 +92,18 @@ async def test_phrase_that_is_said_fits_best(ears: Transcriber) -> None:
     assert [item.score for item in ranked] == sorted((item.score for item in ranked), reverse=True)
     assert all(item.score <= 0 for item in ranked)
     assert await ears.rank(np.zeros(8_000, np.int16), []) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "invented"),
+    [
+        ("以下是普通话的句子。", True),
+        ("以下是普通話的句子。以下是普通話的句子。", True),
+        ("普通话的句子", True),
+        ("您好，请讲普通话。", False),
+        ("是的。", False),
+    ],
+)
+async def test_words_of_the_prompt_are_nobodys(text: str, invented: bool) -> None:
+    decoded = _Decoded([], text, logprob=-0.3, no_speech=0.1)
+    assert decoded.invented is invented

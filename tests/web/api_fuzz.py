@@ -22,8 +22,8 @@ from schemathesis import GenerationMode
 from app.bench.fill import fill
 from app.bench.lists import NEWEST
 from app.database import Database
-from app.main import create_app
 from app.settings import Settings
+from tests.web.apps import make_app
 
 Found = TypeVar("Found")
 ORDERS, UNITS = 300, 60
@@ -51,7 +51,7 @@ class Service:
         self.app: FastAPI = self._run(self._open(given_settings))
 
     async def _open(self, given_settings: Settings) -> FastAPI:
-        app = create_app(given_settings)
+        app = make_app(given_settings)
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://testserver", timeout=60
         )

@@ -20,10 +20,10 @@ from app.checks.dispatcher import Dispatcher
 from app.checks.models import Recording
 from app.database import Database
 from app.directory import service as directory
-from app.main import create_app
 from app.settings import Settings
 from app.transcripts.models import Transcription
 from tests.web.api import ACTOR
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone, answered
 
 RATE_HZ = 8_000
@@ -36,7 +36,7 @@ SAID = "您好，云溪县应急管理局值班室"
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service on a database that is migrated already."""
-    app = create_app(settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
+    app = make_app(settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(

@@ -10,15 +10,14 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from app.database import Database, make_private_folder, upgrade
+from app.database import Database
 from app.logs import configure
-from app.settings import DATABASE_FILE, Settings
+from app.settings import Settings
 from tests.peers import PEERS, program
+from tests.web.migrated import migrate, tell_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,23 +32,10 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", phone_process=False, allowed_hosts=("testserver",))
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite database; tests work on copies of it."""
-    made = Settings(data_dir=tmp_path_factory.mktemp("migrated"))
-    upgrade(made)
-    return made.data_dir / DATABASE_FILE
-
-
-def _copied(migrated: Path, settings: Settings) -> None:
-    make_private_folder(settings.data_dir)
-    shutil.copy(migrated, settings.data_dir / DATABASE_FILE)
-
-
 @pytest.fixture
-async def database(settings: Settings, migrated_file: Path) -> AsyncIterator[Database]:
+async def database(settings: Settings) -> AsyncIterator[Database]:
     """A migrated database."""
-    _copied(migrated_file, settings)
+    migrate(settings)
     async with Database(settings.url) as opened:
         yield opened
 
@@ -93,40 +79,26 @@ def _as_user() -> list[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
 def either_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings on a fresh database of each kind."""
+    """Settings on a database of each kind that is yet to be made, by `migrate`."""
     data_dir = tmp_path / "data"
     if request.param == "sqlite":
         return Settings(data_dir=data_dir)
     server = request.getfixturevalue("postgres_server")
-    name = f"t{uuid.uuid4().hex}"
-    _ask(server, f"CREATE DATABASE {name}")
-    return Settings(data_dir=data_dir, database_url=f"{server}/{name}")
-
-
-def _ask(server: str, *statements: Any) -> None:
-    with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-@pytest.fixture(scope="session")
-def migrated_name(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of a migrated, empty database on the server; tests work on copies of it."""
-    _ask(postgres_server, "CREATE DATABASE migrated")
-    folder = tmp_path_factory.mktemp("migrated-postgres")
-    upgrade(Settings(data_dir=folder, database_url=f"{postgres_server}/migrated"))
-    return "migrated"
+    return Settings(data_dir=data_dir, database_url=f"{server}/t{uuid.uuid4().hex}")
 
 
 @pytest.fixture
-async def either(request: pytest.FixtureRequest, either_settings: Settings) -> AsyncIterator[Database]:
-    """A migrated database of each kind."""
-    if either_settings.database_url is None:
-        _copied(request.getfixturevalue("migrated_file"), either_settings)
-    else:
-        make_private_folder(either_settings.data_dir)
+def empty_settings(either_settings: Settings) -> Settings:
+    """Settings on a database of each kind that nobody has migrated."""
+    if either_settings.database_url is not None:
         server, _, name = either_settings.database_url.rpartition("/")
-        template = request.getfixturevalue("migrated_name")
-        _ask(server, f"DROP DATABASE {name}", f"CREATE DATABASE {name} TEMPLATE {template}")
+        tell_server(server, f"CREATE DATABASE {name}")
+    return either_settings
+
+
+@pytest.fixture
+async def either(either_settings: Settings) -> AsyncIterator[Database]:
+    """A migrated database of each kind."""
+    migrate(either_settings)
     async with Database(either_settings.url) as opened:
         yield opened

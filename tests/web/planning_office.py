@@ -21,7 +21,6 @@ from app.checks.models import Attempt, SpotCheck
 from app.database import Database
 from app.directory import service as directory
 from app.directory.models import DutyLine, Unit
-from app.main import create_app
 from app.planning import prompts, repository, sealed, service
 from app.planning.clockwork import Planner
 from app.planning.draw import DrawnSlot, draw
@@ -30,6 +29,7 @@ from app.planning.models import CalendarChange, CalendarDay, DrawSkip, PlanRun
 from app.planning.spec import PlanSpec
 from app.sealing import sealer
 from app.settings import Settings
+from tests.web.apps import make_app
 
 WHO = {"X-DutyRing-Actor": "clerk"}
 BOSS = {"X-DutyRing-Actor": "boss"}
@@ -87,7 +87,7 @@ async def enter_prompts(database: Database, settings: Settings) -> tuple[int, in
 @cache
 def _service() -> FastAPI:
     """The whole service, made once: what it works on is given to it by each test."""
-    return create_app(Settings(phone_process=False, allowed_hosts=("testserver",)))
+    return make_app(Settings(phone_process=False, allowed_hosts=("testserver",)))
 
 
 @asynccontextmanager

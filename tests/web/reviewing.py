@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import psycopg
-from sqlalchemy.engine import make_url
 
 from app import clock
 from app.checks.models import Attempt, CallFacts, Recording, SpotCheck, StoredProposal, StoredVerdict
-from app.database import Database, make_private_folder, upgrade
+from app.database import Database
 from app.directory import service as directory
-from app.main import create_app
 from app.planning.models import ManualCheck
 from app.reviews.opening import open_case
-from app.settings import DATABASE_FILE, Settings
+from app.settings import Settings
+from tests.web.apps import make_app
 from tests.web.fake import answered, unanswered, write_tone
+from tests.web.migrated import migrate
 
 THURSDAY = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
 """10:00 of a working day in Shanghai."""
@@ -212,43 +207,12 @@ def as_person(who: str) -> dict[str, str]:
     return {"X-DutyRing-Actor": quote(who)}
 
 
-_ready: dict[str, Path] = {}
-"""Migrated databases to take copies of: every test would else spend its time on the same migrations."""
-
-
-def migrated(settings: Settings) -> None:
-    """Make the database of the settings, as `upgrade` does, from a copy of one that was migrated before."""
-    url = make_url(settings.url)
-    if url.get_backend_name() == "sqlite":
-        if "sqlite" not in _ready:
-            folder = Path(tempfile.mkdtemp(prefix="dutyring-migrated-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            upgrade(Settings(data_dir=folder))
-            _ready["sqlite"] = folder / DATABASE_FILE
-        make_private_folder(settings.data_dir)
-        shutil.copyfile(_ready["sqlite"], settings.data_dir / DATABASE_FILE)
-        return
-    server = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    template = f"migrated{url.port}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        if template not in _ready:
-            connection.execute(f"CREATE DATABASE {template}")
-            upgrade(
-                settings.model_copy(
-                    update={"database_url": settings.url.replace(str(url.database), template)}
-                )
-            )
-            _ready[template] = Path()
-        connection.execute(f"DROP DATABASE {url.database}")
-        connection.execute(f"CREATE DATABASE {url.database} TEMPLATE {template}")
-
-
 @asynccontextmanager
 async def running(settings: Settings, units: int = 1) -> AsyncIterator[Office]:
     """Run the service on a fresh database, with units and a clock of its own."""
     settings = settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
-    migrated(settings)
-    app = create_app(settings)
+    migrate(settings)
+    app = make_app(settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         office = Office(settings, client, app.state.database)

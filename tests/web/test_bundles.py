@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from app import cli, clock
 from app.accounts.models import AuditEvent
@@ -24,8 +24,11 @@ from app.database import Database
 from app.settings import Settings, get_settings
 from app.transcripts.models import Transcription
 from app.trunks import service as trunks
+from recordings import Archive
 from recordings.bundle_check import check
 from tests.web.bundles import SAID, UNIT, recorded, serving, sip_trace, transcribed
+from tests.web.migrated import migrate
+from tests.web.test_upgrade import connected
 
 
 def unpacked(data: bytes) -> dict[str, bytes]:
@@ -182,6 +185,24 @@ async def test_answer_keys_are_masked_everywhere(settings: Settings, database: D
     assert "请报＊＊＊＊＊＊＊＊" in unpacked(data)["attempt-1/transcript.txt"].decode()
 
 
+async def test_what_is_withdrawn_while_a_bundle_is_gathered_leaves_in_none(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await recorded(database, settings)
+
+    def withdrawn_meanwhile(given: Settings) -> Archive:
+        with connected(given) as connection:
+            connection.execute(text("UPDATE recordings SET gone_why = 'withdrawn'"))
+        return open_archive(given)
+
+    monkeypatch.setattr("app.evidence.bundle.open_archive", withdrawn_meanwhile)
+    async with serving(settings) as client:
+        refused = await client.get("/checks/1/bundle")
+        assert (refused.status_code, "重新导出" in refused.text) == (409, True)
+        assert await lines(database) == []
+        assert (await client.get("/checks/1/bundle")).status_code == 200
+
+
 async def test_a_sound_that_is_not_what_it_was_stays_out(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
@@ -234,13 +255,11 @@ def run(*arguments: str) -> int:
 
 def test_on_the_command_line(
     settings: Settings,
-    migrated_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings.data_dir.mkdir(mode=0o700)
-    (settings.data_dir / migrated_file.name).write_bytes(migrated_file.read_bytes())
+    migrate(settings)
     monkeypatch.setenv("DUTYRING_DATA_DIR", str(settings.data_dir))
 
     async def fill() -> None:

@@ -15,12 +15,12 @@ from app.accounts.models import AuditEvent
 from app.checks import alarms
 from app.database import Database
 from app.errors import BadInputError, NotFoundError
-from app.main import create_app
 from app.planning import calendar_csv, calendar_repository, calendar_seed, calendar_service
 from app.planning.calendar import CalendarBook, DayInfo, load_book, warning
 from app.planning.calendar_service import Author, Changed, Entry
 from app.planning.models import CalendarChange, CalendarDay
 from app.settings import Settings
+from tests.web.apps import make_app
 
 TODAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -284,7 +284,7 @@ def test_what_is_no_file_of_days_is_refused(content: bytes, where: str) -> None:
 @pytest.fixture
 async def client(either_settings: Settings, either: Database) -> AsyncIterator[httpx.AsyncClient]:
     settings = either_settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
-    app = create_app(settings)
+    app = make_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"X-DutyRing-Actor": "%E7%8E%8B"}
     async with httpx.AsyncClient(

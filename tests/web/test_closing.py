@@ -18,12 +18,12 @@ from app.database import Database
 from app.directory import service as directory
 from app.directory.models import NumberChange, UnitExemption, UnitRegime
 from app.errors import BadInputError, ConflictError, NotFoundError
-from app.main import create_app
 from app.planning.models import CalendarDay
 from app.reviews.models import Case
 from app.rosters.models import Roster, Shift
 from app.rules.service import in_force
 from app.settings import Settings
+from tests.web.apps import make_app
 from tests.web.orders import (
     DOCUMENT,
     HOLIDAY,
@@ -259,7 +259,7 @@ async def test_what_mitigates_is_recorded_and_listed_over_the_api(
     async with database.unit_of_work() as session:
         _, line = await add_line(session, 1, "county")
         check, _ = await closed(session, line, [missed()], settings)
-    app = create_app(settings)
+    app = make_app(settings)
     at = (HOLIDAY + timedelta(minutes=3)).isoformat()
     body = {"kind": "called_back", "at": at, "number": "0000-5550001", "note": "值班员主动回电"}
     actor = {"X-DutyRing-Actor": quote(WHO)}

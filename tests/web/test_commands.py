@@ -24,23 +24,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cli import main
 from app.commands.numbers import in_records
-from app.database import current, upgrade
+from app.database import current
 from app.settings import Settings, TrunkSettings, get_settings
 from app.trunks.models import PolicyNumber
 from app.trunks.service import PresentError
+from tests.web.migrated import migrate
 
 COMMAND = [sys.executable, "-m", "app.cli"]
-
-
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=os.environ | settings.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 def answer(settings: Settings, text: bytes, *arguments: str) -> int:
@@ -59,46 +49,6 @@ def answer(settings: Settings, text: bytes, *arguments: str) -> int:
         return process.wait(60)
     finally:
         os.close(ours)
-
-
-@pytest.mark.parametrize("revision", ["base", "-1"])
-def test_evidence_is_not_deleted_without_a_yes(settings: Settings, revision: str) -> None:
-    head = upgrade(settings)
-    done = run(settings, "db", "downgrade", revision)
-    assert done.returncode == 2
-    assert done.stderr.startswith("dutyring: ")
-    assert "--yes" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert answer(settings, b"n\n", "db", "downgrade", revision) == 1
-    assert current(settings) == head
-
-
-@pytest.mark.parametrize("revision", ["base", "-1"])
-def test_down_with_a_yes(settings: Settings, revision: str) -> None:
-    upgrade(settings)
-    done = run(settings, "db", "downgrade", revision, "--yes")
-    left = None if revision == "base" else "0009"
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{left or 'empty'}\n", "")
-    assert current(settings) == left
-    upgrade(settings)
-    assert answer(settings, b"y\n", "db", "downgrade", revision) == 0
-    assert current(settings) == left
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("db", "downgrade", "--nonsense"),
-        ("db", "downgrade", "nowhere", "--yes"),
-        ("serve", "--port", "99999"),
-        ("serve", "--port", "-1"),
-    ],
-)
-def test_wrong_arguments_are_one_line(settings: Settings, arguments: tuple[str, ...]) -> None:
-    done = run(settings, *arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith("dutyring: ")
-    assert done.stderr.count("\n") == 1
 
 
 @dataclass
@@ -130,6 +80,53 @@ def entered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     yield run_here
     get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("revision", ["base", "-1"])
+def test_evidence_is_not_deleted_without_a_yes(settings: Settings, entered: Enter, revision: str) -> None:
+    migrate(settings)
+    head = current(settings)
+    done = entered(settings, "db", "downgrade", revision)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dutyring: ")
+    assert "--yes" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert current(settings) == head
+
+
+@pytest.mark.parametrize("revision", ["base", "-1"])
+def test_down_with_a_yes(settings: Settings, entered: Enter, revision: str) -> None:
+    migrate(settings)
+    done = entered(settings, "db", "downgrade", revision, "--yes")
+    left = None if revision == "base" else "0009"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{left or 'empty'}\n", "")
+    assert current(settings) == left
+
+
+def test_on_a_terminal_it_asks(settings: Settings) -> None:
+    migrate(settings)
+    head = current(settings)
+    assert answer(settings, b"n\n", "db", "downgrade", "-1") == 1
+    assert current(settings) == head
+    assert answer(settings, b"y\n", "db", "downgrade", "base") == 0
+    assert current(settings) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("db", "downgrade", "--nonsense"),
+        ("db", "downgrade", "nowhere", "--yes"),
+        ("serve", "--port", "99999"),
+        ("serve", "--port", "-1"),
+    ],
+)
+def test_wrong_arguments_are_one_line(settings: Settings, entered: Enter, arguments: tuple[str, ...]) -> None:
+    migrate(settings)
+    done = entered(settings, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dutyring: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_trunk_is_entered_shown_disabled_and_removed(settings: Settings, entered: Enter) -> None:
@@ -192,9 +189,9 @@ def test_an_address_is_whole_on_a_narrow_terminal(
 
 
 def test_two_processes_that_enter_one_answer_key_do_not_show_it(
-    either_settings: Settings, monkeypatch: pytest.MonkeyPatch
+    empty_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in either_settings.environment().items():
+    for name, value in empty_settings.environment().items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
 
@@ -220,7 +217,7 @@ def test_brackets_in_names_and_labels_are_shown_as_they_are(settings: Settings, 
 
 
 def test_what_stands_against_the_phone_itself_can_be_shown(settings: Settings, entered: Enter) -> None:
-    upgrade(settings)
+    migrate(settings)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     alarms = json.dumps([{"kind": "clock_unsynchronised", "since": f"{now[:19]}+00:00", "detail": ""}])
     with contextlib.closing(sqlite3.connect(settings.data_dir / "dutyring.sqlite3")) as database, database:
@@ -271,6 +268,7 @@ WRONG = [
 def test_wrong_trunks_and_numbers_are_one_line(
     settings: Settings, entered: Enter, arguments: tuple[str, ...], named: str
 ) -> None:
+    migrate(settings)
     done = entered(settings, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("dutyring: ")

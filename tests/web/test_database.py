@@ -32,23 +32,23 @@ def tables(settings: Settings) -> set[str]:
         engine.dispose()
 
 
-def test_migrations_up_down_and_up_again(either_settings: Settings) -> None:
-    assert current(either_settings) is None
-    head = upgrade(either_settings)
+def test_migrations_up_down_and_up_again(empty_settings: Settings) -> None:
+    assert current(empty_settings) is None
+    head = upgrade(empty_settings)
     assert head is not None
-    assert tables(either_settings) == set(Base.metadata.tables)
-    assert upgrade(either_settings) == head
-    assert downgrade(either_settings, "base") is None
-    assert tables(either_settings) == set()
-    assert upgrade(either_settings) == head
+    assert tables(empty_settings) == set(Base.metadata.tables)
+    assert upgrade(empty_settings) == head
+    assert downgrade(empty_settings, "base") is None
+    assert tables(empty_settings) == set()
+    assert upgrade(empty_settings) == head
 
 
-def test_migrations_give_the_tables_of_the_models(either_settings: Settings) -> None:
+def test_migrations_give_the_tables_of_the_models(empty_settings: Settings) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    upgrade(either_settings)
-    engine = create_engine(_blocking_url(either_settings.url))
+    upgrade(empty_settings)
+    engine = create_engine(_blocking_url(empty_settings.url))
     with engine.connect() as connection:
         options = {"include_name": lambda name, *_: not (name or "").startswith(SEARCH)}
         difference = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)

@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from app.checks.dispatcher import Dispatcher
-from app.database import Database, upgrade
+from app.database import Database
 from app.settings import DATABASE_FILE, Settings
 from tests.web.fake import FakePhone
+from tests.web.migrated import migrate
 from tests.web.test_ledger import add_lines, attempts, order
 
 
 @pytest.fixture
 async def hasty(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """A database that waits for no lock."""
-    upgrade(settings)
+    migrate(settings)
     monkeypatch.setattr("app.database.BUSY_TIMEOUT_MS", 1)
     monkeypatch.setattr("app.checks.dispatcher.CONCLUDE_PAUSES_S", (0.05,) * 200)
     async with Database(settings.url) as opened:

@@ -12,9 +12,9 @@ from app.settings import Settings
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def test_an_older_database_keeps_its_units_and_lines(either_settings: Settings) -> None:
-    upgrade(either_settings, "0004")
-    engine = create_engine(_blocking_url(either_settings.url))
+def test_an_older_database_keeps_its_units_and_lines(empty_settings: Settings) -> None:
+    upgrade(empty_settings, "0004")
+    engine = create_engine(_blocking_url(empty_settings.url))
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO units (id, code, name, kind, created_at) VALUES (7, 'old', '旧局', '', :now)"),
@@ -27,7 +27,7 @@ def test_an_older_database_keeps_its_units_and_lines(either_settings: Settings) 
             ),
             {"yes": True},
         )
-    upgrade(either_settings)
+    upgrade(empty_settings)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT path, category, revision FROM units")).all() == [
             ("7/", "other", 1)
@@ -41,7 +41,7 @@ def test_an_older_database_keeps_its_units_and_lines(either_settings: Settings) 
             ),
             {"yes": True},
         )
-    downgrade(either_settings, "0004")
+    downgrade(empty_settings, "0004")
     with engine.connect() as connection:
         assert [row[0] for row in connection.execute(text("SELECT id FROM duty_lines ORDER BY id"))] == [3, 5]
         assert connection.execute(text("SELECT name FROM units")).scalar_one() == "旧局"

@@ -14,9 +14,9 @@ from app.checks import service, wording
 from app.checks.dispatcher import Dispatcher
 from app.database import Database
 from app.directory import service as directory
-from app.main import create_app
 from app.settings import Settings
 from sip.record import Evidence, EvidenceKind, Forwarding
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone, answered
 from tests.web.test_pages_words import plain
 
@@ -30,7 +30,7 @@ EVIDENCE = tuple(
 
 @pytest.fixture
 async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings)
+    app = make_app(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as opened:
         yield opened
     await app.state.database.close()

@@ -20,9 +20,9 @@ from app.bench.lists import NEWEST
 from app.checks.models import Attempt, Mitigation, SpotCheck, StoredProposal
 from app.database import Database
 from app.directory.models import DutyLine
-from app.main import create_app
 from app.planning.models import ManualCheck
 from app.settings import Settings
+from tests.web.apps import make_app
 
 ROWS, UNITS = 700, 60
 TREE = {unit.key: unit for unit in units(UNITS)}
@@ -37,7 +37,7 @@ def filled(either_settings: Settings, either: Database) -> Settings:
 
 @pytest.fixture
 async def client(filled: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(filled)
+    app = make_app(filled)
     transport = httpx.ASGITransport(app=app)
     with clock.running(lambda: NEWEST):
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:

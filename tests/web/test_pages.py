@@ -17,11 +17,12 @@ from app.accounts.models import AuditEvent
 from app.checks import cursor, service
 from app.checks.models import Recording
 from app.checks.rules import CODES
-from app.database import Database, upgrade
+from app.database import Database
 from app.directory import service as directory
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import CONTENT_SECURITY_POLICY
+from tests.web.migrated import migrate
 from tests.web.seed import NAMES, fill
 
 NOTICE = "非密系统，严禁录入涉密信息"
@@ -40,7 +41,7 @@ async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.
 def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose lines were all called once."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("filled") / "data")
-    upgrade(settings)
+    migrate(settings)
 
     async def run() -> None:
         async with Database(settings.url) as database:

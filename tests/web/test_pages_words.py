@@ -18,7 +18,6 @@ from app.checks import service
 from app.checks.dispatcher import Dispatcher
 from app.database import Database
 from app.directory import service as directory
-from app.main import create_app
 from app.phone_keeper import MOST_FAILURES, PhoneKeeper
 from app.settings import Settings
 from sip.record import (
@@ -32,12 +31,13 @@ from sip.record import (
     Segment,
     TimelineEntry,
 )
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone, answered, unanswered
 
 
 @pytest.fixture
 async def service_app(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
-    app = create_app(settings)
+    app = make_app(settings)
     yield app
     await app.state.database.close()
 

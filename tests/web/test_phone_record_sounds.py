@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -14,15 +15,17 @@ import soundfile
 from sqlalchemy import select
 
 from app.archive import open_archive
+from app.archive_upkeep import known_recordings
 from app.checks.models import Recording
 from app.directory.models import Person
 from app.phone_records import sounds
 from app.phone_records.models import PhoneRecord
 from app.settings import Settings
 from app.transcripts.models import Transcription
+from recordings.verification import verify_all
 from tests.web.api import ask, client_of
 from tests.web.orders import add_line
-from tests.web.phone_recording import bring, by_ffmpeg, database_of, tone, transcribed
+from tests.web.phone_recording import PARAMETERS, bring, by_ffmpeg, database_of, tone, transcribed
 
 
 async def test_a_sound_is_kept_transcribed_filled_checked_and_signed(either_settings: Settings) -> None:
@@ -87,6 +90,41 @@ async def test_a_sound_is_kept_transcribed_filled_checked_and_signed(either_sett
         assert record["newest"]["fields"]["content"] == "青石河水位上涨。"
         assert record["newest"]["fields"]["person"] == "张伟"
         await ask(client, "POST", f"{path}/sign", json={"version": record["newest"]["version"]})
+
+
+async def test_what_was_withdrawn_is_not_brought_back(settings: Settings) -> None:
+    async with client_of(settings) as client:
+        record = await bring(client, tone())
+        where = f"/recordings/{record['recording_id']}"
+        await ask(client, "POST", f"{where}/withdraw", json={"reason": "涉密"})
+        problem = await bring(client, tone(), 409)
+        assert "已封存" in problem["detail"]
+    assert list(open_archive(settings).vault.keys("objects")) == []
+
+
+async def test_a_sound_that_two_bring_at_once_is_known_once(settings: Settings) -> None:
+    async with client_of(settings) as client:
+        answers = await asyncio.gather(
+            *(client.post("/phone-records/from-sound", params=PARAMETERS, content=tone()) for _ in range(3))
+        )
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+        async with database_of(client).reading() as session:
+            rows = await known_recordings(session)
+    archive = open_archive(settings)
+    assert len(rows) == 1
+    assert list(verify_all(archive, rows)) == []
+    assert [len(kept.entries) for kept in archive.index.by_key.values()] == [1]
+
+
+def test_what_a_killed_process_left_of_a_sound_is_deleted(tmp_path: Path) -> None:
+    old, new = (tmp_path / sounds.FOLDER / name for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "brought").write_bytes(b"RIFF")
+    os.utime(old, (0, 0))
+    sounds.tidy(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
+    sounds.tidy(tmp_path / "nothing")
 
 
 async def test_sounds_of_every_kind_are_taken(settings: Settings, tmp_path: Path) -> None:

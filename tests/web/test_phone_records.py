@@ -20,7 +20,7 @@ from app.directory import service as directory
 from app.evidence.forgetting import forget_all
 from app.phone_records.models import PhoneRecord, PhoneRecordVersion
 from app.settings import Settings
-from tests.web.api import WHO, ask, client_of
+from tests.web.api import WHO, ask, client_of, new_key
 from tests.web.orders import add_line
 from tests.web.phone_recording import AT, bring, database_of, tone, transcribed
 from tests.web.searching import MOMENT, add_call, add_report, say
@@ -226,9 +226,17 @@ async def test_records_are_listed_newest_first_and_narrowed(either_settings: Set
         await ask(client, "GET", "/phone-records/99", 404)
         # Begun at one moment, they have numbers of their own.
         answers = await asyncio.gather(
-            *(client.post("/phone-records", json={"called_at": AT}) for _ in range(4))
+            *(client.post("/phone-records", json={"called_at": AT}, headers=new_key()) for _ in range(4))
         )
         numbers = sorted(answer.json()["number"] for answer in answers)
+        again = answers[0].request.headers["Idempotency-Key"]
+        answer = await client.post(
+            "/phone-records", json={"called_at": AT}, headers={"Idempotency-Key": again}
+        )
+        assert (answer.status_code, answer.headers["Idempotent-Replay"]) == (201, "true")
+        assert answer.json() == answers[0].json()
+        answer = await client.post("/phone-records", json={"called_at": AT})
+        assert answer.status_code == 422
         assert numbers == [f"{_year()}-{number:04}" for number in range(5, 9)]
 
 

@@ -172,6 +172,23 @@ async def test_a_brought_sound_whose_row_was_lost_gets_one(
     assert (row.kind, row.attempt_id, row.path) == ("report", None, info.path)
 
 
+async def test_a_sound_that_was_brought_again_after_an_interruption_is_kept_once(
+    database: Database, settings: Settings
+) -> None:
+    await called(database, settings, 1)
+    (first,) = await recordings(database)
+    archive = open_archive(settings)
+    for _ in range(3):
+        info = archive.add(archive.path(first.path), "report/1", "report")
+    later = clock.now() + timedelta(minutes=11)
+    with clock.running(lambda: later):
+        told = [line for _ in range(3) for line in (await mend(database, archive, every_capture=False)).done]
+        assert told[-2:] == ["report/1: was brought more than once, is kept once"] * 2
+        assert [row.kind for row in await recordings(database)] == ["check", "report"]
+        assert not [line for line in await faults(database, archive) if info.path in line]
+    assert archive.read(info.path, info.sha256)
+
+
 async def test_each_day_has_its_head(database: Database, settings: Settings) -> None:
     await called(database, settings, 1)
     upkeep = Upkeep(database, settings)

@@ -16,14 +16,15 @@ from app import clock
 from app.accounts.models import AuditEvent
 from app.checks.rules import Rules
 from app.cli import main
-from app.database import Database, upgrade
+from app.database import Database
 from app.errors import BadInputError, ConflictError, NotFoundError
-from app.main import create_app
 from app.rules import service
 from app.rules.force import nothing_in_force
 from app.rules.library import FOLDER, shipped
 from app.rules.own import Own, parse_own
 from app.settings import Settings
+from tests.web.apps import make_app
+from tests.web.migrated import migrate
 from tests.web.orders import DOCUMENT, HOLIDAY, WHO
 
 ACTOR = {"X-DutyRing-Actor": quote(WHO)}
@@ -33,9 +34,9 @@ OWN_SET = GUYUAN.replace('key = "guyuan"', 'key = "yunxi"')
 
 @pytest.fixture
 async def client(either_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    upgrade(either_settings)
+    migrate(either_settings)
     given = either_settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
-    app = create_app(given)
+    app = make_app(given)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as opened:
         yield opened

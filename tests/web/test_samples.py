@@ -16,7 +16,7 @@ from app.accounts import service as audit
 from app.checks.models import Recording
 from app.cli import main
 from app.commands.numbers import in_records
-from app.database import Database, downgrade, upgrade
+from app.database import Database, downgrade
 from app.demo.announcements import ANNOUNCEMENTS, mark_announcements
 from app.samples import repository, service
 from app.samples.library import LibraryKeeper, library_if_there
@@ -29,6 +29,7 @@ from sip.progress.fingerprint import VERSION
 from sip.progress.marking import mark_file
 from sip.progress.stretches import PhasePrint, phases_to_bytes
 from sip.simulator.clips import SOUNDS_FOLDER
+from tests.web.migrated import migrate
 from tests.web.seed import fill
 
 OFF = SOUNDS_FOLDER / "powered_off.flac"
@@ -200,7 +201,7 @@ async def test_the_keeper_reads_again_what_changed(database: Database) -> None:
 
 async def test_a_database_without_samples_gives_none(settings: Settings) -> None:
     assert len(await library_if_there(settings)) == 0
-    upgrade(settings)
+    migrate(settings)
     assert len(await library_if_there(settings)) == 0
     downgrade(settings, "0002")
     assert len(await library_if_there(settings)) == 0
@@ -323,7 +324,7 @@ def test_a_checks_recording_is_marked_and_the_reading_is_on_record(
         assert found is not None
         return found
 
-    upgrade(here)
+    migrate(here)
     recording = asyncio.run(called())
     (here.recordings_dir / recording.path).write_bytes(OFF.read_bytes())
     status, text = command(

@@ -25,6 +25,7 @@ from app.phone_records.models import PhoneRecord
 from app.settings import Settings
 from app.transcripts import search, search_repository
 from app.transcripts.models import Transcription, TranscriptPiece
+from app.transcripts.search_schemas import page_out
 from app.transcripts.search_service import Found, Query
 from app.transcripts.search_service import search as look
 from app.transcripts.search_words import find, read_query
@@ -121,7 +122,8 @@ async def test_only_the_newest_transcription_is_found_and_nothing_of_what_is_gon
         for row in rows[1:]:
             await say(session, row, ["新的话"])
         await search.forget(session, rows[1].id)
-        gone = {"gone_at": MOMENT, "gone_why": "removed"}
+        # About to go: not deleted yet, and found no more.
+        gone = {"gone_why": "removed"}
         await session.execute(update(Recording).where(Recording.id == rows[2].id).values(gone))
     assert await said(either, settings, "旧") == []
     page = await found(either, settings, "话")
@@ -156,6 +158,11 @@ async def test_a_report_is_found_with_its_form_and_follows_it(either: Database, 
     assert (result.phone_record and result.phone_record.id) == record.id
     assert result.called_at == MOMENT - timedelta(hours=2)
     assert result.unit is not None
+    (shown,) = page_out(Found((result,)), None).items
+    assert (shown.link, shown.hits[0].link) == (
+        f"/phone-records/{record.id}",
+        f"/recordings/{row.id}#t=1.60",
+    )
 
 
 async def test_answer_keys_are_never_found_nor_shown(either: Database, settings: Settings) -> None:
@@ -301,6 +308,16 @@ async def test_any_unicode_is_found_alike_everywhere(
     await _run(compare)
 
 
+async def test_nothing_is_shown_where_the_answer_keys_cannot_be_read(settings: Settings) -> None:
+    async with client_of(settings) as client:
+        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        rows = await three_calls(database)
+    unreadable = settings.model_copy(update={"answer_keys_file": settings.data_dir / "none"})
+    async with client_of(unreadable) as client:
+        await ask(client, "GET", "/transcripts/search", 409, q="张三")
+        await ask(client, "GET", f"/recordings/{rows[0].id}/transcript", 409)
+
+
 async def test_over_the_api(either_settings: Settings) -> None:
     async with client_of(either_settings) as client:
         database: Database = client.app.state.database  # type: ignore[attr-defined]
@@ -308,7 +325,7 @@ async def test_over_the_api(either_settings: Settings) -> None:
         page = await ask(client, "GET", "/transcripts/search", q="张三", limit=1)
         (item,) = page["items"]
         assert item["recording_id"] == rows[2].id
-        assert item["hits"][0]["link"] == f"/checks/{item['check_id']}#t=11.40"
+        assert item["hits"][0]["link"] == (f"/checks/{item['check_id']}#attempt-{item['attempt_id']}&t=11.40")
         assert item["hits"][0]["marks"] == [[2, 4]]
         page = await ask(client, "GET", "/transcripts/search", q="张三", limit=1, after=page["next"])
         assert [item["recording_id"] for item in page["items"]] == [rows[0].id]

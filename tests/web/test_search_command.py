@@ -8,9 +8,10 @@ import json
 import pytest
 
 from app.cli import main
-from app.database import Database, upgrade
+from app.database import Database
 from app.phone_records.service import Given, begin, get, newest, sign
 from app.settings import Settings, get_settings
+from tests.web.migrated import migrate
 from tests.web.searching import MOMENT
 from tests.web.test_search import three_calls
 
@@ -32,7 +33,7 @@ def test_calls_are_found_by_what_was_said(
         async with Database(settings.url) as database:
             await three_calls(database)
 
-    upgrade(settings)
+    migrate(settings)
     asyncio.run(enter())
     status, out, _ = command("张三", "--unit", "001")
     assert status == 0
@@ -45,7 +46,7 @@ def test_calls_are_found_by_what_was_said(
     status, out, _ = command("张三", "--to", "2026-11-22T20:28", "--limit", "1", "--json")
     told = json.loads(out)
     assert (told["schema"], told["more"], len(told["items"])) == ("dutyring.search/1", False, 1)
-    assert told["items"][0]["hits"][0]["link"] == "/checks/1#t=11.40"
+    assert told["items"][0]["hits"][0]["link"] == "/checks/1#attempt-1&t=11.40"
     for wrong in (["，"], ["张三", "--unit", "x"], ["张三", "--from", "x"], ["张三", "--channel", "left"]):
         status, out, err = command(*wrong)
         assert (status, out, err.count("\n")) == (2, "", 1)

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from app.commands.serve import is_loopback
-from app.database import upgrade
 from app.main import create_app
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings
+from tests.web.migrated import migrate
 from tests.web.test_phone_process import until
 
 DIES = [sys.executable, "-c", "raise SystemExit(7)"]
@@ -33,7 +33,7 @@ async def test_a_phone_that_never_starts_is_no_health(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.process_keeper.FIRST_PAUSE_S", 0.01)
-    upgrade(settings)
+    migrate(settings)
     keeper = PhoneKeeper(settings, DIES)
     assert await health(settings, keeper) == (
         200,
@@ -53,7 +53,7 @@ async def test_a_phone_that_never_starts_is_no_health(
 
 
 async def test_a_phone_that_is_ready_is_health(settings: Settings) -> None:
-    upgrade(settings)
+    migrate(settings)
     keeper = PhoneKeeper(settings, READY_THEN_DIES)
     keeper.start()
     try:

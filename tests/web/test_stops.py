@@ -17,13 +17,14 @@ from app.checks import stops
 from app.checks.models import EmergencyStop
 from app.checks.watching import CallWatch
 from app.cli import main
-from app.database import Database, upgrade
+from app.database import Database
 from app.directory.models import LineUnit, Unit
 from app.errors import BadInputError, ConflictError, NotFoundError
-from app.main import create_app
 from app.settings import Settings, get_settings
+from tests.web.apps import make_app
 from tests.web.dial import Desk
 from tests.web.fake import FakePhone
+from tests.web.migrated import migrate
 from tests.web.test_ledger import attempts
 from tests.web.test_phone_process import until_states
 
@@ -231,7 +232,7 @@ async def test_it_survives_a_restart(desk: Desk) -> None:
 
 async def test_the_api_places_lists_and_lifts(database: Database, settings: Settings) -> None:
     keys = await tree(database)
-    app = create_app(settings)
+    app = make_app(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         nobody = await client.post("/api/v1/stops", json={"reason": "汛情"})
         assert nobody.status_code == 422
@@ -280,7 +281,7 @@ def command(
 
 
 def test_the_command_needs_no_service(settings: Settings, command: Command) -> None:
-    upgrade(settings)
+    migrate(settings)
     assert command()[0] == 2
     status, _, told = command("--unit", "nowhere", "--reason", "汛情")
     assert (status, len(told.splitlines()), "nowhere" in told) == (2, 1, True)

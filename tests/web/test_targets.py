@@ -18,9 +18,9 @@ from app.checks.models import Attempt, AttemptTarget
 from app.checks.ports import CallOrder, Journal
 from app.checks.targets import SecondAlertError
 from app.database import Database
-from app.main import create_app
 from app.settings import Settings
 from sip.record import CallRecord
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone, answered
 from tests.web.test_ledger import add_lines, attempts, order
 
@@ -224,7 +224,7 @@ async def test_targets_stand_in_the_api(database: Database, settings: Settings, 
     dispatcher = Dispatcher(database, TwoTrunks(tmp_path, database=database), settings)
     await dispatcher.place_due()
     await dispatcher.idle()
-    app = create_app(settings)
+    app = make_app(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         told = (await client.get(f"/api/v1/checks/{check_id}")).json()
     await app.state.database.close()

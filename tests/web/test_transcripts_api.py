@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 
@@ -13,7 +14,7 @@ from app.accounts import service as audit
 from app.checks.models import Attempt
 from app.checks.service import recording_name
 from app.settings import Settings
-from app.transcripts import live, queue, repository, service
+from app.transcripts import live, queue, repository, service, warming
 from app.transcripts.live import LiveReader, folder_of, text_so_far
 from app.transcripts.models import Transcription
 from app.trunks.models import PolicyNumber
@@ -148,6 +149,22 @@ async def test_the_keeper_says_why_nothing_is_transcribed(settings: Settings) ->
     assert off.told == "off"
 
 
+async def test_the_page_says_what_a_recording_waits_for(office: Office) -> None:
+    from app.transcriber_keeper import TranscriberKeeper
+
+    key = await recording(office)
+    found: list[EngineInfo | None] = [None]
+    keeper = TranscriberKeeper(office.settings, ["true"], lambda _: found[0])
+    transport = office.client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    transport.app.state.transcriber = keeper  # type: ignore[attr-defined]
+    assert keeper._look() is False
+    assert '转写：等待识别。<span class="key">本机没有可用的语音识别模型' in await page(office, key)
+    found[0] = INFO
+    assert keeper._look() is True
+    assert "<p>转写：等待识别。</p>" in await page(office, key)
+
+
 async def test_a_call_under_way_is_read_along_and_forgotten(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +205,28 @@ async def test_a_call_under_way_is_read_along_and_forgotten(
     finally:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
+
+
+async def test_a_call_under_way_has_the_recogniser_made_ready(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming, "LOOK_S", 0.02)
+    key = await recording(office)
+    recogniser = Recogniser()
+    warmer = asyncio.create_task(warming.Warmer(office.database, recogniser).run())
+    try:
+        await asyncio.sleep(0.2)
+        assert recogniser.warmed == 0, "nothing is under way"
+        async with office.database.unit_of_work() as session:
+            found = await repository.recording(session, key)
+            assert found is not None
+            await session.execute(
+                update(Attempt).where(Attempt.id == found.attempt_id).values(state="ringing")
+            )
+        await until(lambda: recogniser.warmed > 0)
+    finally:
+        warmer.cancel()
+        await asyncio.gather(warmer, return_exceptions=True)
 
 
 async def until(holds: object) -> None:

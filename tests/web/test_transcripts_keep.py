@@ -6,9 +6,10 @@ import copy
 
 from sqlalchemy import func, select
 
-from app.checks.models import Attempt, CallFacts, SpotCheck, StoredProposal, StoredVerdict
+from app.checks.models import Attempt, CallFacts, Recording, SpotCheck, StoredProposal, StoredVerdict
 from app.database import Database
 from app.evidence.forgetting import forget_all
+from app.evidence.retention import days_of
 from app.reviews import service as reviews
 from app.reviews.models import Case, CaseEvent
 from app.settings import Settings
@@ -116,7 +117,11 @@ async def test_the_order_is_proposed_anew_and_its_untouched_cases_follow(
                 select(CaseEvent).where(CaseEvent.case_id == first.id, CaseEvent.action == "revoke")
             )
         ).one()
+        kept_until = {
+            (row.keep_until - row.created_at).days for row in await session.scalars(select(Recording))
+        }
     assert check.code == found[-1][0]
+    assert kept_until == {days_of(check.code, settings)}
     assert (event.who, first.end_cause, first.revision) == ("system", "new_facts", 1)
     assert "转写" in event.content["reason"]
 
@@ -241,6 +246,28 @@ async def test_withdrawn_words_are_gone_and_what_was_concluded_stays(
     assert pieces == 0
     assert attempt.verdict_code == "forwarding_review"
     assert await proposals(either) == proposed
+
+
+async def test_an_order_does_not_wait_for_a_transcript_that_never_comes(
+    either: Database, settings: Settings
+) -> None:
+    order = await an_order(either, settings)
+    began = queue.now()
+    async with either.reading() as session:
+        first, last = (await session.scalars(select(Transcription).order_by(Transcription.id))).all()
+    assert await keep(either, settings, first, POWERED)
+    async with either.unit_of_work() as session:
+        await service.settle(session, began, settings)
+    assert await proposals(either) == [("no_answer", True, False)], "another call still waits"
+    async with either.unit_of_work() as session:
+        await forget_all(session, last.recording_id)
+        await service.settle(session, began, settings)
+    found = await proposals(either)
+    assert len(found) == 2
+    assert order.check.id
+    async with either.unit_of_work() as session:
+        await service.settle(session, began, settings)
+    assert await proposals(either) == found
 
 
 async def test_a_result_that_comes_after_the_withdrawal_is_thrown_away(

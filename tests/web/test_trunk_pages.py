@@ -13,12 +13,12 @@ import pytest
 from app.accounts import service as audit
 from app.checks.dispatcher import Dispatcher
 from app.database import Database
-from app.main import create_app
 from app.settings import Settings, TrunkSettings
 from app.trunks import service
 from app.trunks.service import Said, Standing
 from app.trunks.watcher import TrunkWatcher
 from sip.trunks import MEANINGS, PHONE, AlarmBoard, AlarmKind, CallFacts, TrunkStatus
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone
 from tests.web.test_ledger import add_lines, order
 from tests.web.test_targets import TwoTrunks
@@ -46,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings)
+    app = make_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:
         yield opened

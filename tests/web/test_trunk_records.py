@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import service as audit
 from app.accounts.models import AuditEvent
-from app.database import Database, downgrade, upgrade
+from app.database import Database, downgrade
 from app.directory import service as directory
 from app.policy import AnswerKeysError, Stored, answer_keys, dial_policy
 from app.settings import Settings, TrunkSettings, problem
@@ -23,6 +23,7 @@ from app.trunks.service import PresentError, Said, Standing, UnknownError
 from app.trunks.view import views
 from sip.guard import AnswerKeyError, DeniedNumberError, NeverDialledError, NotAllowedError
 from sip.trunks import NumberRules, Trunk
+from tests.web.migrated import migrate
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -341,7 +342,7 @@ def test_a_file_of_answer_keys_that_cannot_be_read_forbids_everything(tmp_path: 
 async def test_records_are_read_only_where_there_are_any(settings: Settings) -> None:
     assert await read_if_there(settings) == Stored()
     assert not settings.data_dir.exists()
-    upgrade(settings)
+    migrate(settings)
     async with Database(settings.url) as database, database.unit_of_work() as session:
         unit = await directory.add_unit(session, "001", "云溪县应急管理局")
         await directory.add_line(session, unit, "0917-3262000")

@@ -154,9 +154,9 @@ EXPECTED = {
 
 
 @pytest.fixture
-def old(either_settings: Settings) -> Settings:
+def old(empty_settings: Settings) -> Settings:
     """Settings on a database of the first version with data, brought up to the present one."""
-    settings = either_settings.model_copy(
+    settings = empty_settings.model_copy(
         update={"phone_process": False, "allowed_hosts": ("testserver",), "default_trunk": None}
     )
     assert upgrade(settings, FIRST) == FIRST
@@ -192,6 +192,45 @@ def test_up_and_down_every_value_stays(old: Settings) -> None:
     upgrade(old)
     with connected(old) as connection:
         assert stored(connection) == EXPECTED
+
+
+EVIDENCE = (
+    "INSERT INTO recordings (attempt_id, kind, path, sha256, duration_ms, channels, sample_rate, repaired, gaps,"
+    " created_at) VALUES (NULL, 'report', 'objects/cd/x.wav', 'cd', 900.5, 1, 8000, :no, '[]', :at)",
+    "UPDATE recordings SET keep_until = :at, gaps = '[{}]', gone_why = 'withdrawn', gone_by = '李',"
+    " gone_reason = '涉密' WHERE id = 1",
+    "INSERT INTO recording_holds (recording_id, reason, placed_at, placed_by) VALUES (1, '争议', :at, '李')",
+    "INSERT INTO recording_removals (recording_id, reason, state, requested_at, requested_by, decision_note)"
+    " VALUES (1, '误录', 'requested', :at, '李', '')",
+    "INSERT INTO transcriptions (recording_id, state, tries, requested_at, content) VALUES (1, 'done', 1, :at, '{}')",
+    "INSERT INTO transcript_pieces (transcription_id, recording_id, called_at, unit_id, channel, start_ms, end_ms,"
+    " text, sought) VALUES (1, 1, :at, 1, 'them', 0.5, 1.5, '您好', 'nin hao')",
+    "INSERT INTO call_readings (attempt_id, transcription_id, content, made_at) VALUES (1, 1, '{}', :at)",
+    "INSERT INTO answer_items (attempt_id, transcription_id, kind, heard, heard_pinyin, start_ms, end_ms, expected,"
+    " grade, evidence, answer, note)"
+    " VALUES (1, 1, 'name', '张', 'zhang', 0.5, 1.5, '', 'weak', '{}', 'unverified', '')",
+    "INSERT INTO phone_records (number, source, recording_id, unit_id, called_at, state, created_at, created_by)"
+    " SELECT '2026-0001', 'report', max(id), 1, :at, 'draft', :at, '李' FROM recordings",
+    "INSERT INTO phone_record_versions (record_id, version, content, written_at, written_by)"
+    " VALUES (1, 1, '{}', :at, '李')",
+)
+"""Rows of everything that revision 0010 brings."""
+
+
+def test_recordings_as_evidence_go_down_and_the_calls_own_stay(old: Settings) -> None:
+    for _ in range(2):
+        with connected(old) as connection:
+            at = plain(LONG_AGO) if connection.dialect.name == "sqlite" else LONG_AGO
+            for statement in EVIDENCE:
+                connection.execute(text(statement), {"at": at, "no": False})
+        assert downgrade(old, "0009") == "0009"
+        with connected(old) as connection:
+            assert stored(connection) == EXPECTED
+            assert connection.execute(text("SELECT count(*) FROM recordings")).scalar_one() == 1
+        upgrade(old)
+        with connected(old) as connection:
+            (row,) = connection.execute(text("SELECT kind, gone_why, keep_until FROM recordings"))
+            assert tuple(row) == ("check", None, None)
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ class Recogniser:
     hold: asyncio.Event | None = None
     """Nothing is said until it is set."""
     begun: int = 0
+    warmed: int = 0
     ranked: list[tuple[str, ...]] = field(default_factory=list)
     fed: list[int] = field(default_factory=list)
     """Samples that streams were given."""
@@ -67,6 +68,9 @@ class Recogniser:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says if isinstance(self.says, Transcript) else self.says(samples)
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def rank(self, samples: Sound, phrases: Sequence[str], before: str = "") -> tuple[Ranked, ...]:
         self.ranked.append(tuple(phrases))
