@@ -27,6 +27,10 @@ CUES: Final = (
     "座机是",
     "手机号是",
     "座机",
+    "记一下号码是",
+    "值班室座机",
+    "值班室的传真是",
+    "领导的电话是",
     "打",
 )
 """What is said just before a number."""
@@ -38,20 +42,27 @@ _LEAST_DIGITS: Final = 3
 """Of so many syllables behind a cue so many sound like digits where a number follows."""
 _GAP: Final = 0.25
 """How much less likely (mean log-probability) a number of the books may be than what was heard first."""
+_MOST_CANDIDATES: Final = 24
+"""Numbers of the books that the second pass weighs."""
+_LEAST_SCORE: Final = -3.4
+"""Log-probability of a digit below which a number of the books was not said, however far behind the others are."""
+AROUND_MS: Final = 500.0
+"""Of the sound before and behind the words that the second pass hears."""
 _SHOWN: Final = 3
 _MOST_APART: Final = 1
 """Digits in which a number may differ from one of the books and still be shown beside it."""
 Heard = tuple[tuple[str, float], ...]
 
 
-def number_questions(script: Script) -> tuple[Question, ...]:
-    """Return where the second pass should hear digits."""
-    return tuple(question for _, question in _places(script))
+def number_questions(script: Script, expected: Expected) -> tuple[Question, ...]:
+    """Return where the second pass should hear digits, and which numbers of the books it should weigh there."""
+    return tuple(question for _, question in _places(script, expected))
 
 
-def _places(script: Script) -> list[tuple[int, Question]]:
+def _places(script: Script, expected: Expected) -> list[tuple[int, Question]]:
     """Where a number is announced: its first character, and the question."""
     tokens = tokens_of(script.text)
+    phrases = (NUMBER, *_candidates(expected))
     starts: dict[int, str] = {}
     for cue in CUES:
         pattern = tokens_of(cue)
@@ -64,32 +75,42 @@ def _places(script: Script) -> list[tuple[int, Question]]:
         start = tokens[after].start
         piece = script.piece_at(start)
         said = piece.utterance
-        question = Question(said.start_ms, said.end_ms, (NUMBER,), before[piece.start :])
+        question = Question(*script.around(piece, AROUND_MS), phrases, before[piece.start :])
         # One number for each utterance: the first cue that is followed by one.
         found.setdefault(said.start_ms, (start, question))
     for number in said_numbers(script.text):
         piece = script.piece_at(number.start)
         said = piece.utterance
         before = script.text[piece.start : number.start]
-        found.setdefault(
-            said.start_ms, (number.start, Question(said.start_ms, said.end_ms, (NUMBER,), before))
-        )
+        question = Question(*script.around(piece, AROUND_MS), phrases, before)
+        found.setdefault(said.start_ms, (number.start, question))
     return [found[key] for key in sorted(found)][:MOST_QUESTIONS]
+
+
+def _candidates(expected: Expected) -> list[str]:
+    """Return the numbers of the books as they are said, short and as written, in digits; never an answer key."""
+    found: dict[str, None] = {}
+    for book in expected.numbers:
+        ways = sorted((way for way in written_ways(book.number) if is_number(way)), key=len)
+        written = "".join(sign for sign in book.number if sign.isdecimal())
+        found |= dict.fromkeys(way for way in ways if way in (ways[0], written))
+    return [way for way in found if not says_key(way, expected.keys)][:_MOST_CANDIDATES]
 
 
 def read_numbers(script: Script, expected: Expected, answers: Answers) -> Iterator[Found]:
     """Yield each telephone number that was said."""
     read = list(said_numbers(script.text))
     tokens = tokens_of(script.text)
-    for start, question in _places(script):
+    for start, question in _places(script, expected):
         heard = answers.get(question, ())
         if not heard:
             continue
         span = _span(tokens, start, len(heard[0][0]))
         first = [number for number in read if number.start < span[1] and span[0] < number.end]
-        if is_number(heard[0][0]) or first:
+        found = _of_second_pass(script, expected, _likely(question, heard), span, first)
+        if found is not None:
             read = [number for number in read if number not in first]
-            yield _of_second_pass(script, expected, heard, span, first)
+            yield found
     for said in read:
         yield _of_text(script, expected, said)
 
@@ -100,13 +121,21 @@ def _span(tokens: Sequence[Token], start: int, digits: int) -> tuple[int, int]:
     return start, behind[-1].end if behind else start
 
 
+def _likely(question: Question, heard: Heard) -> Heard:
+    """Return what was heard, without the numbers of the books that were asked about and are not likely enough."""
+    least = max(heard[0][1] - _GAP, _LEAST_SCORE)
+    return tuple(item for item in heard if item[0] not in question.phrases or item[1] >= least)
+
+
 def _of_second_pass(
     script: Script, expected: Expected, heard: Heard, span: tuple[int, int], first: Sequence[SaidNumber]
-) -> Found:
+) -> Found | None:
+    if not heard or not (is_number(heard[0][0]) or first):
+        return None
     begin, end = script.times(*span)
     text = script.text[span[0] : span[1]]
     best = heard[0]
-    near = [digits for digits, score in heard if score >= best[1] - _GAP or digits == best[0]]
+    near = [digits for digits, score in heard if score >= best[1] - _GAP]
     in_text = {number.digits for number in first}
     if any(says_key(digits, expected.keys) for digits in (*near, *in_text)):
         evidence = {"matches": ANSWER_KEY, "second_pass": True}

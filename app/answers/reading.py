@@ -22,7 +22,7 @@ _STRONG_UNIT = 0.1
 def questions(said: Transcript, expected: Expected) -> tuple[Question, ...]:
     """Return what a second pass over the sound should decide."""
     script = Script(said)
-    return (*name_questions(script, expected), *number_questions(script))
+    return (*name_questions(script, expected), *number_questions(script, expected))
 
 
 def read(said: Transcript, expected: Expected, answers: Answers | None = None) -> tuple[Found, ...]:

@@ -1,6 +1,7 @@
 """Names and numbers found in answers: `python -m benchmarks.speech.names --corpus FOLDER`.
 
-    python -m benchmarks.speech.names --corpus FOLDER [--answers 100] [--whisper FOLDER] [--json FILE]
+    python -m benchmarks.speech.names --corpus FOLDER [--first 120] [--answers 100] [--minutes 20]
+        [--part names|numbers] [--whisper FOLDER] [--json FILE]
 
 Synthesised answers (`benchmarks.speech.synthesis`) in the telephone band with noise 15 dB below the voice, as the
 service understands them: recognised, asked a second time, read beside the books. Names against the whole roster of 500
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +37,9 @@ DAY: Final = 10
 """Names on a day's roster."""
 BOOK: Final = 20
 """Numbers in a unit's books."""
+PARTS: Final = ("names", "numbers")
+MOST_S: Final = 1200.0
+"""Most time for each part."""
 LEAST_RECALL: Final = 0.90
 MOST_FALSE: Final = 0.01
 LEAST_EXACT: Final = 0.85
@@ -115,7 +121,7 @@ def _named(found: Iterable[Found]) -> set[str]:
     return {name for item in found if item.kind == "name" for name in item.expected.split("、") if name}
 
 
-async def _names(pool: Transcriber, corpus: Path, chosen: Sequence[Answer]) -> dict[str, Any]:
+async def _names(pool: Transcriber, corpus: Path, chosen: Iterable[Answer]) -> dict[str, Any]:
     known = roster()
     scores: dict[str, Score] = {}
     voices: dict[str, Score] = {}
@@ -136,23 +142,29 @@ async def _names(pool: Transcriber, corpus: Path, chosen: Sequence[Answer]) -> d
     }
 
 
-async def _numbers(pool: Transcriber, corpus: Path, chosen: Sequence[Answer]) -> dict[str, Any]:
+async def _numbers(
+    pool: Transcriber, corpus: Path, chosen: Sequence[Answer], seconds: float
+) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     every = [answer.expected for answer in answers() if answer.kind == "number"]
     for title, noise_db in (("clean", None), (f"{NOISE_DB:.0f} dB SNR", NOISE_DB)):
-        exact = first = known = mistaken = 0
-        for answer in chosen:
+        whole = exact = first = known = mistaken = 0
+        for answer in _until(chosen, seconds / 2):
+            whole += 1
             listener = Listener(pool, _sound(corpus, answer, noise_db))
             said = await listener.hear()
             others = random.Random(answer.key).sample([n for n in every if n != answer.expected], BOOK)
-            second = await listener.ask(questions(said, Expected()))
             first += answer.expected in _digits(read(said, Expected()))
-            exact += answer.expected in _digits(read(said, Expected(), second))
-            known += answer.expected in _known(read(said, _books([*others[1:], answer.expected]), second))
-            mistaken += bool(_known(read(said, _books(others), second)))
-        whole = max(1, len(chosen))
+            found = {}
+            for books in (Expected(), _books([*others[1:], answer.expected]), _books(others)):
+                found[books] = read(said, books, await listener.ask(questions(said, books)))
+            blind, with_it, without = found.values()
+            exact += answer.expected in _digits(blind)
+            known += answer.expected in _known(with_it)
+            mistaken += bool(_known(without))
+        whole = max(1, whole)
         figures[title] = {
-            "numbers": len(chosen),
+            "numbers": whole,
             "exact, transcript alone": round(first / whole, 3),
             "exact": round(exact / whole, 3),
             f"found in {BOOK} of the books": round(known / whole, 3),
@@ -179,20 +191,49 @@ def _sound(corpus: Path, answer: Answer, noise_db: float | None) -> Sound:
     return telephone(load(corpus / f"{answer.key}.flac"), noise_db, seed=int(answer.key))
 
 
-async def measure(choice: EngineChoice, corpus: Path, most: int) -> dict[str, Any]:
-    """Return the figures of one engine on the first `most` answers of each sort that are there."""
-    there = [answer for answer in answers() if (corpus / f"{answer.key}.flac").is_file()]
-    named = [answer for answer in there if answer.kind != "number"][:most]
-    numbers = [answer for answer in there if answer.kind == "number"][:most]
+async def measure(
+    choice: EngineChoice,
+    corpus: Path,
+    most: int,
+    first: int = 0,
+    seconds: float = MOST_S,
+    parts: Sequence[str] = PARTS,
+) -> dict[str, Any]:
+    """Return the figures of one engine on `most` answers of each sort, from number `first` on.
+
+    No answer is begun after `seconds` for each part; the figures say how many there were.
+    """
+    there = [answer for answer in answers()[first:] if (corpus / f"{answer.key}.flac").is_file()]
+    figures: dict[str, Any] = {}
     async with Transcriber(choice, threads=1, nice=0) as pool:
-        return {"names": await _names(pool, corpus, named), "numbers": await _numbers(pool, corpus, numbers)}
+        if "names" in parts:
+            named = [answer for answer in there if answer.kind != "number"][:most]
+            figures["names"] = await _names(pool, corpus, _until(named, seconds))
+        if "numbers" in parts:
+            numbers = [answer for answer in there if answer.kind == "number"][:most]
+            figures["numbers"] = await _numbers(pool, corpus, numbers, seconds)
+    return figures
 
 
-def run(engines: Sequence[EngineChoice], corpus: Path | None, most: int) -> dict[str, Any]:
+def _until(chosen: Iterable[Answer], seconds: float) -> Iterator[Answer]:
+    end = time.monotonic() + seconds
+    return itertools.takewhile(lambda _: time.monotonic() < end, chosen)
+
+
+def run(
+    engines: Sequence[EngineChoice],
+    corpus: Path | None,
+    most: int,
+    first: int = 0,
+    seconds: float = MOST_S,
+    parts: Sequence[str] = PARTS,
+) -> dict[str, Any]:
     """Return the figures of each engine; without synthesised answers there are none."""
     if corpus is None:
         return {"names": "there are no synthesised answers (--corpus)"}
-    return {choice.name: asyncio.run(measure(choice, corpus, most)) for choice in engines}
+    return {
+        choice.name: asyncio.run(measure(choice, corpus, most, first, seconds, parts)) for choice in engines
+    }
 
 
 def main() -> None:
@@ -200,10 +241,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="folder of synthesised answers")
     parser.add_argument("--answers", type=int, default=100, help="how many of them, of each sort")
+    parser.add_argument("--first", type=int, default=0, help="from which answer on")
+    parser.add_argument("--minutes", type=float, default=MOST_S / 60, help="most time for each part")
+    parser.add_argument("--part", choices=PARTS, help="that part alone")
     parser.add_argument("--whisper", type=Path, required=True, help="folder of a Whisper model (CTranslate2)")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     given = parser.parse_args()
-    figures = run([EngineChoice("whisper", given.whisper)], given.corpus, given.answers)
+    parts = [given.part] if given.part else PARTS
+    engines = [EngineChoice("whisper", given.whisper)]
+    figures = run(engines, given.corpus, given.answers, given.first, given.minutes * 60, parts)
     text = json.dumps(figures, ensure_ascii=False, indent=2)
     print(text)
     if given.json:

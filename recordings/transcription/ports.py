@@ -91,6 +91,7 @@ class Recogniser(Protocol):
         `before` is what was said in the stretch ahead of them. An engine with a grammar lets only these phrases be
         recognised; one without computes the probability of each. For the phrase `#` stand the telephone numbers that
         are heard where nothing but digits may be said, in digits, the likeliest first, behind the other phrases.
+        Phrases of digits are numbers that may be said; they stand among those that are heard.
         """
         ...
 

@@ -22,6 +22,8 @@ _WEIGHED: Final = 4
 """Numbers that the whole model is asked about."""
 _WHOLE: Final = 0.2
 """Weight of its mean log-probability for a digit, beside that among digits."""
+_TRIED: Final = 5
+"""Numbers of the books that are tried in each way of saying them."""
 _MOST_TOKENS: Final = 44
 _PLANS: Final = re.compile(r"[2-8]\d{6,7}|1[3-9]\d{9}|0\d{9,11}|[48]00\d{7}|1\d{2,4}|9[56]\d{3,4}")
 """Numbers as there are: local, mobile, with area code, service, short (sip.numbers)."""
@@ -86,6 +88,24 @@ def _likeliest(digits: str, whole: Callable[[str], float]) -> float:
         for one in (ONES, WORDS[1])
     }
     return max(whole(way) for way in ways)
+
+
+def ways(digits: str) -> tuple[str, ...]:
+    """Return how a number may be said: in one, in groups of 3-4-4 or 3-4, with 1 as 幺 or as 一."""
+    words = "".join(ONES if digit == "1" else WORDS[int(digit)] for digit in digits)
+    groups = [words[:3], *(words[at : at + 4] for at in range(3, len(words), 4))]
+    return tuple(dict.fromkeys((words, "，".join(groups), words.replace(ONES, WORDS[1]))))
+
+
+def fitting(numbers: Iterable[str], total: Callable[[str], float]) -> list[tuple[str, float]]:
+    """Return numbers by how well they fit, the best first, per digit; `total` tells the log-probability of a text.
+
+    All are tried in one writing, the best of them in every one.
+    """
+    first = {digits: total(ways(digits)[0]) / len(digits) for digits in dict.fromkeys(numbers)}
+    for digits in sorted(first, key=lambda digits: -first[digits])[:_TRIED]:
+        first[digits] = max([first[digits], *(total(way) / len(digits) for way in ways(digits)[1:])])
+    return sorted(first.items(), key=lambda item: -item[1])
 
 
 def is_number(digits: str) -> bool:

@@ -128,6 +128,8 @@ def _joined(spoken: Iterable[Span], duration_ms: float) -> list[Span]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end_ms))
         else:
             joined.append((start_ms, end_ms))
+    if not joined:
+        return []
     # In a short pause two stretches meet in the middle: no sound is heard twice.
     middles = [(one[1] + other[0]) / 2 for one, other in itertools.pairwise(joined)]
     return [

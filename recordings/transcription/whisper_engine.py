@@ -24,7 +24,7 @@ from recordings.transcription.clearing import cleared
 from recordings.transcription.errors import EngineError
 from recordings.transcription.ports import NO_HINTS, EngineInfo, Hints, Ranked, Sound, Stream
 from recordings.transcription.simplified import simplified
-from recordings.transcription.spelling import Speller, splits
+from recordings.transcription.spelling import Speller, fitting, is_number, splits
 from sip.progress.transcript import Utterance, Word
 
 _RATE_HZ = 16_000
@@ -49,6 +49,8 @@ _USUAL_BEFORE = "我是值班员"
 _PRIOR_WEIGHT = 0.8
 _USUAL_GAIN = 4.0
 """What a name that is heard clearly has over what it has in silence: its score is 0."""
+_HEARD_BESIDE = 3
+"""Numbers that are heard and weighed beside those that are known."""
 _MOST_PRIORS = 4_096
 _PUNCTUATION = frozenset("，。？！、；：“”‘’（）《》,.?!;:\"'()- …")
 _TIME_TOKENS = 1_501
@@ -153,6 +155,8 @@ class WhisperEngine:
         That is the mean log-probability of their tokens, less most of what the model gives them in silence: a rare
         name must not lose to a common one that nobody said. For the phrase `#` stand the numbers that are heard where
         nothing but digits may be said, in digits, behind the others; theirs is the mean log-probability among digits.
+        Phrases that are digits are numbers that may be said: they and those that are heard come in one order, by
+        log-probability per digit.
         """
         if not phrases:
             return ()
@@ -166,11 +170,16 @@ class WhisperEngine:
         def fit(phrase: str) -> float:
             return min(0.0, score(phrase) - _PRIOR_WEIGHT * self._prior(phrase) - _USUAL_GAIN)
 
-        ranked = sorted((Ranked(phrase, fit(phrase)) for phrase in phrases), key=lambda item: -item.score)
-        if wants_number:
-            numbers = self._speller.weighed(self._speller.numbers(encoded, before), score)
-            ranked += [Ranked(digits, likely) for digits, likely in numbers]
-        return tuple(ranked)
+        known = [phrase for phrase in phrases if phrase.isdecimal()]
+        ranked = [Ranked(phrase, fit(phrase)) for phrase in phrases if not phrase.isdecimal()]
+        ranked.sort(key=lambda item: -item.score)
+        numbers = self._speller.numbers(encoded, before) if wants_number else []
+        if known:
+            heard = [digits for digits, _ in numbers[:_HEARD_BESIDE] if is_number(digits)]
+            numbers = fitting([*known, *heard], lambda text: score(text) * len(self._tokens.encode(text)))
+        else:
+            numbers = self._speller.weighed(numbers, score)
+        return (*ranked, *(Ranked(digits, likely) for digits, likely in numbers))
 
     def _prior(self, phrase: str) -> float:
         """Return the mean log-probability of the phrase's tokens where nothing is heard."""

@@ -195,7 +195,7 @@ async def test_the_second_pass_is_asked_and_may_fail(office: Office) -> None:
     await office.file(AT - timedelta(days=1), ["赵强", "周强"], version=2)
     said = "我是值班员遭墙"
     assert await office.understand(said, prefers) == ["name:赵强"]
-    assert asked[0] == (1_000.0, 9_000.0, ("赵强", "周强"), "我是值班员")
+    assert asked[0] == (500.0, 9_500.0, ("赵强", "周强"), "我是值班员")
     assert (await office.items())[0]["evidence"]["second_pass"]["赵强"] == -1.0
     assert await office.understand(said, dies) == ["name:赵强"]
     assert "second_pass" not in (await office.items())[0]["evidence"]
