@@ -242,29 +242,27 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 
 @pytest.fixture
-def office(
-    either: Database, either_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
-    for name, value in either_settings.environment().items():
+def office(database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
-    yield either_settings
+    yield settings
     get_settings.cache_clear()
 
 
 async def test_the_commands(
-    either: Database, office: Settings, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    database: Database, office: Settings, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     async def run(*arguments: str) -> tuple[int, str, str]:
         return await asyncio.to_thread(command, capsys, *arguments)
 
-    attempt, _ = await called(either, office)
+    attempt, _ = await called(database, office)
     assert (await run("head"))[::2] == (1, f"dutyring: {office.recordings_dir}/manifest.jsonl: cannot be read: "
                                         "No such file or directory\n")  # fmt: skip
     status, out, _ = await run("verify")
     assert status == 1
     assert out.count("is not in the manifest; `dutyring recordings repair` adopts it\n") == 2
-    name = await forget(either, attempt)
+    name = await forget(database, attempt)
     (office.recordings_dir / f"{name}.flac").unlink()
     capture(open_archive(office).capture_path(name))
     status, out, _ = await run("repair")
@@ -298,7 +296,7 @@ async def test_the_commands(
 
 
 async def test_repair_leaves_captures_to_a_phone_that_runs(
-    either: Database, office: Settings, capsys: pytest.CaptureFixture[str]
+    database: Database, office: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_private_folder(office.data_dir)
     source = capture(open_archive(office).capture_path("call"))
