@@ -89,7 +89,7 @@ class Peaks:
         frames, rate, channels = _HEAD.unpack_from(data, len(_MAGIC))
         if not rate or channels not in (1, 2):
             raise PeaksError("these are the peaks of no recording")
-        stretches = -(-frames * MOST_PER_SECOND // rate)
+        stretches = _stretches(frames, rate)
         if len(data) != body + channels * stretches * 2:
             raise PeaksError("these peaks are not whole")
         columns = np.frombuffer(data, np.int8, offset=body).reshape(channels, stretches, 2)
@@ -111,9 +111,14 @@ def _blocks(file: soundfile.SoundFile, rate: int) -> Iterator[npt.NDArray[np.int
     yield from file.blocks(blocksize=rate * _BLOCK_S, dtype="int16", always_2d=True)
 
 
+def _stretches(frames: int, rate: int) -> int:
+    """How many stretches begin at a sample that is there."""
+    return (frames - 1) * MOST_PER_SECOND // rate + 1 if frames else 0
+
+
 def _columns(block: npt.NDArray[np.int16], rate: int) -> Columns:
     """Return [channels, stretches, 2] of a block that begins at a whole second."""
-    count = -(-len(block) * MOST_PER_SECOND // rate)
+    count = _stretches(len(block), rate)
     # Stretch k begins at the first sample that is not before k / 200 s.
     starts = -(-np.arange(count, dtype=np.int64) * rate // MOST_PER_SECOND)
     least = np.minimum.reduceat(block, starts, axis=0)

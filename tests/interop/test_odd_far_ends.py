@@ -32,7 +32,7 @@ STEERS = Behaviour(
 
 async def test_a_reason_phrase_does_not_steer_the_terminal() -> None:
     async with Simulator(scenario={"486": STEERS}) as far_end:
-        command = [sys.executable, "-m", "app.cli", "call", f"sip:486@{far_end.local}"]
+        command = [sys.executable, "-m", "app.cli", "call", f"sip:486@{far_end.local}", "--tones-only"]
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -40,6 +40,7 @@ FILE = flac(SOUND)
 
 
 @settings(max_examples=25)
+@example(np.zeros((276, 1), np.int16), 200, 11_025)
 @given(
     arrays(np.int16, st.tuples(st.integers(1, 3_000), st.integers(1, 2))),
     st.sampled_from(RATES),
