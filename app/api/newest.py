@@ -172,11 +172,18 @@ def _time(ledger: Ledger, asked: Asked) -> str:
     parts = []
     if asked.since is not None:
         parts.append(f"{ledger.at} >= :since")
-    if asked.until is not None:
+    if asked.until is not None and not _place_bounds(asked):
         parts.append(f"{ledger.at} < :until")
     if asked.after is not None:
-        parts.append(f"({ledger.at}, id) < (:after_at, :after_key)")
+        # The first condition says nothing new, but only by it SQLite leaves each range of an index at the place:
+        # by the pair alone it goes through all of the range where the leading column has several values.
+        parts.append(f"{ledger.at} <= :after_at AND ({ledger.at}, id) < (:after_at, :after_key)")
     return " AND ".join(parts) or "1 = 1"
+
+
+def _place_bounds(asked: Asked) -> bool:
+    """Whether all rows after the place are before `until` anyway: of two upper bounds SQLite may use the wrong one."""
+    return asked.after is not None and asked.until is not None and asked.after.at < asked.until
 
 
 def _fits(asked: Asked, leading: Group | None = None) -> str:
@@ -187,7 +194,7 @@ def _fits(asked: Asked, leading: Group | None = None) -> str:
 
 
 def _values(asked: Asked, leading: Group | None) -> dict[str, Any]:
-    given = {"since": asked.since, "until": asked.until}
+    given = {"since": asked.since, "until": None if _place_bounds(asked) else asked.until}
     values: dict[str, Any] = {name: moment for name, moment in given.items() if moment is not None}
     if asked.after is not None:
         values |= {"after_at": asked.after.at, "after_key": asked.after.key}
