@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,8 +30,9 @@ from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
 from app.checks.ports import CallPlacer
 from app.checks.timekeeper import Job, Purge, Tick, Timekeeper
-from app.database import Database, make_private_folder, open_private, upgrade
+from app.database import Database, upgrade
 from app.evidence.purging import Retention
+from app.folder_lock import folder_lock
 from app.imports import uploads
 from app.logs import configure
 from app.phone_records import sounds
@@ -144,16 +144,9 @@ def make_clock(keeper: Timekeeper, settings: Settings) -> AsyncIOScheduler:
     return clock
 
 
-@contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the data folder's phone lock; the kernel gives it back however the process ends."""
-    make_private_folder(settings.data_dir)
-    with open_private(settings.data_dir / "phone.lock") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PhoneTakenError(f"another phone process runs on {settings.data_dir}") from error
-        yield
+def only_one(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the data folder's lock of this kind of process. Raises PhoneTakenError."""
+    return folder_lock(settings, "phone", PhoneTakenError)
 
 
 @asynccontextmanager

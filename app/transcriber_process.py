@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 import structlog
 
 from app.archive import open_archive
-from app.database import Database, make_private_folder, open_private, upgrade
+from app.database import Database, upgrade
 from app.engines import engine_of, transcriber_of
+from app.folder_lock import folder_lock
 from app.logs import configure
 from app.pipe import StdinClosed
 from app.settings import SettingError, Settings, get_settings, problem
@@ -91,16 +91,9 @@ async def _work(
         await asyncio.gather(tasks[0], *tasks[2:], return_exceptions=True)
 
 
-@contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the data folder's lock; the kernel gives it back however the process ends."""
-    make_private_folder(settings.data_dir)
-    with open_private(settings.data_dir / "transcriber.lock") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TranscriberTakenError(f"another transcriber process runs on {settings.data_dir}") from error
-        yield
+def only_one(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the data folder's lock of this kind of process. Raises TranscriberTakenError."""
+    return folder_lock(settings, "transcriber", TranscriberTakenError)
 
 
 @contextlib.asynccontextmanager

@@ -142,8 +142,7 @@ async def test_a_withdrawal_is_whole_or_not_at_all(office: Office, monkeypatch: 
 
 @pytest.mark.parametrize("room", ["app.transcripts", "app.answers"])
 async def test_no_word_is_left_in_any_table(office: Office, room: str) -> None:
-    if not any(forget.__module__.startswith(room) for forget in forgetting.FORGETTERS):
-        pytest.skip(f"{room} keeps no words yet")
+    assert any(forget.__module__.startswith(room) for forget in forgetting.FORGETTERS)
     (key,) = await recorded(office)
     async with office.database.unit_of_work() as session:
         said = Transcription(

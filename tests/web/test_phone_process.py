@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import select
@@ -23,9 +23,9 @@ from tests.web.test_ledger import add_lines, attempts, order
 PROGRAM = [sys.executable, "-m", "tests.web.phone_program"]
 
 
-def start(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
+def start(settings: Settings, *arguments: str, program: Sequence[str] = PROGRAM) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [*PROGRAM, *arguments],
+        [*program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | settings.environment(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -16,17 +17,25 @@ from tests.web.searching import MOMENT
 from tests.web.test_search import three_calls
 
 
-def test_calls_are_found_by_what_was_said(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def commands(
+    group: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Return what runs a command on the data of these settings: its status, output and errors."""
     monkeypatch.setenv("DUTYRING_DATA_DIR", str(settings.data_dir))
     get_settings.cache_clear()
 
     def command(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
-            main(["search", *arguments])
+            main([group, *arguments])
         return int(ended.value.code or 0), *capsys.readouterr()
 
+    return command
+
+
+def test_calls_are_found_by_what_was_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = commands("search", settings, monkeypatch, capsys)
     assert command("您好") == (1, "nothing was found\n", "")
 
     async def enter() -> None:
@@ -55,14 +64,7 @@ def test_calls_are_found_by_what_was_said(
 def test_phone_records_are_listed_and_shown(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DUTYRING_DATA_DIR", str(settings.data_dir))
-    get_settings.cache_clear()
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["phone-records", *arguments])
-        return int(ended.value.code or 0), *capsys.readouterr()
-
+    command = commands("phone-records", settings, monkeypatch, capsys)
     assert command("list") == (0, "there are no phone records\n", "")
 
     async def enter(spoil: bool) -> str:

@@ -21,6 +21,7 @@ from app.transcriber_keeper import TranscriberKeeper
 from app.transcriber_process import EXIT_NO_ENGINE, TranscriberTakenError, only_one
 from app.transcripts.models import Transcription
 from sip.simulator.clips import sound
+from tests.web import test_phone_process as phone
 from tests.web.test_phone_process import end
 from tests.web.test_transcripts_queue import reports, states, until
 from tests.web.transcribing import INFO
@@ -29,15 +30,7 @@ PROGRAM = [sys.executable, "-m", "tests.web.transcriber_program"]
 
 
 def start(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | settings.environment(),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    return process
+    return phone.start(settings, *arguments, program=PROGRAM)
 
 
 async def test_what_a_killed_process_had_under_way_is_done_by_the_next(
