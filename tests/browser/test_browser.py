@@ -127,7 +127,11 @@ async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
     player = page.locator("audio")
     assert not [url for url in watch.requests if "/recordings/" in url]
     await page.locator("a[data-seek]").first.click()
-    await page.wait_for_function("document.querySelector('audio').currentTime > 24.05", timeout=15_000)
+    # Before the head of the sound is read, currentTime already reads the moment that was asked for.
+    await page.wait_for_function(
+        "(sound => sound.readyState > 0 && sound.currentTime > 24.05)(document.querySelector('audio'))",
+        timeout=15_000,
+    )
     duration = await player.evaluate("element => element.duration")
     assert duration == pytest.approx(28.6, abs=0.05)
     await player.evaluate("element => element.pause()")
