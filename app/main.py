@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+import app.accounts.scope  # noqa: F401 - limits every query
+from app.accounts.gate import AccountDoorkeeper, Gate, authorise
 from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
@@ -46,8 +49,11 @@ from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
-from app.web import routes as web
+from app.web.check import routes as check_page
+from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
+from app.web.sign_in import routes as sign_in
+from app.web.today import routes as today_page
 from recordings.copies import CopyMaker
 
 log = structlog.get_logger(__name__)
@@ -62,14 +68,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        dependencies=[Depends(authorise)],
     )
     app.state.settings = settings
     app.state.database = Database(settings.url)
+    app.state.doorkeeper = AccountDoorkeeper(app.state.database, settings)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
     app.state.copies = CopyMaker()
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
     describe(app)
     app.add_middleware(RequestGuard)
+    app.add_middleware(Gate)
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=[_as_in_address(host) for host in settings.allowed_hosts]
     )
@@ -102,8 +112,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
-    app.include_router(web.router)
-    app.include_router(phone_record_page.router)
+    for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+        app.include_router(page.router)
     return app
 
 

@@ -61,6 +61,33 @@ class Settings(BaseSettings):
     )
     log_json: bool = Field(default=False, description="Log as JSON lines instead of readable lines.")
 
+    session_hours: float = Field(
+        default=12.0, gt=0, le=168, description="Hours after signing in at which a session ends in any case."
+    )
+    session_idle_minutes: float = Field(
+        default=30.0, gt=0, le=1440, description="Minutes without a request after which a session ends."
+    )
+    sign_in_failures: int = Field(
+        default=5, ge=1, le=100, description="Wrong passwords in a row after which an account is locked."
+    )
+    lock_minutes: float = Field(
+        default=10.0, gt=0, le=1440, description="Minutes for which an account is locked."
+    )
+    password_days: int = Field(
+        default=90, ge=0, le=3650, description="Days after which a password must be changed; 0: never."
+    )
+    separate_duties: bool = Field(
+        default=True,
+        description="三员分立: administrator, security officer and auditor are accounts apart from each other and from "
+        "every other role, and what an administrator asks for an account comes into force when a security officer "
+        "approves it.",
+    )
+    secure_cookies: bool = Field(
+        default=False,
+        description="Send the session's cookie over HTTPS alone, and tell browsers to come by HTTPS; on wherever the "
+        "pages are reached over a network.",
+    )
+
     phone_process: bool = Field(
         default=True, description="Whether the service starts the phone process; off for pages without calls."
     )

@@ -9,16 +9,35 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts.models import AuditEvent
+from app.accounts.principal import current
 
 LOCAL = "local"
-"""Who reads the pages as long as they have no accounts: whoever sits at this machine."""
+"""Whoever sits at this machine's command line, and what the service does by itself."""
 
 
 async def record(
-    session: AsyncSession, action: str, subject: str, detail: str = "", who: str = LOCAL
+    session: AsyncSession,
+    action: str,
+    subject: str,
+    detail: str = "",
+    who: str | None = None,
+    *,
+    done: bool = True,
 ) -> None:
-    """Add an audit line to the caller's unit of work."""
-    session.add(AuditEvent(at=clock.now(), who=who, action=action, subject=subject, detail=detail))
+    """Add an audit line to the caller's unit of work; whoever asks stands in it unless `who` is given."""
+    asking = current()
+    session.add(
+        AuditEvent(
+            at=clock.now(),
+            who=who or (asking.name if asking else LOCAL),
+            action=action,
+            subject=subject,
+            detail=detail,
+            account_id=asking.account_id if asking else None,
+            address=asking.address if asking else "",
+            done=done,
+        )
+    )
     await session.flush()
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.actor import HEADER, MUST_NAME
 from app.api.problems import MEDIA_TYPE
 
 PROBLEM: dict[str, Any] = {
@@ -30,16 +29,30 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
+SECURITY: dict[str, Any] = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of an account, within its permissions.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "dutyring_session",
+        "description": "The session of a browser; requests that change something carry X-CSRF-Token.",
+    },
+}
 _WORDS = {
     400: "No JSON, or no place in this list",
-    403: "Not by this person, not from another site, or not without an approval",
+    401: "No session and no token that holds",
+    403: "Not for this role or person, not from another site, or not without an approval",
     404: "There is no such thing",
     409: "Not possible as things stand",
     413: "The body is too large",
     415: "The body is of another type",
     422: "What was given cannot be right",
 }
-_READS = (400, 403, 404, 409, 422)
+_READS = (400, 401, 403, 404, 409, 422)
 _WRITES = tuple(_WORDS)
 _METHODS = ("get", "put", "post", "patch", "delete")
 DESCRIPTION = (
@@ -62,6 +75,8 @@ def describe(app: FastAPI) -> None:
                         _add_problems(operations[method], method)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = PROBLEM
+            document["components"]["securitySchemes"] = SECURITY
+            document["security"] = [{name: []} for name in SECURITY]
             # FastAPI's own form of a refusal is given nowhere.
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -72,10 +87,6 @@ def describe(app: FastAPI) -> None:
 
 
 def _add_problems(operation: dict[str, Any], method: str) -> None:
-    for parameter in operation.get("parameters", ()):
-        if parameter["name"] == HEADER and parameter.get("description") == MUST_NAME:
-            # Its absence has an answer of our own, so it is optional to FastAPI alone.
-            parameter["required"] = True
     responses = operation.setdefault("responses", {})
     for status in _READS if method == "get" else _WRITES:
         responses[str(status)] = {

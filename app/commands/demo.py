@@ -28,6 +28,7 @@ from app.demo import (
     words,
 )
 from app.demo.far_end import FarEndError, far_end
+from app.demo.people import entrances
 from app.logs import configure
 from app.settings import Settings, TrunkSettings, get_settings
 from app.transcriber_keeper import TranscriberKeeper
@@ -97,12 +98,19 @@ async def _demo(settings: Settings, once: bool) -> int:
             if not stop.is_set():
                 await words.tell(console, database, transcriber, wait=once)
             if not once and not stop.is_set():
-                console.print(
-                    f"Open [bold]{address}/checks[/bold] and click a check to hear it. Ctrl-C ends the demo.",
-                    soft_wrap=True,
-                )
+                await _let_in(database, console, address)
                 await stop.wait()
     return 1 if once and wrong else 0
+
+
+async def _let_in(database: Database, console: Console, address: str) -> None:
+    """Tell the links by which the pages are entered, one for each role."""
+    async with database.unit_of_work() as session:
+        ways = await entrances(session)
+    console.print("Enter the pages by one of these links; each works once:")
+    for way in ways:
+        console.print(f"  {way.role}  {address}/enter/{way.secret}", soft_wrap=True, highlight=False)
+    console.print("The first shows calls, the second hears them and decides. Ctrl-C ends the demo.")
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ import structlog
 import typer
 import uvicorn
 
-from app.database import upgrade
+from app.accounts import people
+from app.database import Database, upgrade
 from app.logs import configure
 from app.main import create_app
 from app.policy import answer_keys
@@ -57,14 +58,23 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         upgrade(settings)
         address = address_of(listener)
         print(f"pages at {address}/", flush=True)  # noqa: T201
-        if not is_loopback(settings.host):
-            warning = "the pages have no login yet: whoever reaches this address hears every recording"
+        secret = asyncio.run(first_link(settings))
+        if secret is not None:
+            print(f"no account yet; create the administrator, once, at {address}/enter/{secret}", flush=True)  # noqa: T201
+        if not is_loopback(settings.host) and not settings.secure_cookies:
+            warning = "passwords travel unencrypted unless a proxy speaks HTTPS; then set DUTYRING_SECURE_COOKIES=true"
             print(f"dutyring serve: warning: {warning}", file=sys.stderr)  # noqa: T201
         # What was imported is there for good. Gone through for garbage each time, it holds an answer up for 0.1 s.
         gc.collect()
         gc.freeze()
         asyncio.run(_until_signal(settings, listener))
     return 0
+
+
+async def first_link(settings: Settings) -> str | None:
+    """Return the secret of a link that creates the first administrator; None where there are accounts."""
+    async with Database(settings.url) as database, database.unit_of_work() as session:
+        return None if await people.any_account(session) else await people.make_link(session, "first")
 
 
 def _unplayable(settings: Settings) -> str | None:

@@ -14,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from app.accounts import secrets
+from app.accounts.principal import Principal
 from app.api.guard import TooLargeError, too_large
 from app.api.problems import of_office, problem
 from app.api.wording import wrong
@@ -21,6 +23,8 @@ from app.checks import evidence_words, wording
 from app.errors import Fault, OfficeError
 from app.picture import GRADE_ZH, MEANING_ZH, SOUND_ZH
 from app.trunks.wording import alarms_zh
+from app.web import i18n
+from app.web.navigation import places
 from app.web.security import HEADERS
 from sip.trunks import AlarmKind
 
@@ -43,7 +47,10 @@ _environment = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
 )
+_environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+_environment.filters["tr"] = i18n.gettext
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
@@ -56,9 +63,20 @@ _environment.filters["proof"] = lambda evidence: evidence_words.detail(evidence[
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 
-def render(name: str, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """Render a template."""
-    return HTMLResponse(_environment.get_template(name).render(**values), status_code=status_code)
+def render(request: Request, name: str, status_code: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template in the reader's language. Every page knows who reads it (`me`, None before signing in)."""
+    me: Principal | None = request.scope.get("state", {}).get("principal")
+    language = i18n.speak(request.cookies.get(i18n.COOKIE, i18n.FIRST))
+    known = {
+        "me": me,
+        "language": language,
+        "languages": i18n.LANGUAGES,
+        "csrf": secrets.csrf_token(me.csrf_secret) if me is not None and me.csrf_secret else "",
+        "places": places(me),
+        "here": request.url.path,
+    }
+    content = _environment.get_template(name).render(known | values)
+    return HTMLResponse(content, status_code=status_code)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -108,4 +126,4 @@ async def on_failure(request: Request, _: Exception) -> Response:
 def _error(request: Request, status: int, detail: str) -> Response:
     if request.url.path.startswith("/api/"):
         return problem(status, detail or HTTPStatus(status).phrase)
-    return render("error.html", status, status=status, path=request.url.path, detail=detail)
+    return render(request, "error.html", status, status=status, path=request.url.path, detail=detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from app.directory.routing import State
@@ -10,13 +10,14 @@ from app.errors import NotFoundError
 from app.phone_records import form, service
 from app.phone_records.sheet import sheet
 from app.web.pages import render
-from app.web.routes import READ
+
+READ = ["GET", "HEAD"]
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/phone-records/{record_id}", methods=READ)
-async def phone_record_page(state: State, record_id: int) -> Response:
+async def phone_record_page(request: Request, state: State, record_id: int) -> Response:
     """电话记录单: the newest version of one record."""
     database, settings = state
     async with database.reading() as session:
@@ -28,6 +29,7 @@ async def phone_record_page(state: State, record_id: int) -> Response:
         except NotFoundError as error:
             raise HTTPException(404, error.detail) from error
     return render(
+        request,
         "phone_record.html",
         sheet=sheet(record, settings.zone, corrects),
         record=record,

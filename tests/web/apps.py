@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.accounts.gate import AccountDoorkeeper
 from app.main import create_app
 from app.settings import Settings
+from tests.web.doors import NamedDoorkeeper
 
 
 @lru_cache(maxsize=1)
@@ -22,8 +24,16 @@ def _document() -> dict[str, Any]:
     return _first().openapi()
 
 
+def own_doors(settings: Settings) -> FastAPI:
+    """As `make_app`, with the doorkeeper of the product: accounts, sessions, tokens."""
+    app = make_app(settings)
+    app.state.doorkeeper = AccountDoorkeeper(app.state.database, settings)
+    return app
+
+
 def make_app(settings: Settings) -> FastAPI:
-    """`create_app`, without the second that each service takes to work out its routes and its description.
+    """`create_app`, without the second that each service takes to work out its routes and its description, and with a
+    doorkeeper that lets everybody in.
 
     Neither depends on settings, and the routes find their service in the request. test_service, test_pages and
     test_upgrade ask services of their own.
@@ -31,4 +41,5 @@ def make_app(settings: Settings) -> FastAPI:
     app = create_app(settings)
     app.router.routes[:] = _first().router.routes
     app.openapi = _document  # type: ignore[method-assign]
+    app.state.doorkeeper = NamedDoorkeeper()
     return app

@@ -97,7 +97,7 @@ async def test_a_tree_has_bounds_and_codes_are_unique(client: httpx.AsyncClient)
     named = await ask(client, "PATCH", f"/units/{pair['id']}", json={"revision": 1, "name": "改名局"})
     assert (named["name"], named["code"], named["revision"]) == ("改名局", "P", 2)
     nobody = await client.post("/units", json={"code": "x", "name": "y"}, headers={"X-DutyRing-Actor": ""})
-    assert nobody.status_code == 422
+    assert nobody.status_code == 401
 
 
 async def test_two_moves_at_once_make_no_circle(client: httpx.AsyncClient) -> None:

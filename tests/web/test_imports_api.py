@@ -133,7 +133,7 @@ async def test_what_is_no_such_file_is_refused_with_what_to_do(
     assert (await bring(client, b"", 422))["detail"] == "文件是空的"
     assert "不是表单" in (await bring(client, b"x", 422, "multipart/form-data; boundary=x"))["detail"]
     nameless = await client.post("/imports", content=b"x", headers={"X-DutyRing-Actor": ""})
-    assert nameless.status_code == 422
+    assert nameless.status_code == 401
     for key in ("0" * 32, "..%2F..%2Fseal", "x"):
         assert (await client.get(f"/imports/{key}")).status_code in (404, 422)
     assert not uploads.folder(settings).exists()
@@ -151,7 +151,7 @@ async def test_the_directory_is_downloaded_by_a_named_person_and_put_on_record(
     assert {cell.number_format for cell in sheet["D"]} == {"@"}
     assert sheet.freeze_panes == "A2"
     assert (await client.get("/directory.xlsx", params={"unit": "nowhere"})).status_code == 404
-    assert (await client.get("/directory.xlsx", headers={"X-DutyRing-Actor": ""})).status_code == 422
+    assert (await client.get("/directory.xlsx", headers={"X-DutyRing-Actor": ""})).status_code == 401
     async with client.app.state.database.reading() as session:  # type: ignore[attr-defined]
         trail = await of_subject(session, "directory")
     assert [(line.action, line.who) for line in trail] == [("import", WHO), ("export", WHO)]

@@ -22,6 +22,7 @@ from app.directory import service as directory
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import CONTENT_SECURITY_POLICY
+from tests.web.doors import let_in
 from tests.web.migrated import migrate
 from tests.web.seed import NAMES, fill
 
@@ -30,7 +31,7 @@ NOTICE = "非密系统，严禁录入涉密信息"
 
 @pytest.fixture
 async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings)
+    app = let_in(create_app(settings))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:
         yield opened
@@ -91,7 +92,7 @@ async def test_an_empty_list_says_what_to_do_first(client: httpx.AsyncClient) ->
     page = (await client.get("/checks")).text
     assert "还没有抽查记录" in page
     assert "dutyring demo" in page
-    assert (await client.get("/")).headers["location"] == "/checks"
+    assert (await client.get("/")).headers["location"] == "/today"
 
 
 async def test_list_shows_what_an_inspector_reads(client: httpx.AsyncClient, filled: None) -> None:

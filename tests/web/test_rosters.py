@@ -231,7 +231,7 @@ async def test_whereabouts_are_sealed_audited_and_expire(
     assert answer.json()["place"] == PLACE
     assert "no-store" in answer.headers["cache-control"]
     unnamed = await client.get(f"/whereabouts/{row['id']}", headers={"X-DutyRing-Actor": ""})
-    assert unnamed.status_code == 422
+    assert unnamed.status_code == 401
     database = client.app.state.database  # type: ignore[attr-defined]
     async with database.reading() as session:
         trail = (await session.scalars(select(AuditEvent).order_by(AuditEvent.id))).all()

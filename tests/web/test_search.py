@@ -342,7 +342,7 @@ async def test_over_the_api(either_settings: Settings) -> None:
         refused = await client.get(
             "/transcripts/search", params={"q": "张三"}, headers={"X-DutyRing-Actor": ""}
         )
-        assert refused.status_code == 422
+        assert refused.status_code == 401
         async with database.reading() as session:
             trail = list(await session.scalars(select(AuditEvent).where(AuditEvent.action == "search")))
     assert [(event.subject, event.detail) for event in trail] == [("transcripts", "2 signs, 1 results")] * 2

@@ -23,6 +23,7 @@ from app.database import Database, _blocking_url, downgrade, upgrade
 from app.directory import repository as directory
 from app.main import create_app
 from app.settings import Settings
+from tests.web.doors import let_in
 from tests.web.fake import FakePhone, answered
 
 FIRST = "0001"
@@ -235,7 +236,7 @@ def test_recordings_as_evidence_go_down_and_the_calls_own_stay(old: Settings) ->
 
 @pytest.fixture
 async def client(old: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(old)
+    app = let_in(create_app(old))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:
         yield opened

@@ -1,0 +1,58 @@
+"""Who asks: the account behind a request, and what it may see."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from app.accounts.permissions import Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of the tree of units that an account is for: the subtrees below these units."""
+
+    paths: tuple[str, ...] = ()
+    """`Unit.path` of each head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Someone who signed in, or a program with a token of theirs."""
+
+    account_id: int
+    login: str
+    name: str
+    """The person's name, as it stands in the audit trail, in decisions and in tables."""
+    roles: frozenset[Role]
+    permissions: frozenset[Permission]
+    scope: Scope | None = None
+    """None: every unit."""
+    session_id: int | None = None
+    token_id: int | None = None
+    csrf_secret: str = field(default="", repr=False)
+    """Of the session; empty for a token, which no browser sends unasked."""
+    address: str = ""
+
+    def may(self, permission: Permission | str) -> bool:
+        """Whether this one may do that."""
+        return Permission(permission) in self.permissions
+
+
+_CURRENT: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+def current() -> Principal | None:
+    """Return who asks; None outside a request: in the phone process, on the command line."""
+    return _CURRENT.get()
+
+
+def enter(principal: Principal | None) -> None:
+    """Say who asks from here on, in this task."""
+    _CURRENT.set(principal)
+
+
+def limits() -> Scope | None:
+    """The scope of who asks; None where every unit may be seen."""
+    asking = current()
+    return None if asking is None else asking.scope

@@ -1,0 +1,1 @@
+"""今日待办: the first page."""
