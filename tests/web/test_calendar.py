@@ -364,3 +364,13 @@ async def test_the_api_names_the_member_that_is_wrong(client: httpx.AsyncClient,
         answer = await client.request(method, f"/api/v1/calendar{path}", json=given)
         assert (path, answer.status_code) == (path, 422)
         assert answer.json()["errors"][0]["where"] == where
+
+
+def test_a_book_without_days_knows_the_weekend() -> None:
+    book = CalendarBook()
+    assert [book.day(date(2026, 2, 27) + timedelta(days=n)).kind for n in range(4)] == [
+        "workday",
+        "weekend",
+        "weekend",
+        "workday",
+    ]
