@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ async def account(
         found = await session.scalar(select(Account).where(Account.name == name))
         if found is None:
             login = "-".join(roles) + ("-" + "-".join(map(str, unit_ids)) if unit_ids else "")
+            if await people.by_login(session, login[:40]):
+                login = f"{login[:31]}-{zlib.crc32(name.encode()):08x}"
             found = await people.create(session, login[:40], name, frozenset(roles), unit_ids)
         if password:
             people.set_password(found, password)

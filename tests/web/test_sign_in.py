@@ -45,8 +45,12 @@ async def row_of(database: Database) -> Account:
         return (await session.scalars(select(Account).where(Account.login == LOGIN))).one()
 
 
-async def test_the_first_link_makes_the_administrator_once(either: Database, either_settings: Settings) -> None:
-    app = own_doors(either_settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
+async def test_the_first_link_makes_the_administrator_once(
+    either: Database, either_settings: Settings
+) -> None:
+    app = own_doors(
+        either_settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
+    )
     path = await first_link(either)
     async with browser(app) as one, browser(app) as other:
         assert "建立第一个系统管理员" in await one.get(path)
@@ -68,12 +72,12 @@ async def test_the_first_link_makes_the_administrator_once(either: Database, eit
     await app.state.database.close()
 
 
-async def test_what_is_wrong_is_not_told_and_what_was_typed_stays(office: FastAPI, database: Database) -> None:
+async def test_what_is_wrong_is_not_told_and_what_was_typed_stays(
+    office: FastAPI, database: Database
+) -> None:
     async with browser(office) as one:
         assert "非密系统，严禁录入涉密信息" in await one.get("/sign-in")
-        pages = {
-            login: await one.sign_in(login, WRONG, 403) for login in (LOGIN, "nobody-here")
-        }
+        pages = {login: await one.sign_in(login, WRONG, 403) for login in (LOGIN, "nobody-here")}
         assert pages[LOGIN].replace(f'value="{LOGIN}"', "") == pages["nobody-here"].replace(
             'value="nobody-here"', ""
         )
@@ -147,7 +151,9 @@ async def test_one_address_cannot_try_all_accounts(office: FastAPI, settings: Se
         answer = await one.send("/sign-in", login=LOGIN, password=PASSWORD)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
         await other.sign_in(LOGIN, PASSWORD)
-    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::1") != network_of("2001:db8:1:3::1")
+    assert (
+        network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::1") != network_of("2001:db8:1:3::1")
+    )
 
 
 async def test_a_flood_is_told_to_come_again(office: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +239,8 @@ async def test_over_https_alone(database: Database, settings: Settings) -> None:
 
 @pytest.mark.parametrize("path", ["/sign-in", "/enter/abc", "/sign-out"])
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}]
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}],
 )
 async def test_forms_of_other_sites_are_refused(office: FastAPI, path: str, headers: dict[str, str]) -> None:
     async with browser(office) as one:

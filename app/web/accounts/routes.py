@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import appointing, repository
-from app.accounts.appointing import undertaking
+from app.accounts.appointing import Invited, undertaking
 from app.accounts.permissions import ROLE_ZH, Permission, Role
 from app.accounts.principal import Principal
 from app.accounts.repository import Sought
 from app.api.paging import cut, pack
 from app.directory.routing import PathKey, State, code_after
 from app.errors import Fault, NotFoundError, OfficeError
+from app.settings import Settings
 from app.web.accounts import views
 from app.web.pages import render
 from app.web.sign_in.entering import by_field, spoken
@@ -26,6 +28,7 @@ ROWS = 50
 UNIT_FIELDS = 3
 UNITS_OFFERED = 300
 Given = Annotated[str, Form(max_length=200)]
+Verb = Callable[[AsyncSession, Settings, int], Awaitable[Invited | str | None]]
 Many = Annotated[list[str] | None, Form(max_length=100)]
 
 
@@ -109,63 +112,63 @@ async def ask(
         faults = by_field(error.faults or [Fault("", error.detail)])
         typed = {"roles": roles or [], "units": units or []}
         return await _one(request, state, account_id, 422, faults=faults, typed=typed)
-    return _back(account_id, "asked")
+    return RedirectResponse(f"/system/accounts/{account_id}?done=asked", status_code=303)
 
 
 @router.post("/{account_id}/approve")
 async def approve(request: Request, state: State, account_id: PathKey) -> Response:
     """Let what was asked for come into force; the code for the link is shown this once."""
-    database, settings = state
-    async with undertaking(database, "account.approve", f"account:{account_id}") as session:
-        code = await appointing.approve(session, settings, account_id)
-    return (
-        _back(account_id, "approved") if code is None else await _one(request, state, account_id, code=code)
-    )
+    return await _do(request, state, account_id, "approve", "approved", appointing.approve)
 
 
 @router.post("/{account_id}/refuse")
-async def refuse(state: State, account_id: PathKey) -> Response:
+async def refuse(request: Request, state: State, account_id: PathKey) -> Response:
     """Refuse what was asked for."""
-    database, settings = state
-    async with undertaking(database, "account.refuse", f"account:{account_id}") as session:
-        await appointing.refuse(session, settings, account_id)
-    return _back(account_id, "refused")
+    return await _do(request, state, account_id, "refuse", "refused", appointing.refuse)
 
 
 @router.post("/{account_id}/link")
 async def make_link(request: Request, state: State, account_id: PathKey) -> Response:
     """Make a link by which the person sets a password; it is shown this once."""
-    database, settings = state
-    async with undertaking(database, "account.link", f"account:{account_id}") as session:
-        made = await appointing.make_link(session, settings, account_id)
-    return await _one(request, state, account_id, 201, secret=made.secret, opens=made.in_force)
+    return await _do(request, state, account_id, "link", "", appointing.make_link)
 
 
 @router.post("/{account_id}/lock")
-async def lock(state: State, account_id: PathKey) -> Response:
+async def lock(request: Request, state: State, account_id: PathKey) -> Response:
     """Keep somebody out until they are unlocked."""
-    database, settings = state
-    async with undertaking(database, "account.lock", f"account:{account_id}") as session:
-        await appointing.lock(session, settings, account_id)
-    return _back(account_id, "locked")
+    return await _do(request, state, account_id, "lock", "locked", appointing.lock)
 
 
 @router.post("/{account_id}/unlock")
-async def unlock(state: State, account_id: PathKey) -> Response:
+async def unlock(request: Request, state: State, account_id: PathKey) -> Response:
     """Let somebody in again."""
-    database, settings = state
-    async with undertaking(database, "account.unlock", f"account:{account_id}") as session:
-        await appointing.unlock(session, settings, account_id)
-    return _back(account_id, "unlocked")
+    return await _do(request, state, account_id, "unlock", "unlocked", appointing.unlock)
 
 
 @router.post("/{account_id}/close")
-async def close(state: State, account_id: PathKey) -> Response:
+async def close(request: Request, state: State, account_id: PathKey) -> Response:
     """Close an account for good."""
+    return await _do(request, state, account_id, "close", "closed", appointing.close)
+
+
+async def _do(
+    request: Request, state: State, account_id: int, action: str, done: str, verb: Verb
+) -> Response:
+    """Do something with an account; why it was refused stands on its page, what is given once too."""
     database, settings = state
-    async with undertaking(database, "account.close", f"account:{account_id}") as session:
-        await appointing.close(session, settings, account_id)
-    return _back(account_id, "closed")
+    try:
+        async with undertaking(database, f"account.{action}", f"account:{account_id}") as session:
+            found = await verb(session, settings, account_id)
+    except NotFoundError:
+        raise
+    except OfficeError as error:
+        faults = by_field([Fault("", error.detail)])
+        return await _one(request, state, account_id, error.status, faults=faults)
+    if isinstance(found, Invited):
+        return await _one(request, state, account_id, 201, secret=found.secret, opens=found.in_force)
+    if found is not None:
+        return await _one(request, state, account_id, code=found)
+    return RedirectResponse(f"/system/accounts/{account_id}?done={done}", status_code=303)
 
 
 async def _new(
@@ -262,7 +265,3 @@ def _fields(units: Sequence[str]) -> Sequence[str]:
     """The codes that stand in the form, and some empty fields after them."""
     given = [code for code in units if code]
     return [*given, *[""] * max(1, UNIT_FIELDS - len(given))]
-
-
-def _back(account_id: int, done: str) -> Response:
-    return RedirectResponse(f"/system/accounts/{account_id}?done={done}", status_code=303)
