@@ -163,7 +163,7 @@ async def test_a_change_comes_into_force_when_it_is_approved(
     # Whoever was signed in signs in anew, to what they may do now.
     assert (await person.client.get("/account")).status_code == 303
     page = await officer.get(f"{ACCOUNTS}/{key}")
-    assert [word for word in re.findall(r"<td>(检查员|督查|总值班室) · 全部单位</td>", page)] == [
+    assert re.findall(r"<td>(检查员|督查|总值班室) · 全部单位</td>", page) == [
         "检查员",
         "检查员",
         "督查",
