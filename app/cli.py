@@ -26,6 +26,7 @@ from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.search_group import search
 from app.commands.trunk_groups import numbers, trunks
+from app.commands.user_group import user
 
 app = typer.Typer(
     name="dutyring",
@@ -53,6 +54,7 @@ app.add_typer(evidence, name="evidence")
 app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")
 app.add_typer(models, name="models")
+app.add_typer(user, name="user")
 
 EXIT_ARGUMENT = 2
 

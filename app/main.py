@@ -18,7 +18,9 @@ from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import app.accounts.scope  # noqa: F401 - limits every query
+from app.accounts import routes as accounts
 from app.accounts.gate import AccountDoorkeeper, Gate, authorise
+from app.accounts.throttle import SignInLimits
 from app.answers import routes as answers
 from app.api.describe import describe
 from app.api.guard import RequestGuard, TooLargeError
@@ -49,9 +51,12 @@ from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
+from app.web.account import routes as account_page
+from app.web.accounts import routes as accounts_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
+from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
 from app.web.today import routes as today_page
 from recordings.copies import CopyMaker
@@ -73,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.url)
     app.state.doorkeeper = AccountDoorkeeper(app.state.database, settings)
+    app.state.sign_in_limits = SignInLimits(settings)
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
     app.state.copies = CopyMaker()
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
@@ -112,7 +118,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
+    app.include_router(accounts.router)
     for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+        app.include_router(page.router)
+    for page in (sign_in_links, account_page, accounts_page):
         app.include_router(page.router)
     return app
 

@@ -76,6 +76,25 @@ class Settings(BaseSettings):
     password_days: int = Field(
         default=90, ge=0, le=3650, description="Days after which a password must be changed; 0: never."
     )
+    password_length: int = Field(default=10, ge=8, le=64, description="Least signs of a password.")
+    password_classes: int = Field(
+        default=3,
+        ge=1,
+        le=4,
+        description="How many of capital letters, small letters, digits and other signs a password holds.",
+    )
+    password_phrase_length: int = Field(
+        default=20,
+        ge=12,
+        le=128,
+        description="Signs from which on a password is a phrase, and any signs will do.",
+    )
+    sign_ins_per_minute: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Wrong passwords a minute from one address; more have to wait. Right ones are not counted.",
+    )
     separate_duties: bool = Field(
         default=True,
         description="三员分立: administrator, security officer and auditor are accounts apart from each other and from "

@@ -19,6 +19,15 @@ DOORS: Mapping[P, str] = {
         GET /
         GET /today
         POST /sign-out
+        GET /account
+        GET /account/welcome
+        POST /account/password
+        POST /account/sessions/end-others
+        POST /account/tokens
+        POST /account/tokens/{token_id}/revoke
+        GET /api/v1/tokens
+        POST /api/v1/tokens
+        POST /api/v1/tokens/{token_id}/revoke
     """,
     P.DIRECTORY: """
         GET /api/v1/units
@@ -221,6 +230,31 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/phone-records/{record_id}/sign
         GET /api/v1/phone-records/{record_id}/versions
         POST /api/v1/phone-records/{record_id}/versions
+    """,
+    P.ACCOUNTS: """
+        GET /system/accounts
+        GET /system/accounts/{account_id}
+        POST /system/accounts/{account_id}/approve
+        POST /system/accounts/{account_id}/refuse
+        POST /system/accounts/{account_id}/lock
+        POST /system/accounts/{account_id}/unlock
+        GET /api/v1/accounts
+        GET /api/v1/accounts/{account_id}
+        POST /api/v1/accounts/{account_id}/approve
+        POST /api/v1/accounts/{account_id}/refuse
+        POST /api/v1/accounts/{account_id}/lock
+        POST /api/v1/accounts/{account_id}/unlock
+    """,
+    P.ACCOUNTS_CHANGE: """
+        GET /system/accounts/new
+        POST /system/accounts
+        POST /system/accounts/{account_id}/charge
+        POST /system/accounts/{account_id}/link
+        POST /system/accounts/{account_id}/close
+        POST /api/v1/accounts
+        POST /api/v1/accounts/{account_id}/charge
+        POST /api/v1/accounts/{account_id}/link
+        POST /api/v1/accounts/{account_id}/close
     """,
     P.RETENTION: """
         GET /api/v1/recordings
