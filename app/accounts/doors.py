@@ -132,13 +132,13 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/cases/{case_id}/notice
         GET /api/v1/review-queue
         GET /api/v1/attachments/{attachment_id}
-        GET /api/v1/attempts/{attempt_id}/answer-items
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
     """,
     P.LISTEN: """
         GET /recordings/{recording_id}
+        GET /api/v1/attempts/{attempt_id}/answer-items
         GET /api/v1/attempts/{attempt_id}/trace
         GET /api/v1/attempts/{attempt_id}/bundle
         GET /api/v1/checks/{check_id}/bundle

@@ -91,7 +91,14 @@ class Gate:
         nobody = path in UNASKED or path.startswith("/static/")
         asking = None if nobody else await keeper.who(scope)
         scope.setdefault("state", {})["principal"] = asking
-        principal.enter(asking)
+        entered = principal.enter(asking)
+        try:
+            await self._pass(scope, receive, send, asking)
+        finally:
+            principal.leave(entered)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, asking: Principal | None) -> None:
+        path: str = scope["path"]
         if asking is not None or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
             await self._app(scope, receive, send)
             return
@@ -150,7 +157,7 @@ async def authorise(request: Request) -> None:
     asking: Principal | None = request.scope["state"]["principal"]
     path = _way_of(request)
     way = f"{'GET' if request.method == 'HEAD' else request.method} {path}"
-    if way in doors.OPEN or path.startswith((SIGN_IN, "/enter/")):
+    if way in doors.OPEN or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
         return
     needed = doors.asked(request.method, path)
     if asking is None or needed is None or needed not in asking.permissions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from app.accounts.permissions import Permission, Role
@@ -47,9 +47,14 @@ def current() -> Principal | None:
     return _CURRENT.get()
 
 
-def enter(principal: Principal | None) -> None:
-    """Say who asks from here on, in this task."""
-    _CURRENT.set(principal)
+def enter(principal: Principal | None) -> Token[Principal | None]:
+    """Say who asks from here on, in this task; `leave` takes it back."""
+    return _CURRENT.set(principal)
+
+
+def leave(entered: Token[Principal | None]) -> None:
+    """Let whoever was there before `enter` ask again: what runs later in this task is not this request's."""
+    _CURRENT.reset(entered)
 
 
 def limits() -> Scope | None:
