@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import app.accounts.scope  # noqa: F401 - limits every query
+from app.accounts.audit_chain import ChainKeeper
 from app.accounts.gate import AccountDoorkeeper, Gate, authorise
 from app.answers import routes as answers
 from app.api.describe import describe
@@ -49,6 +50,7 @@ from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
+from app.web.audit import routes as audit_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
@@ -114,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(phone_records.router)
     for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
         app.include_router(page.router)
+    app.include_router(audit_page.router)
     return app
 
 
@@ -127,11 +130,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     kept: list[ProcessKeeper] = [
         keeper for keeper in (app.state.keeper, app.state.transcriber) if keeper is not None
     ]
+    chain = ChainKeeper(app.state.database, app.state.settings)
     for keeper in kept:
         keeper.start()
+    chain.start()
     try:
         yield
     finally:
+        await chain.stop()
         await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
 

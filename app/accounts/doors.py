@@ -222,12 +222,23 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/phone-records/{record_id}/versions
         POST /api/v1/phone-records/{record_id}/versions
     """,
+    P.AUDIT: """
+        GET /system/audit
+        POST /system/audit/verify
+        POST /system/audit/export
+    """,
     P.RETENTION: """
         GET /api/v1/recordings
         GET /api/v1/recordings/{recording_id}
         GET /api/v1/recording-removals
     """,
 }
+
+
+WHOLE_OFFICE = frozenset(
+    {P.CALENDAR_CHANGE, P.RULES_CHANGE, P.TRUNKS_CHANGE, P.ACCOUNTS, P.ACCOUNTS_APPROVE, P.AUDIT, P.SYSTEM}
+)
+"""What holds for every unit at once: an account for a part of the tree does none of it, whatever its role."""
 
 
 @lru_cache(maxsize=1)

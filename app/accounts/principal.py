@@ -6,6 +6,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from app.accounts.permissions import Permission, Role
+from app.errors import ForbiddenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,15 @@ def enter(principal: Principal | None) -> Token[Principal | None]:
 def leave(entered: Token[Principal | None]) -> None:
     """Let whoever was there before `enter` ask again: what runs later in this task is not this request's."""
     _CURRENT.reset(entered)
+
+
+WHOLE_OFFICE_ONLY = "您的账号只管辖部分单位，此项须由管辖全部单位的账号办理"
+
+
+def whole_office() -> None:
+    """Raise `ForbiddenError` where who asks is for a part of the tree only: what follows concerns every unit."""
+    if limits() is not None:
+        raise ForbiddenError(WHOLE_OFFICE_ONLY)
 
 
 def limits() -> Scope | None:
