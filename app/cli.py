@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from app.commands.audit_group import audit
 from app.commands.bench import bench
 from app.commands.bundle_group import evidence_bundle
 from app.commands.calendar_group import calendar
@@ -55,6 +56,7 @@ app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")
 app.add_typer(models, name="models")
 app.add_typer(user, name="user")
+app.add_typer(audit, name="audit")
 
 EXIT_ARGUMENT = 2
 

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 import app.accounts.scope  # noqa: F401 - limits every query
 from app.accounts import routes as accounts
+from app.accounts.audit_chain import ChainKeeper
 from app.accounts.gate import AccountDoorkeeper, Gate, authorise
 from app.accounts.throttle import SignInLimits
 from app.answers import routes as answers
@@ -53,6 +54,7 @@ from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
 from app.web.account import routes as account_page
 from app.web.accounts import routes as accounts_page
+from app.web.audit import routes as audit_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
@@ -123,6 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(page.router)
     for page in (sign_in_links, account_page, accounts_page):
         app.include_router(page.router)
+    app.include_router(audit_page.router)
     return app
 
 
@@ -136,11 +139,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     kept: list[ProcessKeeper] = [
         keeper for keeper in (app.state.keeper, app.state.transcriber) if keeper is not None
     ]
+    chain = ChainKeeper(app.state.database, app.state.settings)
     for keeper in kept:
         keeper.start()
+    chain.start()
     try:
         yield
     finally:
+        await chain.stop()
         await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
 

@@ -141,7 +141,6 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/cases/{case_id}/notice
         GET /api/v1/review-queue
         GET /api/v1/attachments/{attachment_id}
-        GET /api/v1/attempts/{attempt_id}/answer-items
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
@@ -158,6 +157,7 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/recordings/{recording_id}/transcriptions
         GET /api/v1/transcripts/search
         POST /api/v1/answer-items/{item_id}/answer
+        GET /api/v1/attempts/{attempt_id}/answer-items
     """,
     P.REVIEW: """
         POST /api/v1/cases/{case_id}/accept
@@ -260,6 +260,11 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/recordings
         GET /api/v1/recordings/{recording_id}
         GET /api/v1/recording-removals
+    """,
+    P.AUDIT: """
+        GET /system/audit
+        POST /system/audit/verify
+        POST /system/audit/export
     """,
 }
 

@@ -8,6 +8,7 @@ a browser's cookie stands behind a request that changes something.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import clock
 from app.accounts import doors, principal, secrets, sessions
+from app.accounts import service as audit
 from app.accounts.principal import Principal
 from app.api.problems import problem
 from app.database import Database
@@ -41,6 +43,9 @@ OPEN_PATHS = (*UNASKED, SIGN_IN, "/sign-in/language")
 OPEN_BELOW = ("/static/", "/enter/")
 """`/enter/...` are the one-time links."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+REFUSAL_S = 60.0
+"""How often one and the same refusal is put on record: a page that asks each second leaves no line each second."""
+MOST_REFUSALS = 10_000
 
 
 class Doorkeeper(Protocol):
@@ -116,7 +121,14 @@ class Gate:
         nobody = path in UNASKED or path.startswith("/static/")
         asking = None if nobody else await keeper.who(scope)
         scope.setdefault("state", {})["principal"] = asking
-        principal.enter(asking)
+        entered = principal.enter(asking)
+        try:
+            await self._pass(scope, receive, send, asking)
+        finally:
+            principal.leave(entered)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, asking: Principal | None) -> None:
+        path: str = scope["path"]
         if asking is not None or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
             await self._app(scope, receive, send)
             return
@@ -175,13 +187,33 @@ async def authorise(request: Request) -> None:
     asking: Principal | None = request.scope["state"]["principal"]
     path = _way_of(request)
     way = f"{'GET' if request.method == 'HEAD' else request.method} {path}"
-    if way in doors.OPEN or path.startswith((SIGN_IN, "/enter/")):
+    if way in doors.OPEN or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
         return
     needed = doors.asked(request.method, path)
     if asking is None or needed is None or needed not in asking.permissions:
+        await _put_on_record(request, asking, way)
         raise HTTPException(403, "your role does not open this")
+    if asking.scope is not None and needed in doors.WHOLE_OFFICE:
+        await _put_on_record(request, asking, way)
+        raise HTTPException(403, principal.WHOLE_OFFICE_ONLY)
     if asking.session_id is not None and request.method not in SAFE:
         await _of_this_site(request, asking)
+
+
+async def _put_on_record(request: Request, asking: Principal | None, way: str) -> None:
+    """Leave an audit line of somebody who came to a door that is shut to them; one a minute for each door."""
+    if asking is None:
+        return
+    told: dict[tuple[int, str], float] | None = getattr(request.app.state, "refusals", None)
+    now_s = time.monotonic()
+    if told is None or len(told) > MOST_REFUSALS:
+        told = request.app.state.refusals = {}
+    if now_s - told.get((asking.account_id, way), -REFUSAL_S) < REFUSAL_S:
+        return
+    told[asking.account_id, way] = now_s
+    database: Database = request.app.state.database
+    async with database.unit_of_work() as session:
+        await audit.record(session, "refused", f"way:{way}", request.url.path[:200], done=False)
 
 
 async def _of_this_site(request: Request, asking: Principal) -> None:

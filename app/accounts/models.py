@@ -132,10 +132,14 @@ class ApiToken(Base):
 
 
 class AuditEvent(Base):
-    """Who did what, when. Rows are only ever added."""
+    """Who did what, when. Rows are only ever added: triggers of the database refuse to change or delete one."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("ix_audit_events_subject", "subject", "at"),)
+    __table_args__ = (
+        Index("ix_audit_events_subject", "subject", "at"),
+        Index("ix_audit_events_who_at", "who", "at"),
+        Index("ix_audit_events_action_at", "action", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.permissions import Permission
+from app.accounts.principal import current
 from app.answers.books import answer_keys
 from app.checks.models import LIVE_STATES, Attempt
 from app.errors import ConflictError
@@ -30,8 +32,22 @@ async def shown(
 ) -> dict[int, TranscriptView]:
     """By attempt, what was said in it, or how its transcript stands; answer keys are masked.
 
-    Where the answer keys cannot be read nothing that was said is shown.
+    Where the answer keys cannot be read nothing that was said is shown. Who may not hear recordings reads no words of
+    them either: they are not asked for.
     """
+    asking = current()
+    if asking is not None and not asking.may(Permission.LISTEN):
+        attempts, unheard = (
+            [a for a in attempts if a.state in LIVE_STATES and asking.may(Permission.LIVE)],
+            attempts,
+        )
+        return {attempt.id: NO_TRANSCRIPT for attempt in unheard} | await _words(session, attempts, settings)
+    return await _words(session, attempts, settings)
+
+
+async def _words(
+    session: AsyncSession, attempts: Sequence[Attempt], settings: Settings
+) -> dict[int, TranscriptView]:
     recordings = [attempt.recording.id for attempt in attempts if attempt.recording is not None]
     rows = await repository.for_recordings(session, recordings)
     try:
