@@ -18,7 +18,12 @@ DOORS: Mapping[P, str] = {
     P.SIGNED_IN: """
         GET /
         GET /today
+        GET /help
+        GET /help/panel
         POST /sign-out
+    """,
+    P.OVERVIEW: """
+        GET /overview
     """,
     P.DIRECTORY: """
         GET /api/v1/units
@@ -136,6 +141,13 @@ DOORS: Mapping[P, str] = {
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
+        GET /live
+        GET /live/stream
+        GET /live/calls/{attempt_id}
+        GET /live/calls/{attempt_id}/panel
+        GET /live/calls/{attempt_id}/sound
+        POST /live/calls/{attempt_id}/hang-up
+        POST /live/calls/{attempt_id}/notes
     """,
     P.LISTEN: """
         GET /recordings/{recording_id}
@@ -175,10 +187,16 @@ DOORS: Mapping[P, str] = {
     """,
     P.STOP: """
         GET /api/v1/stops
+        GET /stops
+        GET /stops/banner
+        GET /stops/panel
+        GET /stops/under-way
+        POST /stops
         POST /api/v1/stops
     """,
     P.STOP_LIFT: """
         POST /api/v1/stops/{stop_id}/lift
+        POST /stops/{stop_id}/lift
     """,
     P.TABLES: """
         GET /api/v1/scores

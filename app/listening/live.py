@@ -58,7 +58,7 @@ async def sound(database: Database, settings: Settings, attempt: Attempt) -> Asy
                 log.warning("a call cannot be listened to", attempt=attempt.id, reason=type(error).__name__)
                 return
             if len(piece):
-                yield pack(position, piece)
+                yield pack(ear.began_at or 0.0, position, piece)
             await asyncio.sleep(LOOK_S)
 
 

@@ -23,8 +23,9 @@ from sip.media.model import COLUMN_SAMPLES
 RATE_HZ = 8000
 BEFORE_SAMPLES = RATE_HZ // 2
 """So much of what was before is given at the beginning."""
-HEADER = struct.Struct("<II")
-"""Before each piece of sound: the position of its first sample since the call's beginning, and how many there are."""
+HEADER = struct.Struct("<dII")
+"""Before each piece of sound: the Unix seconds of the call's time 0, the position of its first sample since then, and
+how many samples there are."""
 _SIDES = {"sent": 0, "heard": 1}
 
 Stereo = npt.NDArray[np.int16]
@@ -121,6 +122,6 @@ class LiveSound:
         return start, sound
 
 
-def pack(position: int, sound: Stereo) -> bytes:
+def pack(began_at: float, position: int, sound: Stereo) -> bytes:
     """Return a piece of sound as it goes to a listener: header, then little-endian samples, us and them in turn."""
-    return HEADER.pack(position, len(sound)) + sound.astype("<i2").tobytes()
+    return HEADER.pack(began_at, position, len(sound)) + sound.astype("<i2").tobytes()

@@ -32,7 +32,7 @@ RINGS_THEN_TALKS = "11"
 
 
 def unpacked(piece: bytes) -> tuple[int, Stereo]:
-    position, count = HEADER.unpack_from(piece)
+    _, position, count = HEADER.unpack_from(piece)
     sound = np.frombuffer(piece, "<i2", offset=HEADER.size).reshape(-1, 2)
     assert len(sound) == count
     return position, sound
@@ -129,7 +129,7 @@ def test_both_sides_come_together_and_nothing_comes_before_it_is_whole(tmp_path:
         position, sound = ear.read()
         assert (position, len(sound), ear.ended) == (160, 80, True)
         assert (sound[:, 0] < -700).all()
-        assert unpacked(pack(position, sound))[0] == 160
+        assert unpacked(pack(5.0, position, sound))[0] == 160
 
 
 def test_a_listener_begins_at_the_present_and_follows_to_another_destination(tmp_path: Path) -> None:
