@@ -57,9 +57,14 @@ from app.web.accounts import routes as accounts_page
 from app.web.audit import routes as audit_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
+from app.web.help import routes as help_page
+from app.web.live import routes as live_page
+from app.web.overview import routes as overview_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
+from app.web.stops import routes as stops_page
+from app.web.stops.standing import KnowStops
 from app.web.today import routes as today_page
 from recordings.copies import CopyMaker
 
@@ -86,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
     describe(app)
     app.add_middleware(RequestGuard)
+    app.add_middleware(KnowStops)
     app.add_middleware(Gate)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(
@@ -126,6 +132,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for page in (sign_in_links, account_page, accounts_page):
         app.include_router(page.router)
     app.include_router(audit_page.router)
+    for page in (overview_page, live_page, stops_page, help_page):
+        app.include_router(page.router)
     return app
 
 

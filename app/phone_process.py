@@ -28,6 +28,7 @@ from app.checks.clock_offset import ClockWatch
 from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
+from app.checks.live_desk import LiveDesk, LivePhone
 from app.checks.ports import CallPlacer
 from app.checks.timekeeper import Job, Purge, Tick, Timekeeper
 from app.database import Database, upgrade
@@ -105,7 +106,9 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
     # We hold the locks of the one phone process: whoever kept the time before is dead.
     await keeper.seize()
-    watching = asyncio.create_task(watch.run())
+    watching = [asyncio.create_task(watch.run())]
+    if isinstance(placer, LivePhone):
+        watching.append(asyncio.create_task(LiveDesk(placer, settings).run()))
     clock = make_clock(keeper, settings)
     clock.start()
     calling = asyncio.create_task(dispatcher.run())
@@ -123,7 +126,8 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
             raise RuntimeError("media engine lost")
     finally:
         clock.shutdown(wait=False)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await upkeep.stop()
         await dispatcher.stop()
         await calling

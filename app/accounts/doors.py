@@ -18,6 +18,8 @@ DOORS: Mapping[P, str] = {
     P.SIGNED_IN: """
         GET /
         GET /today
+        GET /help
+        GET /help/panel
         POST /sign-out
         GET /account
         GET /account/welcome
@@ -28,6 +30,9 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/tokens
         POST /api/v1/tokens
         POST /api/v1/tokens/{token_id}/revoke
+    """,
+    P.OVERVIEW: """
+        GET /overview
     """,
     P.DIRECTORY: """
         GET /api/v1/units
@@ -144,6 +149,13 @@ DOORS: Mapping[P, str] = {
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
+        GET /live
+        GET /live/stream
+        GET /live/calls/{attempt_id}
+        GET /live/calls/{attempt_id}/panel
+        GET /live/calls/{attempt_id}/sound
+        POST /live/calls/{attempt_id}/hang-up
+        POST /live/calls/{attempt_id}/notes
     """,
     P.LISTEN: """
         GET /recordings/{recording_id}
@@ -184,10 +196,16 @@ DOORS: Mapping[P, str] = {
     """,
     P.STOP: """
         GET /api/v1/stops
+        GET /stops
+        GET /stops/banner
+        GET /stops/panel
+        GET /stops/under-way
+        POST /stops
         POST /api/v1/stops
     """,
     P.STOP_LIFT: """
         POST /api/v1/stops/{stop_id}/lift
+        POST /stops/{stop_id}/lift
     """,
     P.TABLES: """
         GET /api/v1/scores
