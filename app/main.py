@@ -54,6 +54,7 @@ from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import routes as sign_in
 from app.web.today import routes as today_page
+from app.web.units.pages import router as directory_pages
 from recordings.copies import CopyMaker
 
 log = structlog.get_logger(__name__)
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(phone_records.router)
     for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
         app.include_router(page.router)
+    app.include_router(directory_pages)
     return app
 
 
