@@ -66,6 +66,7 @@ from app.web.sign_in import routes as sign_in
 from app.web.stops import routes as stops_page
 from app.web.stops.standing import KnowStops
 from app.web.today import routes as today_page
+from app.web.units.pages import router as directory_pages
 from recordings.copies import CopyMaker
 
 log = structlog.get_logger(__name__)
@@ -134,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(audit_page.router)
     for page in (overview_page, live_page, stops_page, help_page):
         app.include_router(page.router)
+    app.include_router(directory_pages)
     return app
 
 

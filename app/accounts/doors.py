@@ -35,6 +35,20 @@ DOORS: Mapping[P, str] = {
         GET /overview
     """,
     P.DIRECTORY: """
+        GET /units
+        GET /units/branch
+        GET /units/found
+        GET /units/suggestions
+        GET /units/lines
+        GET /units/number-changes
+        GET /units/exemptions
+        GET /units/confirmations
+        GET /units/rosters
+        GET /units/{unit_id}
+        GET /units/{unit_id}/children
+        GET /units/{unit_id}/people
+        GET /units/{unit_id}/history
+        GET /units/{unit_id}/rosters
         GET /api/v1/units
         GET /api/v1/units/{unit_id}
         GET /api/v1/units/{unit_id}/regimes
@@ -53,6 +67,53 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/roster-warnings
     """,
     P.DIRECTORY_CHANGE: """
+        GET /units/new
+        POST /units/new
+        GET /units/{unit_id}/change
+        POST /units/{unit_id}/change
+        GET /units/{unit_id}/move
+        POST /units/{unit_id}/move
+        GET /units/{unit_id}/close
+        POST /units/{unit_id}/close
+        GET /units/{unit_id}/regimes/new
+        POST /units/{unit_id}/regimes/new
+        GET /units/{unit_id}/regimes/{regime_id}
+        POST /units/{unit_id}/regimes/{regime_id}
+        GET /units/{unit_id}/confirmations/new
+        POST /units/{unit_id}/confirmations/new
+        GET /units/{unit_id}/lines/new
+        POST /units/{unit_id}/lines/new
+        GET /units/{unit_id}/lines/{line_id}/change
+        POST /units/{unit_id}/lines/{line_id}/change
+        GET /units/{unit_id}/lines/{line_id}/share
+        POST /units/{unit_id}/lines/{line_id}/share
+        GET /units/{unit_id}/lines/{line_id}/exemptions/new
+        POST /units/{unit_id}/lines/{line_id}/exemptions/new
+        GET /units/{unit_id}/line-exemptions/{exemption_id}
+        POST /units/{unit_id}/line-exemptions/{exemption_id}
+        GET /units/{unit_id}/people/new
+        POST /units/{unit_id}/people/new
+        GET /units/{unit_id}/people/{person_id}/change
+        POST /units/{unit_id}/people/{person_id}/change
+        GET /units/{unit_id}/number-changes/new
+        POST /units/{unit_id}/number-changes/new
+        GET /units/{unit_id}/number-changes/{change_id}/enter
+        POST /units/{unit_id}/number-changes/{change_id}/enter
+        GET /units/{unit_id}/number-changes/{change_id}/dismiss
+        POST /units/{unit_id}/number-changes/{change_id}/dismiss
+        GET /units/{unit_id}/exemptions/new
+        POST /units/{unit_id}/exemptions/new
+        GET /units/{unit_id}/exemptions/{exemption_id}
+        POST /units/{unit_id}/exemptions/{exemption_id}
+        GET /units/{unit_id}/rosters/{day}/{kind}
+        POST /units/{unit_id}/rosters/{day}/{kind}
+        GET /units/import
+        POST /units/import
+        GET /units/import/template.xlsx
+        GET /units/import/{key}
+        POST /units/import/{key}/confirm
+        POST /units/import/{key}/discard
+        GET /units/directory.xlsx
         POST /api/v1/units
         PATCH /api/v1/units/{unit_id}
         POST /api/v1/units/{unit_id}/move
@@ -82,6 +143,11 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/directory.xlsx
     """,
     P.WHEREABOUTS: """
+        GET /units/{unit_id}/whereabouts
+        GET /units/{unit_id}/whereabouts/new
+        POST /units/{unit_id}/whereabouts/new
+        POST /units/{unit_id}/whereabouts/{row_id}/read
+        POST /units/{unit_id}/whereabouts/{row_id}/forget
         GET /api/v1/units/{unit_id}/whereabouts
         POST /api/v1/units/{unit_id}/whereabouts
         GET /api/v1/whereabouts/{row_id}

@@ -79,8 +79,15 @@ async def bring(
 
     Nothing is entered before it is confirmed. The file is kept for 24 hours.
     """
+    return await take(state, who, name, await _body(request))
+
+
+async def take(state: State, who: str, name: str, content: bytes) -> ImportOut:
+    """Read a file, compare it with the records, and keep it until it is confirmed; its name goes on record.
+
+    Raises `BadInputError` where the file as a whole cannot be read.
+    """
     database, settings = state
-    content = await _body(request)
     plain = PurePath(name.replace("\\", "/")).name or "名录"
     preview = await asyncio.to_thread(_read, content, plain)
     async with database.reading() as session:
