@@ -118,6 +118,7 @@ DOORS: Mapping[P, str] = {
         GET /checks/rows
         GET /checks/{check_id}
         GET /checks/{check_id}/body
+        GET /checks/{check_id}/cases/{case_id}/notice
         GET /api/v1/checks
         GET /api/v1/checks/{check_id}
         GET /api/v1/orders
@@ -149,10 +150,16 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/recordings/{recording_id}/transcriptions
         GET /api/v1/transcripts/search
         POST /api/v1/answer-items/{item_id}/answer
+        POST /checks/{check_id}/answers/{item_id}
+        GET /recordings
+        GET /recordings/{recording_id}/keeping
+        GET /samples
+        GET /api/v1/samples
     """,
     P.REVIEW: """
         POST /api/v1/cases/{case_id}/accept
         POST /api/v1/cases/{case_id}/attachments
+        POST /api/v1/cases/{case_id}/comment
         POST /api/v1/cases/{case_id}/confirm
         POST /api/v1/cases/{case_id}/dispute
         POST /api/v1/cases/{case_id}/notify
@@ -160,6 +167,19 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/cases/{case_id}/propose
         POST /api/v1/cases/{case_id}/revoke
         POST /api/v1/cases/{case_id}/uphold
+        POST /api/v1/orders/{order_id}/cases
+        POST /checks/{check_id}/cases
+        POST /checks/{check_id}/cases/{case_id}/files
+        POST /checks/{check_id}/cases/{case_id}/{step}
+        POST /recordings/{recording_id}/holds
+        POST /recordings/{recording_id}/holds/{hold_id}/lift
+        POST /recordings/{recording_id}/removals
+        POST /recordings/{recording_id}/removals/{removal_id}/decide
+        POST /recordings/{recording_id}/withdraw
+        POST /recordings/{recording_id}/samples
+        POST /samples/{sample_id}/withdraw
+        POST /api/v1/recordings/{recording_id}/samples
+        DELETE /api/v1/samples/{sample_id}
         POST /api/v1/recordings/{recording_id}/holds
         POST /api/v1/recordings/{recording_id}/holds/{hold_id}/lift
         POST /api/v1/recordings/{recording_id}/removals
@@ -168,6 +188,7 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/rules/trunk-music/correct
     """,
     P.MITIGATE: """
+        POST /checks/{check_id}/mitigations
         POST /api/v1/orders/{order_id}/mitigations
     """,
     P.MANUAL_CHECKS: """
@@ -211,7 +232,15 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/transcriber
     """,
     P.PHONE_RECORDS: """
+        GET /phone-records
+        POST /phone-records
+        GET /phone-records/new
+        POST /phone-records/from-sound
         GET /phone-records/{record_id}
+        POST /phone-records/{record_id}
+        GET /phone-records/{record_id}/edit
+        POST /phone-records/{record_id}/correct
+        POST /phone-records/{record_id}/sign
         GET /api/v1/phone-records
         POST /api/v1/phone-records
         POST /api/v1/phone-records/from-sound

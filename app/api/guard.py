@@ -58,7 +58,8 @@ class RequestGuard:
             await refusal(scope, receive, send)
             return
         if not scope["path"].startswith(API):
-            await self._app(scope, receive, send)
+            # Forms of the pages, files among them.
+            await self._app(scope, _counted(receive), send)
             return
         takes = self._takes(scope)
         if takes and not any(_is_json(kind) for kind in takes):
