@@ -43,14 +43,18 @@ from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters
 from app.rules import routes as rules
+from app.samples import routes as samples
 from app.settings import Settings, get_settings
 from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
-from app.web import pages, phone_record_page
+from app.web import pages
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
+from app.web.phone_records import routes as phone_records_page
+from app.web.recordings import routes as recordings_page
+from app.web.samples import routes as samples_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import routes as sign_in
 from app.web.today import routes as today_page
@@ -112,7 +116,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+    app.include_router(samples.router)
+    for page in (sign_in, today_page, checks_page, check_page):
+        app.include_router(page.router)
+    for page in (recordings_page, samples_page, phone_records_page):
         app.include_router(page.router)
     return app
 

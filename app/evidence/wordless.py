@@ -56,7 +56,9 @@ def without_words(facts: Mapping[str, Any], mark: str = WITHDRAWN_ZH) -> dict[st
             shown[name] = [_wordless(sign, mark) for sign in shown[name]]
     forwarding = shown.get("forwarding")
     if forwarding and forwarding.get("evidence"):
-        shown["forwarding"] = forwarding | {"evidence": [_wordless(sign, mark) for sign in forwarding["evidence"]]}
+        shown["forwarding"] = forwarding | {
+            "evidence": [_wordless(sign, mark) for sign in forwarding["evidence"]]
+        }
     return shown
 
 

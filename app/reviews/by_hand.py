@@ -37,9 +37,13 @@ async def open_by_person(
     if check is None or not check.attempts:
         raise NotFoundError(f"没有抽查 {check_id} (no such order)")
     if check.kind == "verification" or check.closed_at is None:
-        raise ConflictError("核号通话和尚未结束的抽查不能提出事项 (no case can come of this order, or not yet)")
+        raise ConflictError(
+            "核号通话和尚未结束的抽查不能提出事项 (no case can come of this order, or not yet)"
+        )
     if code not in confirmable(by_hand=False):
-        raise BadInputError(f"“{code}”不是可认定的事由 (not a finding code)", [Fault("code", "not a finding code")])
+        raise BadInputError(
+            f"“{code}”不是可认定的事由 (not a finding code)", [Fault("code", "not a finding code")]
+        )
     if not reason.strip():
         raise BadInputError("须说明理由 (say what was heard)", [Fault("reason", "is empty")])
     known = await repository.case_of(session, code, check_id, None)

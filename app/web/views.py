@@ -13,6 +13,7 @@ from app.checks.rules import CODES, Rules
 from app.phone_keeper import PhoneKeeper
 from app.picture import ring_seconds
 
+
 @dataclass(frozen=True, slots=True)
 class RowView:
     """One row of the list."""

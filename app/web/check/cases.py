@@ -81,7 +81,12 @@ class CaseView:
 
 
 async def case_views(
-    session: AsyncSession, attempts: Sequence[Attempt], found: Sequence[Case], who: str, sight: Sight, zone: ZoneInfo
+    session: AsyncSession,
+    attempts: Sequence[Attempt],
+    found: Sequence[Case],
+    who: str,
+    sight: Sight,
+    zone: ZoneInfo,
 ) -> list[CaseView]:
     """Make the cases of a check for the person who reads its page."""
     return [await _case(session, attempts, case, who, sight, zone) for case in found]
@@ -92,7 +97,9 @@ async def _case(
 ) -> CaseView:
     detail = await case_details.detail(session, case)
     heard = await hearing.heard(session, case, who)
-    of_recording = {attempt.recording.id: attempt.number for attempt in attempts if attempt.recording is not None}
+    of_recording = {
+        attempt.recording.id: attempt.number for attempt in attempts if attempt.recording is not None
+    }
     codes = confirmable(case.manual_id is not None)
     return CaseView(
         detail=detail,

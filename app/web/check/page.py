@@ -98,9 +98,7 @@ async def _attempts(
     return found
 
 
-async def _answers(
-    session: AsyncSession, settings: Settings, attempt: Attempt
-) -> tuple[AnswerItemOut, ...]:
+async def _answers(session: AsyncSession, settings: Settings, attempt: Attempt) -> tuple[AnswerItemOut, ...]:
     """What was heard in the answer; nothing where the keys that must be masked in it cannot be read."""
     try:
         keys = await answer_keys(session, settings)

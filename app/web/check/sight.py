@@ -68,7 +68,9 @@ def sight_of(principal: Principal | None) -> Sight:
 
 def _untold(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What an announcement said is no part of the signalling."""
-    return {name: value for name, value in entry.items() if entry.get("event") != "announcement" or name != "what"}
+    return {
+        name: value for name, value in entry.items() if entry.get("event") != "announcement" or name != "what"
+    }
 
 
 def _secret(facts: Mapping[str, Any]) -> str:

@@ -124,7 +124,9 @@ async def mitigate(request: Request, state: State, check_id: int, who: Actor) ->
     given = _Given(form, state[1].zone, None)
 
     async def verb(session: AsyncSession) -> Any:
-        values = {name: form.get(name, "") for name in ("kind", "number", "note")} | {"at": given.moment("at")}
+        values = {name: form.get(name, "") for name in ("kind", "number", "note")} | {
+            "at": given.moment("at")
+        }
         body = read_form(MitigationIn, values, LABELS)
         return await mitigations.record(
             session, check_id, body.kind, body.at, who, number=body.number, note=body.note
@@ -173,7 +175,7 @@ class _Given:
         return {name: self.form[name] for name in names if self.form.get(name)}
 
     def moment(self, name: str) -> str | None:
-        """A local time of the form with its zone; None where none was entered, and what was entered where it is none."""
+        """A local time of the form with its zone; None where it was left empty, the text itself where it is none."""
         text = str(self.form.get(name, "")).strip()
         try:
             return datetime.fromisoformat(text).replace(tzinfo=self.zone).isoformat() if text else None
@@ -214,7 +216,10 @@ async def _accept(session: AsyncSession, case_id: int, who: str, given: _Given) 
 
 async def _dispute(session: AsyncSession, case_id: int, who: str, given: _Given) -> Any:
     chosen = [str(key) for key in given.form.getlist("attachment_ids")]
-    values = given.values("by", "grounds") | {"received_at": given.moment("received_at"), "attachment_ids": chosen}
+    values = given.values("by", "grounds") | {
+        "received_at": given.moment("received_at"),
+        "attachment_ids": chosen,
+    }
     body = read_form(schemas.DisputeIn, values, LABELS)
     return await service.dispute(
         session,

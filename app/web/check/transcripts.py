@@ -14,7 +14,14 @@ from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import live, repository
 from app.transcripts.repository import OPEN
 from app.web.check.sight import Sight
-from app.web.check.views import HIDDEN_TRANSCRIPT, NO_TRANSCRIPT, AttemptView, TranscriptView, live_view, transcript_view
+from app.web.check.views import (
+    HIDDEN_TRANSCRIPT,
+    NO_TRANSCRIPT,
+    AttemptView,
+    TranscriptView,
+    live_view,
+    transcript_view,
+)
 
 LOCKED = "答案号码清单无法读取，文字暂不显示"
 HELD_UP = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,6 +59,10 @@ class TranscriptView:
     error: str = ""
 
 
+NO_TRANSCRIPT = TranscriptView("none")
+HIDDEN_TRANSCRIPT = TranscriptView("hidden")
+
+
 @dataclass(frozen=True, slots=True)
 class MarkView:
     """A moment on the wave of a recording."""
@@ -81,7 +85,7 @@ class Beside:
     has_trace: bool = False
     reading: Mapping[str, Any] | None = None
     """The call read again with its words, where it was."""
-    transcript: TranscriptView = field(default_factory=lambda: NO_TRANSCRIPT)
+    transcript: TranscriptView = NO_TRANSCRIPT
     answers: tuple[AnswerItemOut, ...] = ()
 
 
@@ -119,10 +123,6 @@ class AttemptView:
     def audible(self) -> bool:
         """Whether there is something to hear."""
         return self.recording is not None and self.recording.gone_why is None
-
-
-NO_TRANSCRIPT = TranscriptView("none")
-HIDDEN_TRANSCRIPT = TranscriptView("hidden")
 
 
 def attempt_view(attempt: Attempt, zone: ZoneInfo, rules: Rules, sight: Sight, beside: Beside) -> AttemptView:
@@ -163,7 +163,11 @@ def _marks(facts: Mapping[str, Any], verdict: Mapping[str, Any] | None, limits: 
     if ring is not None:
         yield MarkView(ring / 1000, "ring", "振铃开始")
         until = answer if answer is not None else end
-        for value, text in ((limits.within_s, "三声止"), (limits.limit_s, "折算限"), (limits.finding_s, "拟认定线")):
+        for value, text in (
+            (limits.within_s, "三声止"),
+            (limits.limit_s, "折算限"),
+            (limits.finding_s, "拟认定线"),
+        ):
             # A limit that the call never came near is no moment of it.
             if until is not None and ring + value * 1000 <= until + 5_000:
                 yield MarkView(ring / 1000 + value, "limit", text, f"{value:g}")

@@ -6,8 +6,8 @@
   const STEP_S = 10;
   const LEAD_S = 0.5;
   const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
-  const MOST_PEAKS = 4000;
-  const RATES = [50, 10, 1];
+  const MOST_PEAKS = 6000;
+  const RATES = [200, 100, 50, 25, 10, 5, 1];
   const HEIGHT = 52;
   const sounds = new Map(); // By the player element.
   let chosen = null; // What the keys play: the player that was used last, else the first.
