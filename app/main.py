@@ -46,6 +46,7 @@ from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters
 from app.rules import routes as rules
+from app.samples import routes as samples
 from app.settings import Settings, get_settings
 from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import routes as transcripts
@@ -60,6 +61,12 @@ from app.web.checks import routes as checks_page
 from app.web.help import routes as help_page
 from app.web.live import routes as live_page
 from app.web.overview import routes as overview_page
+from app.web import pages
+from app.web.check import routes as check_page
+from app.web.checks import routes as checks_page
+from app.web.phone_records import routes as phone_records_page
+from app.web.recordings import routes as recordings_page
+from app.web.samples import routes as samples_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
@@ -129,6 +136,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(phone_records.router)
     app.include_router(accounts.router)
     for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+    app.include_router(samples.router)
+    for page in (sign_in, today_page, checks_page, check_page):
+        app.include_router(page.router)
+    for page in (recordings_page, samples_page, phone_records_page):
         app.include_router(page.router)
     for page in (sign_in_links, account_page, accounts_page):
         app.include_router(page.router)

@@ -212,6 +212,7 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/cases/{case_id}/notice
         GET /api/v1/review-queue
         GET /api/v1/attachments/{attachment_id}
+        GET /checks/{check_id}/cases/{case_id}/notice
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
@@ -236,6 +237,11 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/transcripts/search
         POST /api/v1/answer-items/{item_id}/answer
         GET /api/v1/attempts/{attempt_id}/answer-items
+        POST /checks/{check_id}/answers/{item_id}
+        GET /recordings
+        GET /recordings/{recording_id}/keeping
+        GET /samples
+        GET /api/v1/samples
     """,
     P.REVIEW: """
         POST /api/v1/cases/{case_id}/accept
@@ -253,9 +259,24 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/recordings/{recording_id}/removals/{removal_id}/decide
         POST /api/v1/recordings/{recording_id}/withdraw
         POST /api/v1/rules/trunk-music/correct
+        POST /api/v1/cases/{case_id}/comment
+        POST /api/v1/orders/{order_id}/cases
+        POST /checks/{check_id}/cases
+        POST /checks/{check_id}/cases/{case_id}/files
+        POST /checks/{check_id}/cases/{case_id}/{step}
+        POST /recordings/{recording_id}/holds
+        POST /recordings/{recording_id}/holds/{hold_id}/lift
+        POST /recordings/{recording_id}/removals
+        POST /recordings/{recording_id}/removals/{removal_id}/decide
+        POST /recordings/{recording_id}/withdraw
+        POST /recordings/{recording_id}/samples
+        POST /samples/{sample_id}/withdraw
+        POST /api/v1/recordings/{recording_id}/samples
+        DELETE /api/v1/samples/{sample_id}
     """,
     P.MITIGATE: """
         POST /api/v1/orders/{order_id}/mitigations
+        POST /checks/{check_id}/mitigations
     """,
     P.MANUAL_CHECKS: """
         POST /api/v1/manual-checks
@@ -314,6 +335,14 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/phone-records/{record_id}/sign
         GET /api/v1/phone-records/{record_id}/versions
         POST /api/v1/phone-records/{record_id}/versions
+        GET /phone-records
+        POST /phone-records
+        GET /phone-records/new
+        POST /phone-records/from-sound
+        POST /phone-records/{record_id}
+        GET /phone-records/{record_id}/edit
+        POST /phone-records/{record_id}/correct
+        POST /phone-records/{record_id}/sign
     """,
     P.ACCOUNTS: """
         GET /system/accounts

@@ -26,6 +26,7 @@ from app.trunks.wording import alarms_zh
 from app.web import i18n
 from app.web.navigation import places
 from app.web.security import HEADERS
+from app.web.spoken import spoken
 from sip.trunks import AlarmKind
 
 FOLDER = Path(__file__).parent
@@ -61,6 +62,7 @@ _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.globals["MEANING_ZH"] = MEANING_ZH
 _environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
+_environment.filters["spoken"] = spoken
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["moment"] = _moment

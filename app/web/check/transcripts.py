@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.permissions import Permission
-from app.accounts.principal import current
 from app.answers.books import answer_keys
 from app.checks.models import LIVE_STATES, Attempt
 from app.errors import ConflictError
@@ -15,7 +13,15 @@ from app.settings import Settings
 from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import live, repository
 from app.transcripts.repository import OPEN
-from app.web.views import NO_TRANSCRIPT, AttemptView, TranscriptView, live_view, transcript_view
+from app.web.check.sight import Sight
+from app.web.check.views import (
+    HIDDEN_TRANSCRIPT,
+    NO_TRANSCRIPT,
+    AttemptView,
+    TranscriptView,
+    live_view,
+    transcript_view,
+)
 
 LOCKED = "答案号码清单无法读取，文字暂不显示"
 HELD_UP = {
@@ -28,26 +34,12 @@ HELD_UP = {
 
 
 async def shown(
-    session: AsyncSession, attempts: Sequence[Attempt], settings: Settings
+    session: AsyncSession, attempts: Sequence[Attempt], settings: Settings, sight: Sight
 ) -> dict[int, TranscriptView]:
     """By attempt, what was said in it, or how its transcript stands; answer keys are masked.
 
-    Where the answer keys cannot be read nothing that was said is shown. Who may not hear recordings reads no words of
-    them either: they are not asked for.
+    Where the answer keys cannot be read nothing that was said is shown, and nothing to who may not listen.
     """
-    asking = current()
-    if asking is not None and not asking.may(Permission.LISTEN):
-        attempts, unheard = (
-            [a for a in attempts if a.state in LIVE_STATES and asking.may(Permission.LIVE)],
-            attempts,
-        )
-        return {attempt.id: NO_TRANSCRIPT for attempt in unheard} | await _words(session, attempts, settings)
-    return await _words(session, attempts, settings)
-
-
-async def _words(
-    session: AsyncSession, attempts: Sequence[Attempt], settings: Settings
-) -> dict[int, TranscriptView]:
     recordings = [attempt.recording.id for attempt in attempts if attempt.recording is not None]
     rows = await repository.for_recordings(session, recordings)
     try:
@@ -57,7 +49,9 @@ async def _words(
     found: dict[int, TranscriptView] = {}
     for attempt in attempts:
         so_far = live.text_so_far(settings, attempt.id) if attempt.state in LIVE_STATES else None
-        if attempt.recording is not None:
+        if not (sight.words if attempt.recording is not None else sight.live):
+            found[attempt.id] = HIDDEN_TRANSCRIPT
+        elif attempt.recording is not None:
             found[attempt.id] = transcript_view(rows[attempt.recording.id], keys)
         else:
             found[attempt.id] = NO_TRANSCRIPT if so_far is None else live_view(so_far, keys)
