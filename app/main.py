@@ -52,7 +52,7 @@ from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
-from app.web import pages, phone_record_page
+from app.web import pages
 from app.web.account import routes as account_page
 from app.web.accounts import routes as accounts_page
 from app.web.audit import routes as audit_page
@@ -61,9 +61,6 @@ from app.web.checks import routes as checks_page
 from app.web.help import routes as help_page
 from app.web.live import routes as live_page
 from app.web.overview import routes as overview_page
-from app.web import pages
-from app.web.check import routes as check_page
-from app.web.checks import routes as checks_page
 from app.web.phone_records import routes as phone_records_page
 from app.web.recordings import routes as recordings_page
 from app.web.samples import routes as samples_page
@@ -135,7 +132,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
     app.include_router(accounts.router)
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
     app.include_router(samples.router)
     for page in (sign_in, today_page, checks_page, check_page):
         app.include_router(page.router)
