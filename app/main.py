@@ -34,6 +34,7 @@ from app.evidence import bundle_routes
 from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.listening import routes as listening
+from app.notices.sending import NoticeKeeper
 from app.phone_keeper import PhoneKeeper
 from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
@@ -76,6 +77,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
     app.state.copies = CopyMaker()
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
+    app.state.notices = NoticeKeeper(
+        app.state.database,
+        settings,
+        lambda: app.state.keeper is not None and app.state.keeper.failing,
+    )
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(Gate)
@@ -129,9 +135,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ]
     for keeper in kept:
         keeper.start()
+    notices = asyncio.create_task(app.state.notices.run())
     try:
         yield
     finally:
+        notices.cancel()
+        await asyncio.gather(notices, return_exceptions=True)
+        if app.state.keeper is not None and app.state.settings.stop_wait_s:
+            app.state.keeper.begin_finish(app.state.settings.stop_wait_s)
         await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
 
