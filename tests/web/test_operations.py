@@ -16,12 +16,13 @@ from app.checks import alarms
 from app.checks.dispatcher import Dispatcher
 from app.checks.models import Attempt
 from app.database import Database
+from app.directory.models import DutyLine
 from app.operations.readiness import head_revision
 from app.settings import Settings, TrunkSettings
 from tests.web.apps import make_app
 from tests.web.fake import FakePhone
 from tests.web.seed import NAMES, fill
-from tests.web.test_ledger import add_lines, order
+from tests.web.test_ledger import order
 
 TOKEN = "a token of some length"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -115,7 +116,8 @@ async def test_figures_are_those_of_the_records_and_name_nobody(
     # A call under way is counted once it is over, and what was counted stays.
     phone = FakePhone(settings.recordings_dir)
     dispatcher = Dispatcher(database, phone, settings)
-    (line,) = await add_lines(database, 1)
+    async with database.reading() as session:
+        line = (await session.scalars(select(DutyLine).order_by(DutyLine.id).limit(1))).one()
     await order(database, line)
     assert (await figures(client))["dutyring_checks_due"] == 1
     await dispatcher.place_due()
