@@ -6,15 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import app.accounts.scope  # noqa: F401 - limits every query
@@ -37,6 +33,11 @@ from app.evidence import bundle_routes
 from app.evidence import routes as evidence
 from app.imports import routes as imports
 from app.listening import routes as listening
+from app.notices.sending import NoticeKeeper
+from app.operations import routes as operations
+from app.operations.metrics import MetricsBook
+from app.operations.readiness import Readiness
+from app.operations.requests import RequestFigures, RequestLog
 from app.phone_keeper import PhoneKeeper
 from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
@@ -73,8 +74,6 @@ from app.web.today import routes as today_page
 from app.web.units.pages import router as directory_pages
 from recordings.copies import CopyMaker
 
-log = structlog.get_logger(__name__)
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the service. Its database must be migrated; the phone process starts and ends with it."""
@@ -94,6 +93,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
     app.state.copies = CopyMaker()
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
+    app.state.notices = NoticeKeeper(
+        app.state.database,
+        settings,
+        lambda: app.state.keeper is not None and app.state.keeper.failing,
+    )
+    app.state.figures = RequestFigures()
+    app.state.readiness = Readiness(app.state.database, settings)
+    app.state.metrics = MetricsBook(
+        app.state.database,
+        settings,
+        app.state.figures,
+        lambda: {"phone": app.state.keeper, "transcriber": app.state.transcriber},
+    )
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(KnowStops)
@@ -103,13 +115,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         TrustedHostMiddleware, allowed_hosts=[_as_in_address(host) for host in settings.allowed_hosts]
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)
     app.add_exception_handler(HTTPException, pages.on_http_error)
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
     app.add_exception_handler(OfficeError, pages.on_office_error)
     app.add_exception_handler(TooLargeError, pages.on_too_large)
     app.add_exception_handler(Exception, pages.on_failure)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
-    app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.include_router(operations.router)
     app.include_router(checks.router)
     app.include_router(listening.router)
     app.include_router(bundle_routes.router)
@@ -164,28 +177,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await chain.stop()
+    notices = asyncio.create_task(app.state.notices.run())
+    try:
+        yield
+    finally:
+        notices.cancel()
+        await asyncio.gather(notices, return_exceptions=True)
+        if app.state.keeper is not None and app.state.settings.stop_wait_s:
+            app.state.keeper.begin_finish(app.state.settings.stop_wait_s)
         await asyncio.gather(*(keeper.stop() for keeper in kept))
         await app.state.database.close()
-
-
-async def healthz(request: Request) -> JSONResponse:
-    """Whether the service works: 200, or 503 when the database does not answer or the phone does not come up."""
-    keeper: PhoneKeeper | None = request.app.state.keeper
-    told: dict[str, str | int | None] = {"database": "ok", "phone": "off"}
-    if keeper is not None:
-        told |= {
-            "phone": keeper.state,
-            "phone_starts": keeper.starts,
-            "phone_last_status": keeper.last_status,
-        }
-    if request.app.state.transcriber is not None:
-        # Without transcripts the service works all the same.
-        told["transcriber"] = request.app.state.transcriber.told
-    try:
-        async with request.app.state.database.reading() as session:
-            await session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        log.exception("database does not answer")
-        told["database"] = "failed"
-    failed = told["database"] == "failed" or told["phone"] == "failing"
-    return JSONResponse({"status": "failed" if failed else "ok"} | told, status_code=503 if failed else 200)

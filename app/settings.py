@@ -14,8 +14,9 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
+from app.operation_settings import OperationSettings
 from app.sntp import Server
 from app.trunk_settings import SettingError, TrunkSettings, check_trunk
 from sip.guard import DEFAULT_DENY, DialPolicy
@@ -28,7 +29,7 @@ RING_PERIOD_S = 5.0
 """National ringing cadence, 1 s on, 4 s off (GB 3380-82): bell and ringback need not be in phase."""
 
 
-class Settings(BaseSettings):
+class Settings(OperationSettings):
     """The settings of the service; every one has a default that works on one machine."""
 
     model_config = SettingsConfigDict(

@@ -10,6 +10,7 @@ import app.api.models
 import app.checks.models
 import app.directory.models
 import app.evidence.models
+import app.notices.models
 import app.phone_records.models
 import app.planning.models
 import app.reviews.models

@@ -77,6 +77,7 @@ def demo_settings(settings: Settings, host: str, port: int) -> Settings:
             "concurrency": max(settings.concurrency, 50),
             "phone_process": True,
             "log_level": "warning",
+            "stop_wait_s": 0.0,
         }
     )
 
