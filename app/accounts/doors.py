@@ -382,6 +382,12 @@ DOORS: Mapping[P, str] = {
 }
 
 
+WHOLE_OFFICE = frozenset(
+    {P.CALENDAR_CHANGE, P.RULES_CHANGE, P.TRUNKS_CHANGE, P.ACCOUNTS, P.ACCOUNTS_APPROVE, P.AUDIT, P.SYSTEM}
+)
+"""What holds for every unit at once: an account for a part of the tree does none of it, whatever its role."""
+
+
 @lru_cache(maxsize=1)
 def ways() -> Mapping[str, P]:
     """Every way by its `METHOD path`. Raises ValueError where one stands twice."""
