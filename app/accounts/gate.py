@@ -8,6 +8,7 @@ a browser's cookie stands behind a request that changes something.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
@@ -32,8 +33,8 @@ from app.settings import Settings
 COOKIE = "dutyring_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
 """Over HTTPS alone: a browser takes this name from nobody but this very host."""
-BEARER_BELOW = "/api/"
-"""Tokens open no page."""
+FOR_TOKENS = re.compile(r"/api/|/recordings/\d+\Z")
+"""Where a program asks: the API, and the sound of a recording. Tokens open no page."""
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 SIGN_IN = "/sign-in"
@@ -66,7 +67,7 @@ class AccountDoorkeeper:
         headers = Headers(scope=scope)
         address = address_of(scope)
         kind, _, secret = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and scope["path"].startswith(BEARER_BELOW):
+        if kind.lower() == "bearer" and FOR_TOKENS.match(scope["path"]):
             return await self._of_token(secret.strip(), address)
         secret = Request(scope).cookies.get(cookie_name(self._settings), "")
         if not secret:

@@ -44,8 +44,8 @@ def named(login: str, name: str) -> tuple[str, str]:
 
 
 async def any_account(session: AsyncSession) -> bool:
-    """Whether anybody ever took up an account."""
-    return bool(await session.scalar(select(func.count()).where(Account.state != "invited")))
+    """Whether anybody has taken up an account, with a password to come in by; those of the demo have none."""
+    return bool(await session.scalar(select(func.count()).where(Account.password_hash.is_not(None))))
 
 
 async def by_login(session: AsyncSession, login: str) -> Account | None:

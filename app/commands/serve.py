@@ -63,7 +63,8 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         print(f"pages at {address}/", flush=True)  # noqa: T201
         secret = asyncio.run(first_link(settings))
         if secret is not None:
-            print(f"no account yet; create the administrator, once, at {address}/enter/{secret}", flush=True)  # noqa: T201
+            link = f"{address}/enter/{secret}"
+            print(f"no account yet; create the administrator, once, within 24 hours:\n{link}", flush=True)  # noqa: T201
         if not is_loopback(settings.host) and not settings.secure_cookies:
             warning = "passwords travel unencrypted unless a proxy speaks HTTPS; then set DUTYRING_SECURE_COOKIES=true"
             print(f"dutyring serve: warning: {warning}", file=sys.stderr)  # noqa: T201

@@ -65,6 +65,8 @@ async def test_a_token_does_what_it_may_and_no_more(office: FastAPI, either: Dat
     async with client_of(office, bearer(secret)) as program:
         assert (await program.get("/api/v1/checks")).status_code == 200
         assert (await program.get("/api/v1/units")).status_code == 403
+        # The sound of a recording is no page: the door asks, and this one may not hear.
+        assert (await program.get("/recordings/1")).status_code == 403
         # A token needs no CSRF token, makes no token, and opens no page.
         body = {"name": "x", "permissions": ["checks"], "days": 1}
         assert (await program.post("/api/v1/tokens", json=body)).status_code == 403
