@@ -164,9 +164,20 @@ EMPTY = (
     "GET /api/v1/rules/activations", "GET /api/v1/rules/in-force", "GET /api/v1/rules/trunk-music",
     "GET /api/v1/trunks", "GET /api/v1/transcriber", "GET /api/v1/imports/{key}", "GET /api/v1/imports/{key}/changes",
     "GET /api/v1/imports/{key}/findings", "GET /api/v1/review-queue", "GET /api/v1/roster-warnings",
-    "GET /api/v1/roster-filings", "GET /api/v1/directory.xlsx",
+    "GET /api/v1/roster-filings", "GET /api/v1/directory.xlsx", "GET /api/v1/cases/{case_id}/notice",
+    "GET /api/v1/plans/{plan_id}/draw/{number}/slots", "GET /api/v1/plans/{plan_id}/preview",
+    "GET /api/v1/recordings/{recording_id}/transcriptions", "GET /api/v1/scores/ranking",
+    "GET /api/v1/units/{unit_id}/line-warnings",
 )  # fmt: skip
 """Ways that say nothing of a unit here, or not in letters."""
+
+LAST = {"GET": 0, "DELETE": 2}
+"""What is there is read before it is changed, and changed before it goes."""
+NOT_HERE = (
+    # The call is over; no notice was sent; whoever wrote a plan does not approve it.
+    "GET /api/v1/attempts/{attempt_id}/live-transcript", "GET /api/v1/cases/{case_id}/notice",
+    "POST /api/v1/plans/{plan_id}/approve-night",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,12 +411,13 @@ async def foreign_ways(office: County) -> list[str]:
 async def own_ways(office: County) -> list[str]:
     """Ask for everything of one's own county; return what was not answered."""
     wrong = []
-    for way in ways_of(office.app):
+    for way in sorted(
+        ways_of(office.app), key=lambda way: LAST.get(way.method, 1) + ("withdraw" in way.path)
+    ):
         needed = doors.ways()[way.name]
         if needed in doors.WHOLE_OFFICE or needed not in principals(office.twin, "")["scoped"].permissions:
             continue
-        if way.name in ("GET /api/v1/attempts/{attempt_id}/live-transcript",):
-            # The call is over.
+        if way.name in NOT_HERE:
             continue
         answer = await office.ask(way, "scoped", office.twin.here)
         if THERE in answer.text:

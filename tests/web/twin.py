@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.answers.models import AnswerItem
 from app.archive import open_archive
 from app.checks import service as checks
+from app.checks.facts import Facts
 from app.checks.models import (
     Attempt,
     AttemptEvent,
@@ -23,6 +24,8 @@ from app.checks.models import (
     StoredProposal,
     StoredVerdict,
 )
+from app.checks.rules import Exemptions, rules_of
+from app.checks.verdict import judge
 from app.database import Database
 from app.directory import service as directory
 from app.directory.models import (
@@ -169,20 +172,21 @@ async def _called(session: AsyncSession, side: Side, settings: Settings, number:
         check_id=check.id, line_id=line.id, unit_id=line.unit_id, target=line.target, state="finished", owner="test",
         claimed_at=AT, started_at=AT, ended_at=AT + timedelta(minutes=1), call_id=f"{number}-{side.says('call')}"[:255],
         outcome=record.outcome, answered_by=record.answered_by, ring_to_answer_ms=record.ring_to_answer_ms,
-        ring_to_answer_min_ms=record.ring_to_answer_min_ms, rings=5, verdict_code="late", needs_review=True,
+        ring_to_answer_min_ms=record.ring_to_answer_min_ms, rings=5, verdict_code="overtime", needs_review=True,
         proposal_code="late_answer",
     )  # fmt: skip
     session.add(attempt)
     await session.flush()
-    limits = {"within_s": 11.0, "limit_s": 15.0, "finding_s": 20.0}
-    found = {"code": "late", "detail": side.says("过晚")}
+    verdict = judge(Facts.from_json(content), rules_of(settings), Exemptions()).to_dict()
+    for found in verdict["findings"]:
+        found["detail"] = side.says("过晚")
     session.add_all(
         [
             CallFacts(attempt_id=attempt.id, content=content),
-            AttemptEvent(attempt_id=attempt.id, at=AT, state="ended", detail=side.says("事件")),
+            AttemptEvent(attempt_id=attempt.id, at=AT, state="finished", detail=side.says("事件")),
             StoredVerdict(
-                attempt_id=attempt.id, rule_set="r", code="late", lawful=None, needs_review=True,
-                content={"limits": limits, "findings": [found]}, judged_at=AT,
+                attempt_id=attempt.id, rule_set="r", code="overtime", lawful=None, needs_review=True,
+                content=verdict, judged_at=AT,
             ),
             StoredProposal(
                 check_id=check.id, rule_set="some/1", in_force=True, code="late_answer",
