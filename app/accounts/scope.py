@@ -202,7 +202,7 @@ def _plans(scope: Scope, dialect: str) -> Select[tuple[int]]:
         there = func.json_array_length(plans.c.content, "$.units.subtrees") > 0
         named = func.json_each(plans.c.content, "$.units.subtrees").table_valued("value", name="named")
     else:
-        subtrees = plans.c.content["units"]["subtrees"]
+        subtrees = func.json_extract_path(plans.c.content, "units", "subtrees")
         there = func.json_array_length(subtrees) > 0
         named = func.json_array_elements_text(subtrees).table_valued("value", name="named")
     key = _key_text(named.c.value)
