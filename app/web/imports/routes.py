@@ -20,6 +20,7 @@ from app.imports.routes import XLSX, Key
 from app.imports.template import template
 from app.web import i18n
 from app.web.pages import render
+from app.web.units.forms import speak
 
 READ = ["GET", "HEAD"]
 PAGE_ROWS = 50
@@ -48,11 +49,15 @@ async def bring(request: Request, state: State, who: Actor) -> Response:
     try:
         kept = await routes.take(state, who, sent.filename, await sent.read(LARGEST_FILE + 1))
     except (BadInputError, ConflictError) as error:
-        return _form(request, error.detail)
+        speak(request)
+        # What is wrong with a file as a whole is said in both languages.
+        english = i18n.language() == "en" and isinstance(error, BadInputError) and error.faults
+        return _form(request, error.faults[0].message if english else error.detail)
     return RedirectResponse(f"/units/import/{kept.id}", status_code=303)
 
 
 def _form(request: Request, problem: str = "") -> Response:
+    speak(request)
     return render(
         request,
         "imports/import.html",
@@ -109,6 +114,7 @@ async def discard(state: State, who: Actor, key: Key) -> Response:
 def _preview(
     request: Request, state: State, kept: dict[str, Any], show: str, after: str, problem: str = ""
 ) -> Response:
+    speak(request)
     rows_of = {
         "error": [row for row in kept["findings"] if row["severity"] == "error"],
         "doubt": [row for row in kept["findings"] if row["severity"] == "doubt"],

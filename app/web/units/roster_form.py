@@ -27,7 +27,7 @@ from app.rosters.schemas import RosterIn
 from app.web import i18n
 from app.web.pages import render
 from app.web.units import words
-from app.web.units.forms import WAYS, of_validation
+from app.web.units.forms import WAYS, of_validation, speak
 from app.web.units.unit_page import head
 
 SPARE_ROWS = 3
@@ -89,6 +89,7 @@ async def roster_form(
         typed = await _begun(session, unit, day, kind, like, settings.zone)
         values = await head(session, unit, today(settings))
     if request.method == "POST":
+        speak(request)
         typed = _read(await request.form())
         try:
             given = _given(typed, day, kind, people, settings.zone)
