@@ -26,6 +26,8 @@ READ = ["GET", "HEAD"]
 PAGE_ROWS = 50
 SHOWN = ("error", "doubt", "note", "add", "change")
 """What can be looked at of a file: what is wrong by severity, what would be done."""
+FIRST_SHOWN = ("error", "doubt", "add", "change", "note")
+"""Which of them a person wants to see first."""
 router = APIRouter(include_in_schema=False)
 Shown = Annotated[str, Query(max_length=10)]
 Place = Annotated[str, Query(max_length=400)]
@@ -40,6 +42,13 @@ async def import_page(request: Request) -> Response:
 @router.post("/units/import")
 async def bring(request: Request, state: State, who: Actor) -> Response:
     """Bring a file; nothing of it is entered yet."""
+    try:
+        return await _brought(request, state, who)
+    finally:
+        await request.close()
+
+
+async def _brought(request: Request, state: State, who: str) -> Response:
     sent = (await request.form()).get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
         return _form(request, "请选择文件")
@@ -122,7 +131,7 @@ def _preview(
         "add": [row for row in kept["changes"] if row["action"] == "add"],
         "change": [row for row in kept["changes"] if row["action"] == "change"],
     }
-    shown = show if show in SHOWN else next((name for name in SHOWN if rows_of[name]), "add")
+    shown = show if show in SHOWN else next((name for name in FIRST_SHOWN if rows_of[name]), "add")
     rows, place, first = _part(rows_of[shown], after)
     return render(
         request,
