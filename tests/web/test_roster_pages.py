@@ -148,7 +148,7 @@ async def test_the_overview_tells_who_filed_late_or_not_at_all(either_settings: 
         assert "原农机局" not in told
         assert "为临聘" in told
         later = plain(await duty.get("/units/rosters?first=2026-10-20&days=14&wanting=1"))
-        assert "没有未报、迟报或有提示的单位" in later
+        assert "没有未报或迟报的单位" in later
         assert "城关镇" in plain(await duty.get("/units/rosters?wanting=1"))
         scoped = await office.person(Role.INSPECTOR, units=["water"])
         told = plain(await scoped.get("/units/rosters"))
