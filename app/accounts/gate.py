@@ -225,6 +225,8 @@ async def _of_this_site(request: Request, asking: Principal) -> None:
         field = (await request.form()).get(CSRF_FIELD, "")
         token = field if isinstance(field, str) else ""
     if not secrets.csrf_fits(asking.csrf_secret, token):
+        # A file that came with the form.
+        await request.close()
         raise HTTPException(
             403, "this form is not of your session: go back, load the page again, and send it again"
         )

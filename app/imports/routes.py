@@ -28,6 +28,7 @@ from app.imports.reading import read
 from app.imports.records import Preview
 from app.imports.schemas import ChangeOut, FindingOut, ImportOut
 from app.imports.telling import case_told
+from app.imports.writing import write_workbook
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = (XLSX, "text/csv", "application/octet-stream")
@@ -165,8 +166,12 @@ async def export(
 ) -> Response:
     """Directory, rosters and calendar as a workbook that an import takes back; put on record."""
     database, settings = state
+    async with database.reading() as session:
+        snapshot = await service.gathered(session, settings, unit_code=unit, since=since)
+    # Seconds for thirty thousand turns: neither the service nor whoever wants to write waits for it.
+    content = await asyncio.to_thread(write_workbook, snapshot)
     async with database.unit_of_work() as session:
-        content = await service.export(session, settings, who, unit_code=unit, since=since)
+        await service.record_export(session, snapshot, who, unit)
     day = clock.now().astimezone(settings.zone).date()
     headers = {
         "Content-Disposition": f'attachment; filename="dutyring-{day}.xlsx"',

@@ -20,11 +20,14 @@ from app.imports.routes import XLSX, Key
 from app.imports.template import template
 from app.web import i18n
 from app.web.pages import render
+from app.web.units.forms import speak
 
 READ = ["GET", "HEAD"]
 PAGE_ROWS = 50
 SHOWN = ("error", "doubt", "note", "add", "change")
 """What can be looked at of a file: what is wrong by severity, what would be done."""
+FIRST_SHOWN = ("error", "doubt", "add", "change", "note")
+"""Which of them a person wants to see first."""
 router = APIRouter(include_in_schema=False)
 Shown = Annotated[str, Query(max_length=10)]
 Place = Annotated[str, Query(max_length=400)]
@@ -39,6 +42,13 @@ async def import_page(request: Request) -> Response:
 @router.post("/units/import")
 async def bring(request: Request, state: State, who: Actor) -> Response:
     """Bring a file; nothing of it is entered yet."""
+    try:
+        return await _brought(request, state, who)
+    finally:
+        await request.close()
+
+
+async def _brought(request: Request, state: State, who: str) -> Response:
     sent = (await request.form()).get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
         return _form(request, "请选择文件")
@@ -48,11 +58,15 @@ async def bring(request: Request, state: State, who: Actor) -> Response:
     try:
         kept = await routes.take(state, who, sent.filename, await sent.read(LARGEST_FILE + 1))
     except (BadInputError, ConflictError) as error:
-        return _form(request, error.detail)
+        speak(request)
+        # What is wrong with a file as a whole is said in both languages.
+        english = i18n.language() == "en" and isinstance(error, BadInputError) and error.faults
+        return _form(request, error.faults[0].message if english else error.detail)
     return RedirectResponse(f"/units/import/{kept.id}", status_code=303)
 
 
 def _form(request: Request, problem: str = "") -> Response:
+    speak(request)
     return render(
         request,
         "imports/import.html",
@@ -109,6 +123,7 @@ async def discard(state: State, who: Actor, key: Key) -> Response:
 def _preview(
     request: Request, state: State, kept: dict[str, Any], show: str, after: str, problem: str = ""
 ) -> Response:
+    speak(request)
     rows_of = {
         "error": [row for row in kept["findings"] if row["severity"] == "error"],
         "doubt": [row for row in kept["findings"] if row["severity"] == "doubt"],
@@ -116,7 +131,7 @@ def _preview(
         "add": [row for row in kept["changes"] if row["action"] == "add"],
         "change": [row for row in kept["changes"] if row["action"] == "change"],
     }
-    shown = show if show in SHOWN else next((name for name in SHOWN if rows_of[name]), "add")
+    shown = show if show in SHOWN else next((name for name in FIRST_SHOWN if rows_of[name]), "add")
     rows, place, first = _part(rows_of[shown], after)
     return render(
         request,

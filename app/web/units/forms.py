@@ -83,6 +83,11 @@ Prepare = Callable[[Values], Awaitable[Values]]
 """Turns names into keys before the model sees them."""
 
 
+def speak(request: Request) -> None:
+    """Say what is wrong in the reader's language, before the page is made."""
+    i18n.speak(request.cookies.get(i18n.COOKIE, i18n.FIRST))
+
+
 def show(request: Request, form: Form, problems: Problems | None = None) -> Response:
     """Show a form; with problems it answers 422."""
     told = problems or Problems()
@@ -100,6 +105,7 @@ async def handle(
     """Show a form, or carry out what it was sent with; what is wrong stands beside its field."""
     if request.method != "POST":
         return show(request, form)
+    speak(request)
     sent = typed_of(form, await request.form())
     form = replace(form, typed=sent)
     try:

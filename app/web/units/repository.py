@@ -21,7 +21,7 @@ from app.directory.models import (
     Person,
     Unit,
 )
-from app.directory.repository import below, holds_on
+from app.directory.repository import below
 from app.web.units.words import ACTION
 
 
@@ -175,9 +175,14 @@ async def pending_changes(session: AsyncSession) -> int:
     return int(await session.scalar(query) or 0)
 
 
-async def count_there(session: AsyncSession, day: date) -> int:
-    """How many units there are on a day."""
-    return int(await session.scalar(select(func.count(Unit.id)).where(holds_on(Unit, day))) or 0)
+async def counts_there(session: AsyncSession, days: Sequence[date]) -> Mapping[date, int]:
+    """How many units there are on each of some days."""
+    query = select(Unit.first_day, Unit.last_day, func.count(Unit.id)).group_by(Unit.first_day, Unit.last_day)
+    spans = (await session.execute(query)).all()
+    return {
+        day: sum(count for first, last, count in spans if (first or day) <= day <= (last or day))
+        for day in days
+    }
 
 
 async def history(

@@ -27,7 +27,7 @@ from app.rosters.schemas import RosterIn
 from app.web import i18n
 from app.web.pages import render
 from app.web.units import words
-from app.web.units.forms import WAYS, of_validation
+from app.web.units.forms import WAYS, of_validation, speak
 from app.web.units.unit_page import head
 
 SPARE_ROWS = 3
@@ -89,9 +89,10 @@ async def roster_form(
         typed = await _begun(session, unit, day, kind, like, settings.zone)
         values = await head(session, unit, today(settings))
     if request.method == "POST":
+        speak(request)
         typed = _read(await request.form())
         try:
-            given = _given(typed, day, kind, people, settings.zone)
+            given = given_of(typed, day, kind, people, settings.zone)
             await routes.file_roster(state, who, unit_id, given)
         except (BadInputError, ConflictError) as error:
             typed = _wrong(typed, error.detail, error.faults)
@@ -157,7 +158,7 @@ def _read(sent: FormData) -> Typed:
     )
 
 
-def _given(typed: Typed, day: date, kind: str, people: Sequence[Person], zone: ZoneInfo) -> RosterIn:
+def given_of(typed: Typed, day: date, kind: str, people: Sequence[Person], zone: ZoneInfo) -> RosterIn:
     """What is filed. Raises `BadInputError` that names the row, `ValidationError`."""
     if not typed.rows and typed.seen_version and not typed.take_back:
         raise BadInputError("没有班次。要撤回此前报送的值班表，请勾选“撤回此前报送”")

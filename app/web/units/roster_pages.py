@@ -31,9 +31,11 @@ from app.web.units.unit_page import head
 READ = ["GET", "HEAD"]
 UNIT_DAYS = 14
 OVERVIEW_DAYS = (7, 14, 31)
-PAGE_UNITS = 25
-MOST_ROUNDS = 6
-"""Pages of units that are looked through for one page of those that owe something."""
+PAGE_UNITS = {7: 25, 14: 15, 31: 8}
+"""Units of a page by its days: what is wrong with a month of ten units is told in a tenth of a second."""
+LOOKED_AT = 200
+MOST_ROUNDS = 5
+"""How often so many units are looked through for one page of those that owe something."""
 router = APIRouter(include_in_schema=False)
 Place = Annotated[str, Query(max_length=400)]
 
@@ -66,13 +68,6 @@ class UnitRow:
     unit: Unit
     days: Sequence[Sequence[Cell]]
     warnings: Sequence[RosterWarning]
-
-    @property
-    def wants(self) -> bool:
-        """Whether a person should look at it."""
-        return bool(self.warnings) or any(
-            cell.state in ("missing", "late") for cells in self.days for cell in cells
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +137,15 @@ async def overview_page(
     begin = first or today(settings)
     period = days_of(begin, days if days in OVERVIEW_DAYS else OVERVIEW_DAYS[0])
     ahead = settings.roster_deadline_days
-    rows: list[UnitRow] = []
-    place, following = code_after(after or None), ""
+    most = PAGE_UNITS[len(period)]
+    place = code_after(after or None)
     async with database.reading() as session:
-        for _ in range(MOST_ROUNDS if wanting else 1):
+        if wanting:
+            page, last = await _owing(session, period, ahead, settings.zone, place, most)
+        else:
             wanted = UnitFilter(span=(period[0], period[-1]))
-            page, last = cut(await lists.units(session, wanted, place, PAGE_UNITS + 1), PAGE_UNITS)
-            found = await _rows(session, page, period, ahead, settings.zone)
-            rows += [row for row in found if row.wants or not wanting]
-            place = None if last is None else last.code
-            following = "" if last is None else pack(last.code)
-            if last is None or len(rows) >= PAGE_UNITS:
-                break
+            page, last = cut(await lists.units(session, wanted, place, most + 1), most)
+        rows = await _rows(session, page, period, ahead, settings.zone)
         sums = await _sums(session, period, ahead, settings.zone)
     return render(
         request,
@@ -164,11 +156,28 @@ async def overview_page(
         count=len(period),
         choices=OVERVIEW_DAYS,
         wanting=bool(wanting),
-        next_place=following,
+        next_place="" if last is None else pack(last.code),
         day=today(settings),
         deadline_days=ahead,
         words=words,
     )
+
+
+async def _owing(
+    session: AsyncSession, period: Sequence[date], ahead: int, zone: ZoneInfo, place: str | None, most: int
+) -> tuple[Sequence[Unit], Unit | None]:
+    """A page of the units that have not filed, or late, and the last one that was looked at where more follow."""
+    wanted, found = UnitFilter(span=(period[0], period[-1])), list[Unit]()
+    for _ in range(MOST_ROUNDS):
+        page, last = cut(await lists.units(session, wanted, place, LOOKED_AT + 1), LOOKED_AT)
+        told = await _filings(session, page, period, ahead, zone)
+        found += [entry.unit for entry in told if entry.missing or entry.late]
+        if len(found) > most:
+            return found[:most], found[most - 1]
+        if last is None:
+            return found, None
+        place = last.code
+    return found, last
 
 
 async def _rows(
@@ -225,10 +234,11 @@ def _once(warnings: Iterable[RosterWarning]) -> list[RosterWarning]:
 async def _sums(session: AsyncSession, period: Sequence[date], ahead: int, zone: ZoneInfo) -> list[DaySum]:
     deadlines: Mapping[date, datetime] = {day: filing.deadline_of(day, ahead, zone) for day in period}
     filed = await repository.filed_counts(session, deadlines)
+    there = await page_queries.counts_there(session, period)
     return [
         DaySum(
             day,
-            await page_queries.count_there(session, day),
+            there[day],
             {kind: filed.get((day, kind), (0, 0)) for kind in ROSTER_KINDS},
         )
         for day in period
