@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.errors import BadInputError, Fault, OfficeError
@@ -38,6 +39,11 @@ def spoken(detail: str) -> str:
     if i18n.language() == i18n.FIRST:
         return both["zh"]
     return both["en"]
+
+
+async def reader_speaks(request: Request) -> None:
+    """A dependency of pages whose words are chosen before they are rendered: the reader's language from here on."""
+    i18n.speak(request.cookies.get(i18n.COOKIE, i18n.FIRST))
 
 
 def trouble(form: str, error: OfficeError, typed: Mapping[str, str]) -> Trouble:

@@ -32,7 +32,7 @@ from app.web import repository as page_queries
 from app.web.check.steps import chunks_of
 from app.web.pages import render
 from app.web.phone_records import sheet_page
-from app.web.spoken import Trouble, read_form, spoken, trouble
+from app.web.spoken import Trouble, read_form, reader_speaks, spoken, trouble
 from app.web.views import clock_time
 
 READ = ["GET", "HEAD"]
@@ -45,7 +45,7 @@ LABELS = dict(paper.LABELS) | {
 }
 NOTHING_WRONG = Trouble("", "", 200)
 STATES = {"draft": "未签", "signed": "已签"}
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(reader_speaks)])
 
 
 @dataclass(frozen=True, slots=True)
