@@ -238,8 +238,7 @@ async def write(request: Request, state: State, record_id: int, who: Actor) -> R
     typed = _typed(form)
     record = await sheet_page.read(state, record_id)
     before = service.newest(record).content["fields"]
-    # A browser sends line breaks as CR and LF.
-    fields = {name: text.replace("\r\n", "\n") for name, text in _fields(typed).items()}
+    fields = _fields(typed)
     changed = {name: text for name, text in fields.items() if text != before.get(name, "")}
     try:
         moment = _moment(typed.get("called_at", ""), settings.zone)
@@ -296,8 +295,12 @@ def _typed(form: FormData) -> dict[str, str]:
 
 
 def _fields(typed: Mapping[str, str]) -> dict[str, str]:
-    """The fields of the paper that a form brought; a day that was left empty is none."""
-    return {name: typed[name] for name in paper.LABELS if name in typed and (name != "day" or typed[name])}
+    """The fields of the paper that a form brought; a day that was left empty is none. Browsers end lines with CR LF."""
+    return {
+        name: typed[name].replace("\r\n", "\n")
+        for name in paper.LABELS
+        if name in typed and (name != "day" or typed[name])
+    }
 
 
 def _unit(typed: Mapping[str, str]) -> dict[str, Any]:
