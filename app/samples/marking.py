@@ -45,7 +45,9 @@ async def mark_recording(
     """
     _check(about, start_s, end_s)
     async with database.reading() as session:
-        attempt_id, path, sha256 = await _kept(session, recording_id)
+        attempt_id, path, sha256, length_s = await _kept(session, recording_id)
+    end_s = min(end_s, length_s)
+    _check(about, start_s, end_s)
     async with database.unit_of_work() as session:
         # On record before anything of it is read.
         wanted = f"sample {start_s:g}-{end_s:g} s"
@@ -88,14 +90,14 @@ def _check(about: Description, start_s: float, end_s: float) -> None:
         )
 
 
-async def _kept(session: AsyncSession, recording_id: int) -> tuple[int, str, str]:
-    """The attempt, key and hash of a check's recording that may be heard."""
+async def _kept(session: AsyncSession, recording_id: int) -> tuple[int, str, str, float]:
+    """The attempt, key, hash and seconds of a check's recording that may be heard."""
     found = await checks.recording(session, recording_id) if 0 < recording_id < 2**63 else None
     if found is None or found.attempt_id is None:
         raise NotFoundError(f"没有抽查录音 {recording_id} (no recording of a check)")
     if found.gone_why is not None:
         raise GoneError(f"录音 {recording_id} 已删除或封存 (its sound is gone)")
-    return found.attempt_id, found.path, found.sha256
+    return found.attempt_id, found.path, found.sha256, found.duration_ms / 1000
 
 
 def _marked(settings: Settings, key: str, sha256: str, start_s: float, end_s: float) -> Marked:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.errors import BadInputError, Fault, OfficeError
@@ -40,6 +41,11 @@ def spoken(detail: str) -> str:
     return both["en"]
 
 
+async def reader_speaks(request: Request) -> None:
+    """A dependency of pages whose words are chosen before they are rendered: the reader's language from here on."""
+    i18n.speak(request.cookies.get(i18n.COOKIE, i18n.FIRST))
+
+
 def trouble(form: str, error: OfficeError, typed: Mapping[str, str]) -> Trouble:
     """Say on the page what stood against a form."""
     return Trouble(form, spoken(error.detail), error.status, typed)
@@ -50,7 +56,12 @@ def read_form(model: type[Model], values: Mapping[str, Any], labels: Mapping[str
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        names = dict.fromkeys(str(item["loc"][0]) for item in error.errors() if item["loc"])
+        names = dict.fromkeys(_named(item["loc"], labels) for item in error.errors() if item["loc"])
         told = "、".join(i18n.gettext(labels.get(name, name)) for name in names)
         faults = [Fault(name, "is missing, too long, or cannot be read") for name in names]
         raise BadInputError(f"请检查：{told}（未填、过长或无法识别） (check: {told})", faults) from error
+
+
+def _named(where: tuple[int | str, ...], labels: Mapping[str, str]) -> str:
+    """The innermost member that has a label: `fields.number` is the field, not the form."""
+    return next((str(part) for part in reversed(where) if part in labels), str(where[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import Response
 
 from app.directory.routing import State
@@ -12,9 +12,10 @@ from app.reviews.states import Step
 from app.web.check import steps
 from app.web.check.page import check_page
 from app.web.pages import render
+from app.web.spoken import reader_speaks
 
 READ = ["GET", "HEAD"]
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(reader_speaks)])
 router.include_router(steps.router)
 
 

@@ -71,24 +71,33 @@ async def open_case(request: Request, state: State, check_id: int, who: Actor) -
 @router.post("/checks/{check_id}/cases/{case_id}/files")
 async def attach(request: Request, state: State, check_id: int, case_id: int, who: Actor) -> Response:
     """Add a file to a case."""
-    form = await request.form()
-    name = f"case-{case_id}-attach"
+    await _of_check(state, check_id, case_id)
     try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile) or not file.filename:
-            raise BadInputError("请选择文件 (choose a file)", [Fault("file", "is missing")])
-        media_type = attachments.check_type(file.content_type or "")
-        await _of_check(state, check_id, case_id)
-        draft = await attachments.receive(state[1].data_dir, chunks_of(file), media_type)
-        try:
-            async with state[0].unit_of_work() as session:
-                title = file.filename.replace("\\", "/").rpartition("/")[2][:200]
-                await attachments.attach(session, case_id, who, draft, title, media_type, state[1].data_dir)
-        finally:
-            attachments.discard(draft)
+        async with request.form() as form:
+            await _attached(state, case_id, form.get("file"), who)
     except OfficeError as error:
-        return await check_page(request, check_id, trouble=trouble(name, error, {}))
+        return await check_page(request, check_id, trouble=trouble(f"case-{case_id}-attach", error, {}))
     return _back(check_id, f"case-{case_id}")
+
+
+async def _attached(state: State, case_id: int, file: object, who: str) -> None:
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise BadInputError("请选择文件 (choose a file)", [Fault("file", "is missing")])
+    database, settings = state
+    media_type = attachments.check_type(file.content_type or "")
+    draft = await attachments.receive(settings.data_dir, chunks_of(file), media_type)
+    try:
+        async with database.unit_of_work() as session:
+            name = name_of(file)
+            await attachments.attach(session, case_id, who, draft, name, media_type, settings.data_dir)
+    finally:
+        attachments.discard(draft)
+
+
+def name_of(file: UploadFile) -> str:
+    """The name of a file that a browser sent, without any folder and without control signs."""
+    plain = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(sign for sign in plain if sign.isprintable())[:200] or "-"
 
 
 async def chunks_of(file: UploadFile) -> AsyncIterator[bytes]:

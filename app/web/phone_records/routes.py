@@ -25,14 +25,14 @@ from app.phone_records import repository, service
 from app.phone_records.bringing import begin_record, bring
 from app.phone_records.models import PhoneRecord
 from app.phone_records.repository import Narrowed
-from app.phone_records.schemas import Change, Fields, NewRecord, Signing
+from app.phone_records.schemas import Change, NewRecord, Signing
 from app.phone_records.sheet import SOURCES
 from app.phone_records.sounds import KINDS_ZH, MOST_BYTES
 from app.web import repository as page_queries
-from app.web.check.steps import chunks_of
+from app.web.check.steps import chunks_of, name_of
 from app.web.pages import render
 from app.web.phone_records import sheet_page
-from app.web.spoken import Trouble, read_form, spoken, trouble
+from app.web.spoken import Trouble, read_form, reader_speaks, spoken, trouble
 from app.web.views import clock_time
 
 READ = ["GET", "HEAD"]
@@ -44,8 +44,10 @@ LABELS = dict(paper.LABELS) | {
     "version": "版本",
 }
 NOTHING_WRONG = Trouble("", "", 200)
+FROM_OUTSIDE = ("number", "recorder", "office")
+"""What is known of a call before anybody has heard its recording."""
 STATES = {"draft": "未签", "signed": "已签"}
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(reader_speaks)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,34 +200,28 @@ async def begin(request: Request, state: State, who: Actor) -> Response:
 @router.post("/phone-records/from-sound")
 async def begin_from_sound(request: Request, state: State, who: Actor) -> Response:
     """Bring the recording of a call that came in; the record is filled once its words are there."""
-    database, settings = state
-    form = await request.form()
-    typed = _typed(form)
+    typed: dict[str, str] = {}
     try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile) or not file.filename:
-            raise BadInputError("请选择录音文件 (choose a sound file)", [Fault("file", "is missing")])
-        kept = {
-            name: text for name, text in _fields(typed).items() if name in ("number", "recorder", "office")
-        }
-        fields = read_form(Fields, {name: text for name, text in kept.items() if text}, LABELS)
-        body = read_form(
-            NewRecord,
-            {
-                "called_at": _moment(typed.get("called_at", ""), settings.zone),
-                "source": typed.get("source", ""),
-            }
-            | _unit(typed),
-            LABELS,
-        )
-        if body.called_at is None:
-            raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
-        given = service.Given(body.called_at, body.source, fields.given(), body.unit_id)
-        name = file.filename.replace("\\", "/").rpartition("/")[2][:200]
-        record = await bring(database, settings, chunks_of(file), name, given, who)
+        async with request.form() as form:
+            typed = _typed(form)
+            record = await _brought(state, form.get("file"), typed, who)
     except OfficeError as error:
         return await _form(request, state, None, trouble("sound", error, typed))
     return RedirectResponse(f"/phone-records/{record.id}", status_code=303)
+
+
+async def _brought(state: State, file: object, typed: Mapping[str, str], who: str) -> PhoneRecord:
+    database, settings = state
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise BadInputError("请选择录音文件 (choose a sound file)", [Fault("file", "is missing")])
+    kept = {name: text for name, text in _fields(typed).items() if name in FROM_OUTSIDE and text}
+    moment = _moment(typed.get("called_at", ""), settings.zone)
+    values = {"called_at": moment, "source": typed.get("source", ""), "fields": kept} | _unit(typed)
+    body = read_form(NewRecord, values, LABELS)
+    if body.called_at is None:
+        raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
+    given = service.Given(body.called_at, body.source, body.fields.given(), body.unit_id)
+    return await bring(database, settings, chunks_of(file), name_of(file), given, who)
 
 
 @router.api_route("/phone-records/{record_id}/edit", methods=READ)
@@ -242,8 +238,7 @@ async def write(request: Request, state: State, record_id: int, who: Actor) -> R
     typed = _typed(form)
     record = await sheet_page.read(state, record_id)
     before = service.newest(record).content["fields"]
-    # A browser sends line breaks as CR and LF.
-    fields = {name: text.replace("\r\n", "\n") for name, text in _fields(typed).items()}
+    fields = _fields(typed)
     changed = {name: text for name, text in fields.items() if text != before.get(name, "")}
     try:
         moment = _moment(typed.get("called_at", ""), settings.zone)
@@ -300,8 +295,12 @@ def _typed(form: FormData) -> dict[str, str]:
 
 
 def _fields(typed: Mapping[str, str]) -> dict[str, str]:
-    """The fields of the paper that a form brought; a day that was left empty is none."""
-    return {name: typed[name] for name in paper.LABELS if name in typed and (name != "day" or typed[name])}
+    """The fields of the paper that a form brought; a day that was left empty is none. Browsers end lines with CR LF."""
+    return {
+        name: typed[name].replace("\r\n", "\n")
+        for name in paper.LABELS
+        if name in typed and (name != "day" or typed[name])
+    }
 
 
 def _unit(typed: Mapping[str, str]) -> dict[str, Any]:

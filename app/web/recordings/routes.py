@@ -18,10 +18,10 @@ from app.web import repository as page_queries
 from app.web.pages import render
 from app.web.recordings import keeping
 from app.web.recordings.listing import KEEPING, PAGE_ROWS, Asked, Listed, listed, place_of, searched
-from app.web.spoken import spoken
+from app.web.spoken import reader_speaks, spoken
 
 READ = ["GET", "HEAD"]
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(reader_speaks)])
 router.include_router(keeping.router)
 
 

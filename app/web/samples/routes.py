@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
@@ -23,7 +23,7 @@ from app.samples.service import Description
 from app.settings import Settings
 from app.web.check.page import check_page
 from app.web.pages import render
-from app.web.spoken import Trouble, trouble
+from app.web.spoken import Trouble, reader_speaks, trouble
 from app.web.views import clock_time
 
 READ = ["GET", "HEAD"]
@@ -31,7 +31,7 @@ PAGE_ROWS = 50
 _SOURCE = re.compile(
     r"attempt (?P<attempt>\d{1,18}): .* (?P<start>\d+\.\d\d)-(?P<end>\d+\.\d\d) s\Z", re.DOTALL
 )
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(reader_speaks)])
 
 
 @dataclass(frozen=True, slots=True)
