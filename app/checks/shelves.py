@@ -52,8 +52,10 @@ def fill_copies(check: type[Any], attempt: type[Any], proposal: type[Any]) -> No
             row.unit_id = connection.scalar(select(lines.c.unit_id).where(lines.c.id == row.line_id))
 
     def of_attempt(_: Mapper[Any], connection: Connection, row: Any) -> None:
-        if row.kind is None:
-            row.kind = connection.scalar(select(checks.c.kind).where(checks.c.id == row.check_id))
+        if row.kind is None or row.plan_id is None:
+            wanted = select(checks.c.kind, checks.c.plan_id).where(checks.c.id == row.check_id)
+            kind, plan_id = connection.execute(wanted).one()
+            row.kind, row.plan_id = row.kind or kind, row.plan_id or plan_id
 
     def of_proposal(_: Mapper[Any], connection: Connection, row: Any) -> None:
         if not row.in_force:
