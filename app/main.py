@@ -38,6 +38,7 @@ from app.phone_keeper import PhoneKeeper
 from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
+from app.reports.keeper import ExportKeeper
 from app.process_keeper import ProcessKeeper
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
@@ -51,6 +52,7 @@ from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
+from app.web.reports import routes as reports_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import routes as sign_in
 from app.web.today import routes as today_page
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.keeper = PhoneKeeper(settings) if settings.phone_process else None
     app.state.copies = CopyMaker()
     app.state.transcriber = TranscriberKeeper(settings) if settings.phone_process else None
+    app.state.exports = ExportKeeper(settings, app.state.database)
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(Gate)
@@ -112,7 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, reports_page):
         app.include_router(page.router)
     return app
 
@@ -129,10 +132,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ]
     for keeper in kept:
         keeper.start()
+    app.state.exports.start()
     try:
         yield
     finally:
-        await asyncio.gather(*(keeper.stop() for keeper in kept))
+        await asyncio.gather(*(keeper.stop() for keeper in kept), app.state.exports.stop())
         await app.state.database.close()
 
 

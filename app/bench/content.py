@@ -48,7 +48,7 @@ COLUMNS = {
     "adverse needs_review",
     "attempts": "id check_id number line_id unit_id target state owner claimed_at started_at ended_at call_id "
     "outcome answered_by ring_to_answer_ms rings three_ring verdict_code needs_review kind proposal_code trunk "
-    "post_dial_delay_ms plan_id review grade sign",
+    "post_dial_delay_ms plan_id case_state reviewer grade sign",
     "call_facts": "attempt_id content",
     "verdicts": "id attempt_id rule_set code lawful needs_review content judged_at",
     "proposals": "id check_id rule_set in_force code content judged_at",
@@ -183,14 +183,18 @@ class Orders:
         answered = verdict in ("within", "borderline", "overtime", "slow_review")
         ring_ms = round(3_000 + 9_000 * self._random.random(), 3) if answered else None
         review = verdict in self._review
-        decided = None if stands is None else f"{stands}|{'' if stands == 'to_review' else PEOPLE[unit % 7]}"
+        decided = None if stands in (None, "to_review") else PEOPLE[unit % 7]
         proof = "definitive" if answered else "strong" if code in self._adverse else "weak"
-        sign = SIGNS[key % 40] if verdict in ("forwarded", "forwarding_review") and key % 40 < len(SIGNS) else None
+        sign = (
+            SIGNS[key % 40]
+            if verdict in ("forwarded", "forwarding_review") and key % 40 < len(SIGNS)
+            else None
+        )
         batch.attempts.append(
             (key, check, number, unit, unit, f"0000{unit:07}", "finished", "bench", at, at,
              at + timedelta(seconds=30), f"{key:016x}@bench", "answered" if answered else "no_answer",
              "human" if answered else None, ring_ms, 2 if answered else 12,
-             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0, plan, decided,
+             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0, plan, stands, decided,
              proof, sign)
         )  # fmt: skip
         facts = {

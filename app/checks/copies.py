@@ -25,8 +25,10 @@ class ListCopies:
     """Of its check's proposal under the rules in force."""
     plan_id: Mapped[int | None] = mapped_column(BigId)
     """Of its check."""
-    review: Mapped[str | None] = mapped_column(String(120))
-    """`state|person` of its check's case (`app.reviews.copies`); None: there is no case."""
+    case_state: Mapped[str | None] = mapped_column(String(20))
+    """Where its check's case stands (`app.reviews.copies`); None: there is no case."""
+    reviewer: Mapped[str | None] = mapped_column(String(80))
+    """Who decided that case last; None as long as nobody has."""
     grade: Mapped[str | None] = mapped_column(String(20))
     """Of the evidence of what names its newest verdict."""
     sign: Mapped[str | None] = mapped_column(String(40))
@@ -34,11 +36,10 @@ class ListCopies:
 
 
 def indices() -> tuple[Index, ...]:
-    """An index for each of the columns, with what filters beside it read."""
-    beside = ("claimed_at", "id", "shelf", "unit_id")
-    return (
-        Index("ix_attempts_of_plan", "plan_id", *beside),
-        *(Index(f"ix_attempts_{name}", name, *beside) for name in ("review", "grade", "sign")),
+    """An index for each of the columns that is no label of a shelf, with what filters beside it read."""
+    names = {"plan_id": "ix_attempts_of_plan", "reviewer": "ix_attempts_reviewer", "sign": "ix_attempts_sign"}
+    return tuple(
+        Index(name, column, "claimed_at", "id", "shelf", "unit_id") for column, name in names.items()
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 
 SHELF_LENGTH = 160
 ORDER_LABELS = ("kind", "state", "code", "adverse", "needs_review")
-ATTEMPT_LABELS = ("kind", "verdict_code", "proposal_code", "needs_review")
+ATTEMPT_LABELS = ("kind", "verdict_code", "proposal_code", "needs_review", "grade", "case_state")
 _FLAGS = ("adverse", "needs_review")
 Labels = dict[str, str | bool | None]
 

@@ -1,4 +1,4 @@
-"""Where the case of a check stands, copied to its calls for the list of records: `state|person`.
+"""Where the case of a check stands and who decided it, copied to its calls for the list of records.
 
 Of several cases of one check the one speaks that says most against the unit; the person is whoever last bound herself
 to it or took it back, and empty as long as nobody has.
@@ -49,17 +49,15 @@ async def copy_review(session: AsyncSession, check_id: int | None) -> None:
         .order_by(CaseEvent.id.desc())
         .limit(1)
     )
-    who = await session.scalar(query) or ""
-    await session.execute(
-        update(_ATTEMPTS).where(_ATTEMPTS.c.check_id == check_id).values(review=f"{state}|{who}")
-    )
+    values = {"case_state": state, "reviewer": await session.scalar(query)}
+    await session.execute(update(_ATTEMPTS).where(_ATTEMPTS.c.check_id == check_id).values(**values))
 
 
 def _of_new_case(_: Mapper[Case], connection: Connection, row: Case) -> None:
     if row.check_id is None:
         return
-    mine = (_ATTEMPTS.c.check_id == row.check_id, _ATTEMPTS.c.review.is_(None))
-    connection.execute(update(_ATTEMPTS).where(*mine).values(review=f"{row.state}|"))
+    mine = (_ATTEMPTS.c.check_id == row.check_id, _ATTEMPTS.c.case_state.is_(None))
+    connection.execute(update(_ATTEMPTS).where(*mine).values(case_state=row.state))
 
 
 event.listen(Case, "after_insert", _of_new_case)

@@ -21,11 +21,26 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 COPIES = {
-    "plan_id": (KEY, "ix_attempts_of_plan"),
-    "review": (sa.String(length=120), "ix_attempts_review"),
-    "grade": (sa.String(length=20), "ix_attempts_grade"),
-    "sign": (sa.String(length=40), "ix_attempts_sign"),
+    "plan_id": KEY,
+    "case_state": sa.String(length=20),
+    "reviewer": sa.String(length=80),
+    "grade": sa.String(length=20),
+    "sign": sa.String(length=40),
 }
+INDICES = {
+    "ix_attempts_of_plan": ["plan_id", "claimed_at", "id", "shelf", "unit_id"],
+    "ix_attempts_reviewer": ["reviewer", "claimed_at", "id", "shelf", "unit_id"],
+    "ix_attempts_sign": ["sign", "claimed_at", "id", "shelf", "unit_id"],
+}
+OF_SHELF = {
+    "ix_attempts_shelf": ["shelf", "claimed_at", "id", "unit_id"],
+    "ix_attempts_of_unit": ["unit_id", "claimed_at", "id", "shelf"],
+}
+FORMER_SHELF = (
+    "coalesce(kind, '') || '|' || coalesce(verdict_code, '') || '|' || coalesce(proposal_code, '')"
+    " || '|' || CASE WHEN needs_review IS NULL THEN '' WHEN needs_review THEN '1' ELSE '0' END"
+)
+SHELF = f"{FORMER_SHELF} || '|' || coalesce(grade, '') || '|' || coalesce(case_state, '')"
 GRADES = ("none", "weak", "medium", "strong", "near_proof", "definitive")
 SPEAKS = ("published", "confirmed", "disputed", "notified", "proposed", "to_review", "overturned", "revoked")
 DECISIONS = ("propose", "confirm", "uphold", "revoke", "overturn")
@@ -34,23 +49,41 @@ BATCH = 5_000
 
 def upgrade() -> None:
     _create_tables()
-    for name, (kind, _) in COPIES.items():
-        op.add_column("attempts", sa.Column(name, kind, nullable=True))
-    op.execute("UPDATE attempts SET plan_id = (SELECT plan_id FROM spot_checks s WHERE s.id = attempts.check_id)")
+    with op.batch_alter_table("attempts") as batch_op:
+        for name in OF_SHELF:
+            batch_op.drop_index(name)
+        batch_op.drop_column("shelf")
+        for name, kind in COPIES.items():
+            batch_op.add_column(sa.Column(name, kind, nullable=True))
+    op.execute(
+        "UPDATE attempts SET plan_id = (SELECT plan_id FROM spot_checks s WHERE s.id = attempts.check_id)"
+    )
     _copy("SELECT attempt_id, content FROM verdicts ORDER BY id", "grade", _grade)
     for table in ("call_facts", "call_readings"):
         _copy(f"SELECT attempt_id, content FROM {table} WHERE content IS NOT NULL", "sign", _sign)
     _copy_reviews()
-    for name, (_, index) in COPIES.items():
-        op.create_index(index, "attempts", [name, "claimed_at", "id", "shelf", "unit_id"])
+    _add_shelf(SHELF, OF_SHELF | INDICES)
 
 
 def downgrade() -> None:
-    for name, (_, index) in COPIES.items():
-        op.drop_index(index, "attempts")
-        op.drop_column("attempts", name)
+    with op.batch_alter_table("attempts") as batch_op:
+        for name in (*INDICES, *OF_SHELF):
+            batch_op.drop_index(name)
+        batch_op.drop_column("shelf")
+    with op.batch_alter_table("attempts") as batch_op:
+        for name in COPIES:
+            batch_op.drop_column(name)
+    _add_shelf(FORMER_SHELF, OF_SHELF)
     for table in ("export_jobs", "list_columns", "saved_filters"):
         op.drop_table(table)
+
+
+def _add_shelf(shelf: str, indices: Mapping[str, list[str]]) -> None:
+    with op.batch_alter_table("attempts") as batch_op:
+        computed = sa.Computed(shelf, persisted=True)
+        batch_op.add_column(sa.Column("shelf", sa.String(length=160), computed, nullable=False))
+        for name, columns in indices.items():
+            batch_op.create_index(name, columns)
 
 
 def _create_tables() -> None:
@@ -142,8 +175,11 @@ def _copy_reviews() -> None:
     found: dict[int, tuple[int, int, str]] = {}
     query = sa.text("SELECT id, check_id, state FROM cases WHERE check_id IS NOT NULL")
     for case_id, check_id, state in connection.execute(query):
-        row = (SPEAKS.index(state), case_id, f"{state}|{who.get(case_id, '')}")
+        row = (SPEAKS.index(state), case_id, state)
         found[check_id] = min(found.get(check_id, row), row)
-    changes = [{"key": key, "value": value} for key, (_, _, value) in found.items()]
+    changes = [
+        {"key": key, "state": state, "who": who.get(case_id)} for key, (_, case_id, state) in found.items()
+    ]
     if changes:
-        connection.execute(sa.text("UPDATE attempts SET review = :value WHERE check_id = :key"), changes)
+        statement = "UPDATE attempts SET case_state = :state, reviewer = :who WHERE check_id = :key"
+        connection.execute(sa.text(statement), changes)
