@@ -38,8 +38,8 @@ from app.phone_keeper import PhoneKeeper
 from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
-from app.reports.keeper import ExportKeeper
 from app.process_keeper import ProcessKeeper
+from app.reports.keeper import ExportKeeper
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters

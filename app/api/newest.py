@@ -115,7 +115,8 @@ async def _glance(session: AsyncSession, ledger: Ledger, asked: Asked, limit: in
     told = f"INDEXED BY {ledger.index}" if _is_sqlite(session) else ""
     statement = (
         f"SELECT id FROM (SELECT {', '.join(sorted(columns))} FROM {ledger.table} {told} "
-        f"WHERE {_time(ledger, asked)} ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :glance) AS newest_rows "
+        f"WHERE {_time(ledger, asked)} "
+        f"ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :glance) AS newest_rows "
         f"WHERE {_fits(asked)} ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :limit"
     )
     values = _values(asked, None) | {"glance": GLANCE_ROWS, "limit": limit}

@@ -194,8 +194,8 @@ class Orders:
             (key, check, number, unit, unit, f"0000{unit:07}", "finished", "bench", at, at,
              at + timedelta(seconds=30), f"{key:016x}@bench", "answered" if answered else "no_answer",
              "human" if answered else None, ring_ms, 2 if answered else 12,
-             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0, plan, stands, decided,
-             proof, sign)
+             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0,
+             plan, stands, decided, proof, sign)
         )  # fmt: skip
         facts = {
             "schema": "dutyring.call/1", "target": f"0000{unit:07}", "outcome": "answered", "sip_status": 200,

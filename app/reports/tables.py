@@ -130,11 +130,23 @@ COMMON: Mapping[str, tuple[Column, Cell]] = {
             lambda c, eyes: people.called_back(c, lambda at: _local(at, eyes)),
         ),
         (Column("back_min", "回电用时（分）", 10, "tenths", "末次通话结束前后至回电"), lambda c, _: people.took(c)),
-        (Column("back_from", "回电号码", 16, source="来电显示；手机号按权限隐去中段"), lambda c, _: people.back_from(c)),
+        (
+            Column("back_from", "回电号码", 16, source="来电显示；手机号按权限隐去中段"),
+            lambda c, _: people.back_from(c),
+        ),
         (Column("back_fixed", "是否座机回电", 10, source="回电号码"), lambda c, _: people.back_fixed(c)),
-        (Column("asked", "业务问答", 24, source="应答核实中人工的“是”“否”；号码不予显示"), lambda c, _: people.questions(c)),
-        (Column("proposed", "拟认定问题", 20, source="机器按启用规则提出，未经人认定"), lambda c, _: wording.proposed(c)),
-        (Column("decided", "已认定问题", 20, source="督查人员认定；未认定的不在此列"), lambda c, _: wording.decided(c.cases)),
+        (
+            Column("asked", "业务问答", 24, source="应答核实中人工的“是”“否”；号码不予显示"),
+            lambda c, _: people.questions(c),
+        ),
+        (
+            Column("proposed", "拟认定问题", 20, source="机器按启用规则提出，未经人认定"),
+            lambda c, _: wording.proposed(c),
+        ),
+        (
+            Column("decided", "已认定问题", 20, source="督查人员认定；未认定的不在此列"),
+            lambda c, _: wording.decided(c.cases),
+        ),
         (Column("standing", "认定状态", 22, source="待核事项"), lambda c, _: wording.standing(c.cases)),
         (Column("points", "扣分", 8, "tenths", "已认定问题按本单位自定分值"), lambda c, _: wording.points(c)),
         (
@@ -144,7 +156,10 @@ COMMON: Mapping[str, tuple[Column, Cell]] = {
         (Column("recording", "录音编号", 18, source="录音档案"), _recordings),
         (Column("reviewer", "复核人", 12, source="末次作出决定的人"), lambda c, _: wording.reviewers(c.cases)),
         (Column("opinion", "复核意见", 26, source="末次决定及理由"), lambda c, _: wording.opinions(c.cases)),
-        (Column("remarks", "备注（申诉／核实）", 28, source="申辩、从轻情节、豁免、事由"), lambda c, _: wording.remarks(c)),
+        (
+            Column("remarks", "备注（申诉／核实）", 28, source="申辩、从轻情节、豁免、事由"),
+            lambda c, _: wording.remarks(c),
+        ),
     )
 }  # fmt: skip
 """Every column but 序号, with its cell."""

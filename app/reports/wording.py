@@ -1,7 +1,7 @@
 """Chinese words of tables: what a check showed, what is proposed, what a person decided. Pure.
 
-拟认定 (the machine's proposal) and 已认定 (a person's decision) never stand in one cell. What is not known reads 未核实,
-what does not apply reads —; no cell is empty.
+拟认定 (the machine's proposal) and 已认定 (a person's decision) never stand in one cell. What is not known reads
+未核实, what does not apply reads —; no cell is empty.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ FORMER_SHELF = (
     " || '|' || CASE WHEN needs_review IS NULL THEN '' WHEN needs_review THEN '1' ELSE '0' END"
 )
 SHELF = f"{FORMER_SHELF} || '|' || coalesce(grade, '') || '|' || coalesce(case_state, '')"
+FOUND = ["state", "happened_at", "kind", "unit_id", "check_id", "confirmed_code", "code"]
 GRADES = ("none", "weak", "medium", "strong", "near_proof", "definitive")
 SPEAKS = ("published", "confirmed", "disputed", "notified", "proposed", "to_review", "overturned", "revoked")
 DECISIONS = ("propose", "confirm", "uphold", "revoke", "overturn")
@@ -49,6 +50,7 @@ BATCH = 5_000
 
 def upgrade() -> None:
     _create_tables()
+    op.create_index("ix_cases_found", "cases", FOUND)
     with op.batch_alter_table("attempts") as batch_op:
         for name in OF_SHELF:
             batch_op.drop_index(name)
@@ -74,6 +76,7 @@ def downgrade() -> None:
         for name in COPIES:
             batch_op.drop_column(name)
     _add_shelf(FORMER_SHELF, OF_SHELF)
+    op.drop_index("ix_cases_found", "cases")
     for table in ("export_jobs", "list_columns", "saved_filters"):
         op.drop_table(table)
 

@@ -23,7 +23,9 @@ from app.tables import delimited, workbook
 MEDIA_TYPES = {"xlsx": workbook.MEDIA_TYPE, "csv": delimited.MEDIA_TYPE}
 
 
-async def table(request: Request, database: Database, settings: Settings, form: Mapping[str, str]) -> Response:
+async def table(
+    request: Request, database: Database, settings: Settings, form: Mapping[str, str]
+) -> Response:
     """The file, or the way to the exports where it is made in the background. Raises `OfficeError`."""
     who = current()
     assert who is not None

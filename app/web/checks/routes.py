@@ -152,9 +152,7 @@ async def _list(
         request,
         template,
         200 if error is None else error.status,
-        records=[
-            views.record(one, settings.zone, rules, rang.get(one.id), names) for one in found.rows
-        ],
+        records=[views.record(one, settings.zone, rules, rang.get(one.id), names) for one in found.rows],
         columns=views.chosen(None if kept is None else kept.columns),
         all_columns=views.COLUMNS,
         unplaced=[page_views.unplaced(check, settings.zone) for check in unplaced],
@@ -218,5 +216,3 @@ async def _unplaced(session: AsyncSession, wanted: RecordFilter, now: datetime) 
     if set(wanted.parameters()) - {"unit"}:
         return []
     return await page_queries.unplaced(session, now, wanted.unit, MOST_UNPLACED)
-
-
