@@ -43,6 +43,7 @@ from app.phone_records import routes as phone_records
 from app.planning import calendar_routes as calendar
 from app.planning import routes as planning
 from app.process_keeper import ProcessKeeper
+from app.reports.keeper import ExportKeeper
 from app.reviews import attachment_routes, publication_routes, score_routes
 from app.reviews import routes as reviews
 from app.rosters import routes as rosters
@@ -65,6 +66,7 @@ from app.web.overview import routes as overview_page
 from app.web.phone_records import routes as phone_records_page
 from app.web.recordings import routes as recordings_page
 from app.web.samples import routes as samples_page
+from app.web.reports import routes as reports_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
@@ -106,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.figures,
         lambda: {"phone": app.state.keeper, "transcriber": app.state.transcriber},
     )
+    app.state.exports = ExportKeeper(settings, app.state.database)
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(KnowStops)
@@ -147,6 +150,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(accounts.router)
     app.include_router(samples.router)
     for page in (sign_in, today_page, checks_page, check_page):
+    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, reports_page):
         app.include_router(page.router)
     for page in (recordings_page, samples_page, phone_records_page):
         app.include_router(page.router)
@@ -186,4 +190,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if app.state.keeper is not None and app.state.settings.stop_wait_s:
             app.state.keeper.begin_finish(app.state.settings.stop_wait_s)
         await asyncio.gather(*(keeper.stop() for keeper in kept))
+    app.state.exports.start()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(keeper.stop() for keeper in kept), app.state.exports.stop())
         await app.state.database.close()

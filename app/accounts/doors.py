@@ -196,6 +196,9 @@ DOORS: Mapping[P, str] = {
     P.CHECKS: """
         GET /checks
         GET /checks/rows
+        POST /checks/columns
+        POST /checks/filters
+        POST /checks/filters/{filter_id}/delete
         GET /checks/{check_id}
         GET /checks/{check_id}/body
         GET /api/v1/checks
@@ -295,6 +298,18 @@ DOORS: Mapping[P, str] = {
         POST /stops/{stop_id}/lift
     """,
     P.TABLES: """
+        POST /checks/export
+        GET /reports
+        GET /reports/summary/{form}
+        GET /reports/ranking
+        GET /reports/forms
+        POST /reports/forms
+        GET /reports/publications
+        GET /reports/publications/{publication_id}
+        GET /reports/exports
+        GET /reports/exports/{job_id}/row
+        GET /reports/exports/{job_id}/file
+        POST /reports/exports/{job_id}/cancel
         GET /api/v1/scores
         GET /api/v1/scores/ranking
         GET /api/v1/scores/{unit_id}
