@@ -20,6 +20,7 @@ from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.evidence_group import evidence
 from app.commands.models_group import models
+from app.commands.operation_group import backup, doctor, restore
 from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
@@ -46,6 +47,9 @@ app.add_typer(prompts, name="prompts")
 app.add_typer(draw, name="draw")
 app.command()(check)
 app.command()(search)
+app.command()(backup)
+app.command()(restore)
+app.command()(doctor)
 app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
