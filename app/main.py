@@ -65,8 +65,8 @@ from app.web.live import routes as live_page
 from app.web.overview import routes as overview_page
 from app.web.phone_records import routes as phone_records_page
 from app.web.recordings import routes as recordings_page
-from app.web.samples import routes as samples_page
 from app.web.reports import routes as reports_page
+from app.web.samples import routes as samples_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
@@ -149,8 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(phone_records.router)
     app.include_router(accounts.router)
     app.include_router(samples.router)
-    for page in (sign_in, today_page, checks_page, check_page):
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, reports_page):
+    for page in (sign_in, today_page, checks_page, check_page, reports_page):
         app.include_router(page.router)
     for page in (recordings_page, samples_page, phone_records_page):
         app.include_router(page.router)
@@ -177,10 +176,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for keeper in kept:
         keeper.start()
     chain.start()
-    try:
-        yield
-    finally:
-        await chain.stop()
+    app.state.exports.start()
     notices = asyncio.create_task(app.state.notices.run())
     try:
         yield
@@ -189,10 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(notices, return_exceptions=True)
         if app.state.keeper is not None and app.state.settings.stop_wait_s:
             app.state.keeper.begin_finish(app.state.settings.stop_wait_s)
-        await asyncio.gather(*(keeper.stop() for keeper in kept))
-    app.state.exports.start()
-    try:
-        yield
-    finally:
         await asyncio.gather(*(keeper.stop() for keeper in kept), app.state.exports.stop())
+        # What the last requests did is sealed too.
+        await chain.stop()
         await app.state.database.close()
