@@ -98,7 +98,7 @@ def test_evidence_is_not_deleted_without_a_yes(settings: Settings, entered: Ente
 def test_down_with_a_yes(settings: Settings, entered: Enter, revision: str) -> None:
     migrate(settings)
     done = entered(settings, "db", "downgrade", revision, "--yes")
-    left = None if revision == "base" else "0010"
+    left = None if revision == "base" else "0013"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{left or 'empty'}\n", "")
     assert current(settings) == left
 
