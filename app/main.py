@@ -49,8 +49,14 @@ from app.transcripts import routes as transcripts
 from app.transcripts import search_routes
 from app.trunks import routes as trunks
 from app.web import pages, phone_record_page
+from app.web.calendar import routes as calendar_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
+from app.web.designated import routes as designated_page
+from app.web.manual import routes as manual_page
+from app.web.plans import form_routes as plan_form
+from app.web.plans import routes as plan_pages
+from app.web.prompts import routes as prompts_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import routes as sign_in
 from app.web.today import routes as today_page
@@ -113,6 +119,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
     for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+        app.include_router(page.router)
+    # The form goes before the pages of one plan: `new` is no key.
+    for page in (plan_form, plan_pages, designated_page, manual_page, prompts_page, calendar_page):
         app.include_router(page.router)
     return app
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import limits
 from app.checks.alarms import clock_ok
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import choosing, gathering, prompts, repository, sealed
@@ -55,7 +56,8 @@ class Preview:
 
 
 async def create(session: AsyncSession, name: str, spec: PlanSpec, who: str) -> Plan:
-    """Write a plan down as a draft."""
+    """Write a plan down as a draft. Raises `ForbiddenError` where it reaches beyond the units of who asks."""
+    await _within_reach(session, spec)
     plan = Plan(
         name=name,
         running=False,
@@ -72,8 +74,9 @@ async def create(session: AsyncSession, name: str, spec: PlanSpec, who: str) -> 
 
 async def edit(session: AsyncSession, plan_id: int, name: str, spec: PlanSpec, who: str) -> Plan:
     """Change a plan that is not running. An approval of the night has to be given anew. Raises `ConflictError`."""
-    plan = await get(session, plan_id, lock=True)
+    plan = await _mine(session, plan_id)
     _editable(plan)
+    await _within_reach(session, spec)
     plan.name, plan.content = name, spec.to_content()
     plan.night_approved_at = plan.night_approved_by = None
     await session.flush()
@@ -89,6 +92,26 @@ async def get(session: AsyncSession, plan_id: int, *, lock: bool = False) -> Pla
     return plan
 
 
+async def _mine(session: AsyncSession, plan_id: int) -> Plan:
+    """A plan that who asks may change, locked. Raises `NotFoundError`, `ForbiddenError`."""
+    plan = await get(session, plan_id, lock=True)
+    spec = choosing.spec_of(plan)
+    if spec is not None:
+        await _within_reach(session, spec)
+    return plan
+
+
+async def _within_reach(session: AsyncSession, spec: PlanSpec) -> None:
+    """Who asks for a part of the tree makes plans of that part alone: what is drawn is drawn of all that it names."""
+    if limits() is None:
+        return
+    wanted = spec.units.subtrees
+    # Units out of scope are not in the result.
+    if not wanted or len(await repository.paths(session, wanted)) < len(set(wanted)):
+        fault = Fault("subtrees", "takes units of yours")
+        raise ForbiddenError("this plan reaches beyond your units: choose units of yours", [fault])
+
+
 def _editable(plan: Plan) -> None:
     if plan.content is None:
         raise ConflictError(f"plan {plan.id} was entered moment by moment; it cannot be changed or started")
@@ -100,7 +123,7 @@ def _editable(plan: Plan) -> None:
 
 async def approve_night(session: AsyncSession, plan_id: int, who: str) -> Plan:
     """Let a plan call between 00:00 and 06:00, each line once a month; not by who wrote it. Raises `ForbiddenError`."""
-    plan = await get(session, plan_id, lock=True)
+    plan = await _mine(session, plan_id)
     edits = await audit.of_actions(session, ("plan_edit",), f"plan:{plan_id}")
     if who in {plan.created_by, *(line.who for line in edits)}:
         raise ForbiddenError(f"plan {plan_id} was written by {who}; a supervisor must approve calls at night")
@@ -124,7 +147,11 @@ def _spec(plan: Plan) -> PlanSpec:
 
 async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Preview:
     """Work out what a plan would do if it was started now. Only reads; takes a second or two for 2,000 units."""
-    plan = await get(session, plan_id)
+    return await look(session, settings, await get(session, plan_id))
+
+
+async def look(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
+    """As `preview`, of a plan that need not be written down yet: its key is then 0, for it has no checks."""
     spec = _spec(plan)
     now = clock.now()
     stamp = await gathering.stamp(session)
@@ -193,7 +220,7 @@ async def start(session: AsyncSession, settings: Settings, seen: Preview, who: s
 
     Raises `ConflictError` that names what is against it.
     """
-    plan = await get(session, seen.plan.id, lock=True)
+    plan = await _mine(session, seen.plan.id)
     _editable(plan)
     changed = plan.content != seen.plan.content or (plan.night_approved_at is not None) != seen.night_approved
     if changed or await gathering.stamp(session) != seen.stamp:
@@ -263,7 +290,7 @@ async def resume(session: AsyncSession, plan_id: int, reason: str, who: str) -> 
 
 
 async def _in_state(session: AsyncSession, plan_id: int, wanted: str) -> Plan:
-    plan = await get(session, plan_id, lock=True)
+    plan = await _mine(session, plan_id)
     if plan.state != wanted:
         raise ConflictError(f"plan {plan_id} is {plan.state}, not {wanted}")
     return plan
@@ -271,7 +298,7 @@ async def _in_state(session: AsyncSession, plan_id: int, wanted: str) -> Plan:
 
 async def cancel(session: AsyncSession, plan_id: int, reason: str, who: str) -> Plan:
     """End a plan for good; a further start is a further run with a new seed. Calls under way are not touched."""
-    plan = await get(session, plan_id, lock=True)
+    plan = await _mine(session, plan_id)
     if plan.state in ("cancelled", "finished"):
         raise ConflictError(f"plan {plan_id} is {plan.state} already")
     now = clock.now()
