@@ -23,7 +23,7 @@ from app.planning.calendar_service import Author, Entry, entry_of
 from app.planning.serving import State
 from app.web.calendar import views
 from app.web.pages import render
-from app.web.plans.problems import GENERAL, Problem, Problems, of_error, of_faults, of_model
+from app.web.plans.problems import GENERAL, Problem, Problems, of_error, of_lines, of_model
 from app.web.plans.routes import today_of
 
 router = APIRouter(include_in_schema=False)
@@ -203,7 +203,7 @@ async def _import_page(
         entries = calendar_csv.read(content)
     except BadInputError as error:
         # What cannot be read is shown with each line that is wrong; the file is chosen once more.
-        return render(request, "calendar/refused.html", 422, faults=of_faults(error.faults))
+        return render(request, "calendar/refused.html", 422, faults=of_lines(error.faults))
     async with state[0].reading() as session:
         told = await calendar_service.compare(session, entries)
         found = await calendar_repository.days(session, min(entries), max(entries))
@@ -240,7 +240,7 @@ async def import_file(request: Request, state: State, who: Actor) -> Response:
     try:
         entries = calendar_csv.read(content)
     except BadInputError as error:
-        return render(request, "calendar/refused.html", 422, faults=of_faults(error.faults))
+        return render(request, "calendar/refused.html", 422, faults=of_lines(error.faults))
     author = Author(who, today_of(state[1]), reason)
     problems = await _carried_out(
         state, lambda session: calendar_service.import_days(session, entries, author)

@@ -79,13 +79,17 @@ def unknown(book: CalendarBook, year: int) -> list[tuple[date, date]]:
     return list(stretches(book.unknown(date(year, 1, 1), date(year, 12, 31))))
 
 
+Words = tuple[str, ...]
+"""Each translated by itself where it is shown; empty where nothing was entered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One day of a file that differs from what is entered."""
 
     day: date
-    before: str
-    after: str
+    before: Words
+    after: Words
 
 
 def changes(entries: Mapping[date, Entry], rows: Mapping[date, CalendarDay]) -> list[Change]:
@@ -93,7 +97,7 @@ def changes(entries: Mapping[date, Entry], rows: Mapping[date, CalendarDay]) -> 
     found = []
     for day, entry in sorted(entries.items()):
         row = rows.get(day)
-        before = _told(day, _stored(row)) if row else ""
+        before = _told(day, _stored(row)) if row else ()
         after = _told(day, _entry(entry))
         if before != after and not (row is None and entry == Entry(None)):
             found.append(Change(day, before, after))
@@ -120,17 +124,16 @@ def _entry(entry: Entry) -> Mapping[str, Any]:
     }
 
 
-def told(day: date, content: Mapping[str, Any] | None) -> str:
-    """A stored change of a day, in words; empty where nothing was entered."""
+def told(day: date, content: Mapping[str, Any] | None) -> Words:
+    """A stored change of a day, in words."""
     if content is None:
-        return ""
+        return ()
     return _told(day, {**content, "kind": content["kind"] if content["known"] else None})
 
 
-def _told(day: date, content: Mapping[str, Any]) -> str:
+def _told(day: date, content: Mapping[str, Any]) -> Words:
     kind = content["kind"]
-    words = [DAY_KINDS_ZH[kind] if kind else f"{DAY_KINDS_ZH[weekend_rule(day)]}（推定）", content["name"]]
+    words = [DAY_KINDS_ZH[kind or weekend_rule(day)], "" if kind else "推定", content["name"]]
     if content["sensitive"]:
-        words.append(f"敏感期{content['sensitive_name']}")
-    words.append(content["note"])
-    return " · ".join(word for word in words if word)
+        words += ["特殊敏感期", content["sensitive_name"]]
+    return tuple(word for word in (*words, content["note"]) if word)

@@ -76,8 +76,8 @@ class Read:
 
 
 def fresh(today: date) -> Typed:
-    """The form of a new plan: the rest of this quarter, from tomorrow, with the usual windows and caps."""
-    first = today + timedelta(days=1)
+    """The form of a new plan: from the first of next month to the end of its quarter, usual windows and caps."""
+    first = date(today.year + (today.month == 12), today.month % 12 + 1, 1)
     after = date(first.year + (first.month > 9), ((first.month - 1) // 3 * 3 + 3) % 12 + 1, 1)
     spec = PlanSpec(
         first_day=first,
@@ -155,8 +155,18 @@ def read(typed: Typed, choices: Choices) -> Read:
     try:
         spec = PlanSpec.model_validate(_content(typed, weights))
     except ValidationError as error:
-        return Read(name, None, of_model(error, _field) | problems)
+        return Read(name, None, _ordered(typed) | of_model(error, _field) | problems)
     return Read(name, None if problems else spec, problems)
+
+
+def _ordered(typed: Typed) -> dict[str, Problem]:
+    """Whether the days are in order: the model tells only once every field is right by itself."""
+    first, last = typed.one["first_day"], typed.one["last_day"]
+    try:
+        wrong = date.fromisoformat(last) < date.fromisoformat(first)
+    except ValueError:
+        return {}
+    return {"last_day": Problem("结束日期早于开始日期")} if wrong else {}
 
 
 def _content(typed: Typed, weights: list[dict[str, Any]]) -> dict[str, Any]:

@@ -169,6 +169,7 @@ _SENTENCES: Sequence[tuple[str, str]] = (
     (r"is no finding|takes one of .*, or nothing", "请从列出的选项中选择"),
     (r"belongs to another unit|does not reach unit", "所选电话不是该单位的"),
 )
+_LINE = re.compile(r"line (\d+)(?:, (\w+))?$")
 _FIELD_FIRST = re.compile(r"^(?:Value error, )?([a-z_]+): ")
 
 
@@ -206,6 +207,19 @@ def _typed(message: str, context: Mapping[str, Any]) -> Problem:
 def of_faults(faults: Iterable[Fault]) -> list[tuple[str, Problem]]:
     """Faults of an error, each with its place."""
     return [(fault.where, said(fault.message)) for fault in faults]
+
+
+def of_lines(faults: Iterable[Fault]) -> list[tuple[Problem, Problem]]:
+    """Faults of a file: where, and what."""
+    return [(_place(fault.where), said(fault.message)) for fault in faults]
+
+
+def _place(where: str) -> Problem:
+    found = _LINE.match(where)
+    if found is None:
+        return Problem("整个文件") if where == "file" else Problem("%(text)s", {"text": where})
+    values = {"n": found[1], "column": found[2]}
+    return Problem("第 %(n)s 行 %(column)s 列", values) if found[2] else Problem("第 %(n)s 行", values)
 
 
 def of_error(error: OfficeError) -> Problem:

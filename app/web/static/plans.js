@@ -48,14 +48,17 @@
 
   const YEAR_HEIGHT = 170;
   const years = (loads) => [...new Set(loads.map(([day]) => day.slice(0, 4)))];
+  const WIDEST = 24;
+  const LEFT = 60;
+  const weeks = (first, last) => Math.ceil((Date.parse(last) - Date.parse(first)) / 604800000) + 1;
   const calendars = (loads, box) =>
     years(loads).map((year, number) => {
       const days = loads.filter(([day]) => day.startsWith(year)).map(([day]) => day);
+      const room = (box.clientWidth - LEFT - 20) / weeks(days[0], days[days.length - 1]);
       return {
         top: 40 + number * YEAR_HEIGHT,
-        left: 60,
-        right: 20,
-        cellSize: ["auto", 16],
+        left: LEFT,
+        cellSize: [Math.min(room, WIDEST), 16],
         range: [days[0], days[days.length - 1]],
         itemStyle: { color: "#fff", borderColor: "#c5cdd8", borderWidth: 0.5 },
         splitLine: { lineStyle: { color: "#5b6675", width: 1 } },
@@ -83,7 +86,7 @@
         max: most,
         calculable: false,
         orient: "horizontal",
-        right: 20,
+        left: LEFT,
         top: 0,
         itemWidth: 12,
         itemHeight: 90,
@@ -96,10 +99,14 @@
         type: "heatmap",
         coordinateSystem: "calendar",
         calendarIndex: number,
+        itemStyle: { borderColor: "#fff", borderWidth: 1 },
         data: loads.filter(([day]) => day.startsWith(year)),
       })),
     });
-    new ResizeObserver(() => chart.resize()).observe(box);
+    new ResizeObserver(() => {
+      chart.resize();
+      chart.setOption({ calendar: calendars(loads, box) });
+    }).observe(box);
   };
   const drawAll = () => {
     for (const box of document.querySelectorAll(".load-chart:not([data-drawn])")) {
