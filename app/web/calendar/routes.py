@@ -122,8 +122,8 @@ async def _day(request: Request, state: Any, day: date, tried: _Tried | None = N
 
 
 async def _typed(request: Request) -> dict[str, str]:
-    form = await request.form()
-    return {key: value.strip() for key, value in form.items() if isinstance(value, str) and key != "csrf"}
+    async with request.form() as form:
+        return {key: value.strip() for key, value in form.items() if isinstance(value, str) and key != "csrf"}
 
 
 def _read(model: type[BaseModel], typed: Mapping[str, str]) -> tuple[Any, dict[str, Problem]]:
@@ -185,11 +185,11 @@ def _year_of(typed: Mapping[str, str]) -> int:
 @router.post("/calendar/import/preview")
 async def import_preview(request: Request, state: State) -> Response:
     """What a file would change; nothing is entered."""
-    form = await request.form()
-    file = form.get("file")
     content = b""
-    if isinstance(file, UploadFile):
-        content = await file.read(calendar_csv.MOST_BYTES + 1)
+    async with request.form() as form:
+        file = form.get("file")
+        if isinstance(file, UploadFile):
+            content = await file.read(calendar_csv.MOST_BYTES + 1)
     if not content:
         tried = _Tried("import", {}, {"file": Problem("请选择要导入的 CSV 文件")})
         return await _year(request, state, 0, tried)

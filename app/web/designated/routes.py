@@ -221,8 +221,8 @@ async def verify(request: Request, state: State, who: Actor) -> Response:
 
 
 async def _typed(request: Request) -> dict[str, str]:
-    form = await request.form()
-    given = {key: str(form.get(key, "")).strip() for key in (*EMPTY, "unit")}
+    async with request.form() as form:
+        given = {key: str(form.get(key, "")).strip() for key in (*EMPTY, "unit")}
     return {**given, "unit_id": given["unit_id"] or given["unit"]}
 
 

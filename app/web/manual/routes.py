@@ -130,8 +130,8 @@ async def _form(request: Request, state: Any, typed: Mapping[str, str], problems
 async def enter(request: Request, state: State, who: Actor) -> Response:
     """Enter a check that was made by hand; a code opens a case, which a supervisor decides."""
     database, settings = state
-    form = await request.form()
-    typed = {key: str(form.get(key, "")).strip() for key in FIELDS}
+    async with request.form() as form:
+        typed = {key: str(form.get(key, "")).strip() for key in FIELDS}
     problems: dict[str, Problem] = {}
     try:
         given = ManualIn.model_validate(_content(typed, settings))

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 from app.api.text import Name
 from app.planning.spec import PlanSpec, Weight, Window
-from app.web.plans.choices import CATEGORIES, FALLBACKS, WINDOW_KINDS, Choices
+from app.web.plans.choices import CATEGORIES, CAUSES, FALLBACKS, WINDOW_KINDS, Choices
 from app.web.plans.problems import Problem, of_model
 
 ONE = (
@@ -150,8 +150,8 @@ def read(typed: Typed, choices: Choices) -> Read:
         chosen = _chosen(row.what, choices)
         if chosen is None:
             problems[f"weight.{number}"] = Problem("没有这样的单位、分组或类别")
-        else:
-            weights.append({**chosen, "factor": row.factor})
+        # Each row keeps its number, so that what is wrong with its factor stands beside it.
+        weights.append({**(chosen or {"category": "other"}), "factor": row.factor})
     try:
         spec = PlanSpec.model_validate(_content(typed, weights))
     except ValidationError as error:
@@ -179,7 +179,10 @@ def _content(typed: Typed, weights: list[dict[str, Any]]) -> dict[str, Any]:
     content["units"] = {key: sorted(many[key], key=lambda item: (len(item), item)) for key in scope}
     content["caps"] = {key: one[key] for key in _CAPS}
     content["retry"] = {key: one[key] for key in _RETRY}
-    content["retry"] |= {"causes": sorted(many["causes"]), "other_trunk": other_trunk}
+    content["retry"] |= {
+        "causes": [*(cause for cause in CAUSES if cause in many["causes"]), *(many["causes"] - set(CAUSES))],
+        "other_trunk": other_trunk,
+    }
     content["windows"] = {
         kind: [{"start": row.start, "end": row.end} for row in typed.windows.get(kind, ())]
         for kind in WINDOW_KINDS

@@ -81,7 +81,8 @@ def _form(
 async def preview_part(request: Request, state: State) -> Response:
     """What stands in the form, tried out: nothing is kept."""
     database, settings = state
-    typed = forms.typed_from(await request.form())
+    async with request.form() as form:
+        typed = forms.typed_from(form)
     async with database.reading() as session:
         read = forms.read(typed, await _choices(session, settings))
         if read.spec is None:
@@ -121,7 +122,8 @@ async def change(request: Request, state: State, who: Actor, plan_id: PathKey) -
 
 async def _keep(request: Request, state: Any, who: str, plan_id: int) -> Response:
     database, settings = state
-    typed = forms.typed_from(await request.form())
+    async with request.form() as form:
+        typed = forms.typed_from(form)
     async with database.reading() as session:
         chosen = await _choices(session, settings)
     read = forms.read(typed, chosen)

@@ -75,6 +75,7 @@ _SENTENCES: Sequence[tuple[str, str]] = (
     # Of the start of a plan.
     (r"takes an approved opening", "尚未选定开场语"),
     (r"there is no such prompt", "所选提示语不存在"),
+    (r"is retired; enter it anew", "这条提示语已停用，请重新录入"),
     (r"prompt (?P<n>\d+) is retired", "提示语 %(n)s 已停用"),
     (r"prompt (?P<n>\d+) is not approved", "提示语 %(n)s 尚未审批"),
     (r"prompt (?P<n>\d+) is a ", "提示语 %(n)s 的类别不对"),
@@ -131,7 +132,6 @@ _SENTENCES: Sequence[tuple[str, str]] = (
     (r"had (?P<n>\d+) such calls within a day", "24 小时内已核号 %(n)s 次"),
     # Of prompts.
     (r"somebody else must approve it", "不能审批自己录入的提示语，请由另一人审批"),
-    (r"is retired; enter it anew", "这条提示语已停用，请重新录入"),
     (r"it is no WAV or FLAC file|it is \w+; it takes WAV or FLAC", "不是可读取的 WAV 或 FLAC 文件"),
     (r"the file holds no sound|the file is silent throughout", "文件里没有声音"),
     (r"the voice begins only after (?P<s>[\d.]+) s", "%(s)s 秒后才有人声；开场语须在 0.5 秒内开口"),

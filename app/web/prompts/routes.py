@@ -84,15 +84,15 @@ async def _page(
 async def add(request: Request, state: State, who: Actor) -> Response:
     """Enter a prompt; somebody else must approve it."""
     database, settings = state
-    form = await request.form()
-    typed = {key: str(form.get(key, "")).strip() for key in ("kind", "name", "words")}
+    async with request.form() as form:
+        typed = {key: str(form.get(key, "")).strip() for key in ("kind", "name", "words")}
+        file = form.get("file")
+        content = await file.read(prompts.MOST_BYTES + 1) if isinstance(file, UploadFile) else b""
     problems: dict[str, Problem] = {}
     try:
         given = _Given.model_validate(typed)
     except ValidationError as error:
         problems |= of_model(error, lambda where: str(where[0]) if where else GENERAL)
-    file = form.get("file")
-    content = await file.read(prompts.MOST_BYTES + 1) if isinstance(file, UploadFile) else b""
     if not content:
         problems["file"] = Problem("请选择 WAV 或 FLAC 文件")
     elif "kind" not in problems:

@@ -56,7 +56,7 @@
       const days = loads.filter(([day]) => day.startsWith(year)).map(([day]) => day);
       const room = (box.clientWidth - LEFT - 20) / weeks(days[0], days[days.length - 1]);
       return {
-        top: 40 + number * YEAR_HEIGHT,
+        top: 54 + number * YEAR_HEIGHT,
         left: LEFT,
         cellSize: [Math.min(room, WIDEST), 16],
         range: [days[0], days[days.length - 1]],
