@@ -58,12 +58,18 @@ from app.web import pages
 from app.web.account import routes as account_page
 from app.web.accounts import routes as accounts_page
 from app.web.audit import routes as audit_page
+from app.web.calendar import routes as calendar_page
 from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
+from app.web.designated import routes as designated_page
 from app.web.help import routes as help_page
 from app.web.live import routes as live_page
+from app.web.manual import routes as manual_page
 from app.web.overview import routes as overview_page
 from app.web.phone_records import routes as phone_records_page
+from app.web.plans import form_routes as plan_form
+from app.web.plans import routes as plan_pages
+from app.web.prompts import routes as prompts_page
 from app.web.recordings import routes as recordings_page
 from app.web.reports import routes as reports_page
 from app.web.samples import routes as samples_page
@@ -159,6 +165,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for page in (overview_page, live_page, stops_page, help_page):
         app.include_router(page.router)
     app.include_router(directory_pages)
+    # The form goes before the pages of one plan: `new` is no key.
+    for page in (plan_form, plan_pages, designated_page, manual_page, prompts_page, calendar_page):
+        app.include_router(page.router)
     return app
 
 

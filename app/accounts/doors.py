@@ -154,11 +154,19 @@ DOORS: Mapping[P, str] = {
         DELETE /api/v1/whereabouts/{row_id}
     """,
     P.CALENDAR: """
+        GET /calendar
+        GET /calendar/{day}
         GET /api/v1/calendar
         GET /api/v1/calendar/export
         GET /api/v1/calendar/{day}
     """,
     P.CALENDAR_CHANGE: """
+        POST /calendar/sensitive
+        POST /calendar/seed
+        POST /calendar/import
+        POST /calendar/import/preview
+        POST /calendar/{day}
+        POST /calendar/{day}/clear
         POST /api/v1/calendar/import
         POST /api/v1/calendar/seed
         POST /api/v1/calendar/sensitive
@@ -166,6 +174,15 @@ DOORS: Mapping[P, str] = {
         DELETE /api/v1/calendar/{day}
     """,
     P.PLANS: """
+        GET /plans
+        GET /plans/year
+        GET /plans/{plan_id}
+        GET /plans/{plan_id}/preview
+        GET /plans/{plan_id}/progress
+        GET /plans/{plan_id}/verify
+        GET /prompts
+        GET /designated
+        GET /designated/recent
         GET /api/v1/plans
         GET /api/v1/plans/{plan_id}
         GET /api/v1/plans/{plan_id}/preview
@@ -177,6 +194,19 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/prompts/{prompt_id}/sound
     """,
     P.PLANS_CHANGE: """
+        GET /plans/new
+        GET /plans/{plan_id}/edit
+        POST /plans
+        POST /plans/preview
+        POST /plans/{plan_id}
+        POST /plans/{plan_id}/start
+        POST /plans/{plan_id}/pause
+        POST /plans/{plan_id}/resume
+        POST /plans/{plan_id}/cancel
+        POST /prompts
+        POST /prompts/shipped
+        POST /designated
+        POST /designated/verify
         POST /api/v1/plans
         PUT /api/v1/plans/{plan_id}
         POST /api/v1/plans/{plan_id}/start
@@ -189,6 +219,9 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/prompts/shipped
     """,
     P.PLANS_APPROVE: """
+        POST /plans/{plan_id}/approve-night
+        POST /prompts/{prompt_id}/approve
+        POST /prompts/{prompt_id}/retire
         POST /api/v1/plans/{plan_id}/approve-night
         POST /api/v1/prompts/{prompt_id}/approve
         POST /api/v1/prompts/{prompt_id}/retire
@@ -210,6 +243,8 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/coverage/summary
         GET /api/v1/manual-checks
         GET /api/v1/manual-checks/{manual_id}
+        GET /manual
+        GET /manual/{manual_id}
         GET /api/v1/cases
         GET /api/v1/cases/{case_id}
         GET /api/v1/cases/{case_id}/notice
@@ -282,6 +317,8 @@ DOORS: Mapping[P, str] = {
         POST /checks/{check_id}/mitigations
     """,
     P.MANUAL_CHECKS: """
+        GET /manual/new
+        POST /manual
         POST /api/v1/manual-checks
     """,
     P.STOP: """

@@ -204,6 +204,16 @@ async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequ
     return found
 
 
+async def count_by_unit(
+    session: AsyncSession, plan_id: int, since: datetime | None = None
+) -> Mapping[int, int]:
+    """How many checks of a plan that count each unit had, by the unit that answered for the line when it was called."""
+    query = select(SpotCheck.unit_id, func.count()).where(SpotCheck.plan_id == plan_id, _counts_so_far())
+    if since is not None:
+        query = query.where(SpotCheck.first_due_at >= since)
+    return {row[0]: row[1] for row in await session.execute(query.group_by(SpotCheck.unit_id))}
+
+
 async def done_by_year(
     session: AsyncSession, first: int, last: int, zone: ZoneInfo
 ) -> Mapping[int, Mapping[int, int]]:
