@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -129,6 +131,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, pages.on_bad_request)
     app.add_exception_handler(OfficeError, pages.on_office_error)
     app.add_exception_handler(TooLargeError, pages.on_too_large)
+    app.add_exception_handler(DataError, pages.on_unstorable)
     app.add_exception_handler(Exception, pages.on_failure)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.include_router(operations.router)

@@ -126,6 +126,11 @@ async def on_too_large(_: Request, error: Exception) -> Response:
     return too_large()
 
 
+async def on_unstorable(request: Request, _: Exception) -> Response:
+    """Answer a text that no database stores, e.g. with a NUL in a field of a form."""
+    return _error(request, 422, "")
+
+
 async def on_failure(request: Request, _: Exception) -> Response:
     """Answer a failure of ours; it stands in the log."""
     response = _error(request, 500, "")

@@ -30,7 +30,7 @@ from app.directory.models import Unit
 from app.settings import Settings
 from tests.web.apps import make_app
 from tests.web.migrated import migrate
-from tests.web.twin import HERE, THERE, Side, Twin, fill, spec
+from tests.web.twin import HERE, THERE, Side, Twin, copied, fill, spec
 
 Body = Callable[[Side], Any]
 AHEAD = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -276,10 +276,14 @@ def principals(twin: Twin, path: str) -> dict[str, Principal]:
 @asynccontextmanager
 async def county(settings: Settings) -> AsyncIterator[County]:
     settings = settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)})
-    migrate(settings)
-    app = make_app(settings)
+    if settings.database_url is None:
+        twin = copied(settings)
+        app = make_app(settings)
+    else:
+        migrate(settings)
+        app = make_app(settings)
+        twin = await fill(app.state.database, settings)
     database: Database = app.state.database
-    twin = await fill(database, settings)
     async with database.reading() as session:
         head = await session.get(Unit, twin.here["head"])
     assert head is not None
