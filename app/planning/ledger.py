@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.accounts.principal import limits
+from app.accounts.scope import within
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
 from app.planning.models import DrawSkip, Plan
@@ -88,6 +90,12 @@ async def covered_units(
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
     query = select(func.count()).select_from(Unit).where(_to_cover(span))
+    scope = limits()
+    if scope is not None:
+        # Of these units every check counts, so no condition on the checks' own units is needed, which would lead a
+        # planner through all that these units ever had.
+        query = query.where(within(scope))
+    query = query.execution_options(every_unit=True)
     return (
         await session.scalar(query) or 0,
         await session.scalar(query.where(_short(span, required))) or 0,

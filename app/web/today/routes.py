@@ -78,7 +78,9 @@ def _trunk_tasks(trunks: Sequence[TrunkView], link: str) -> list[Task]:
     return [
         Task("本机告警", len(trunk.alarms), link, trunk.alarms[0].zh, True)
         if trunk.source == "phone"
-        else Task("中继告警", len(trunk.alarms) or 1, link, "我方线路有问题，请系统管理员处理", True, trunk.name)
+        else Task(
+            "中继告警", len(trunk.alarms) or 1, link, "我方线路有问题，请系统管理员处理", True, trunk.name
+        )
         for trunk in trunks
         if not trunk.well and (trunk.alarms or trunk.state in ("down", "unusable"))
     ]
