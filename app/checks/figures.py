@@ -9,7 +9,9 @@ from datetime import datetime
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.principal import limits
 from app.checks.models import IS_LIVE, Attempt
+from app.directory.models import Unit
 
 Span = tuple[datetime, datetime]
 """From the first moment to before the second."""
@@ -87,7 +89,22 @@ async def verdicts(session: AsyncSession, span: Span) -> Sequence[tuple[str | No
     return sorted(rows, key=lambda row: (-row[1], row[0] or ""))
 
 
-async def live_states(session: AsyncSession) -> Mapping[str, int]:
-    """Calls under way by their state; those that have not left yet are left out."""
-    query = select(Attempt.state, func.count().label("calls")).where(IS_LIVE, Attempt.state != "claimed")
-    return {row.state: row.calls for row in await session.execute(query.group_by(Attempt.state))}
+async def live_states(session: AsyncSession, below: str = "") -> Mapping[str, int]:
+    """Calls under way that the reader sees, by their state, of all units or of those below a path.
+
+    Those that have not left yet are left out. The scope is looked at here: put into the query, it leads a planner
+    through every call that these units ever had.
+    """
+    query = (
+        select(Attempt.state, Unit.path)
+        .join(Unit, Unit.id == Attempt.unit_id)
+        .where(IS_LIVE, Attempt.state != "claimed")
+        .execution_options(every_unit=True)
+    )
+    scope = limits()
+    heads = None if scope is None else tuple(scope.paths)
+    found: dict[str, int] = {}
+    for row in await session.execute(query):
+        if row.path.startswith(below) and (heads is None or row.path.startswith(heads)):
+            found[row.state] = found.get(row.state, 0) + 1
+    return found

@@ -27,7 +27,7 @@ LOOK_S = 0.4
 """How often the phone's board is read."""
 LEDGER_S = 1.0
 """How often the database is."""
-KEPT_S = 60.0
+KEPT_S = 20.0
 """How long a call that is over stays on the page."""
 
 

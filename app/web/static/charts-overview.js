@@ -14,7 +14,7 @@
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: INK },
     tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" } },
-    grid: { left: 8, right: 24, top: 12, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 44, top: 12, bottom: 8, containLabel: true },
   };
   const axis = { axisLine: { lineStyle: { color: SOFT } }, axisLabel: { color: INK }, splitLine: { lineStyle: { color: "#e3e8ee" } } };
   const value = { type: "value", minInterval: 1, ...axis };
@@ -23,7 +23,7 @@
     verdicts: () => ({
       ...base,
       xAxis: value,
-      yAxis: { type: "category", inverse: true, data: figures.verdicts.map(([name]) => name), ...axis },
+      yAxis: { type: "category", inverse: true, data: figures.verdicts.map(([name]) => name), ...axis, axisLabel: { color: INK, interval: 0 } },
       series: [{ type: "bar", data: figures.verdicts.map(([, count]) => count), itemStyle: { color: BLUE }, label: { show: true, position: "right", color: INK } }],
     }),
     months: () => ({
@@ -71,6 +71,7 @@
   };
 
   const charts = [...page.querySelectorAll("[data-chart]")].map((node) => {
+    if (node.dataset.chart === "verdicts") node.style.height = `${Math.max(120, 40 + 26 * figures.verdicts.length)}px`;
     const chart = window.echarts.init(node, null, { renderer: "svg" });
     chart.setOption(options[node.dataset.chart]());
     return chart;

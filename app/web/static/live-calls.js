@@ -18,6 +18,12 @@
   const fill = (word, name, value) => word.replace(`{${name}}`, value);
   const seconds = (value) => fill(words.seconds, "s", Math.max(0, value).toFixed(1));
 
+  // Only what is in sight counts its seconds.
+  const inSight = new Set();
+  const eye = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) inSight[isIntersecting ? "add" : "delete"](Number(target.dataset.id));
+  });
+
   const make = (element) => {
     const fields = {};
     for (const node of element.querySelectorAll("[data-f]")) fields[node.dataset.f] = node;
@@ -66,12 +72,15 @@
       row.fields.acts.dataset.panel = `/live/calls/${call.id}/panel`;
       rows.set(call.id, row);
       body.append(row.element);
+      eye.observe(row.element);
     }
     show(row, call);
   };
   const drop = (id) => {
     const row = rows.get(id);
     if (!row) return;
+    eye.unobserve(row.element);
+    inSight.delete(id);
     row.element.remove();
     rows.delete(id);
   };
@@ -99,7 +108,10 @@
   };
 
   // What the server rendered is known by its key; the stream's first message says what each row is.
-  for (const element of [...body.rows]) rows.set(Number(element.dataset.id), make(element));
+  for (const element of [...body.rows]) {
+    rows.set(Number(element.dataset.id), make(element));
+    eye.observe(element);
+  }
 
   let stream = null;
   let heard = Date.now();
@@ -156,7 +168,7 @@
 
   setInterval(() => {
     if (document.hidden) return;
-    for (const row of rows.values()) if (row.call && !row.element.hidden) times(row);
+    for (const id of inSight) if (rows.get(id)?.call) times(rows.get(id));
   }, 200);
 
   // Listening in.

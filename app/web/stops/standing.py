@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts.principal import Principal
 from app.checks import stops
-from app.checks.models import IS_LIVE, Attempt, EmergencyStop
+from app.checks.figures import live_states
+from app.checks.models import EmergencyStop
 from app.database import Database
 from app.directory.models import Unit
 
@@ -66,12 +67,7 @@ async def standing(session: AsyncSession) -> list[StopView]:
 
 async def under_way(session: AsyncSession, head: Unit | None = None) -> int:
     """How many calls are under way, of all units or of one and those below it."""
-    query = select(func.count()).select_from(Attempt).where(IS_LIVE)
-    if head is not None:
-        query = query.join(Attempt.unit)
-        below = Unit.path.startswith(head.path, autoescape=True)
-        query = query.where(below if head.path else Unit.id == head.id)
-    return await session.scalar(query) or 0
+    return sum((await live_states(session, "" if head is None else head.path)).values())
 
 
 class KnowStops:

@@ -76,7 +76,11 @@ async def today_page(request: Request) -> Response:
 def _trunk_tasks(trunks: Sequence[TrunkView], link: str) -> list[Task]:
     """Alarms of our own trunks; the phone itself counts as one."""
     return [
-        Task("中继告警", len(trunk.alarms) or 1, link, "我方线路有问题，请系统管理员处理", True, trunk.name)
+        Task("本机告警", len(trunk.alarms), link, trunk.alarms[0].zh, True)
+        if trunk.source == "phone"
+        else Task(
+            "中继告警", len(trunk.alarms) or 1, link, "我方线路有问题，请系统管理员处理", True, trunk.name
+        )
         for trunk in trunks
         if not trunk.well and (trunk.alarms or trunk.state in ("down", "unusable"))
     ]
