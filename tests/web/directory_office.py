@@ -108,14 +108,15 @@ async def office_of(settings: Settings) -> AsyncIterator[Office]:
     database: Database = app.state.database
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
-        keys = await _county(database)
+        keys = await enter_county(database)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             yield Office(database, settings, client, keys)
     finally:
         await database.close()
 
 
-async def _county(database: Database) -> Mapping[str, int]:
+async def enter_county(database: Database) -> Mapping[str, int]:
+    """Enter the county; return the keys of its parts by a short name."""
     async with database.unit_of_work() as session:
         county = await tree.enter_unit(session, UnitEntry("C01", "云溪县", category="county"))
         departments = await tree.enter_unit(session, UnitEntry("C01-B", "直属各局"), county.id)

@@ -19,6 +19,7 @@ from app.accounts.service import of_actions
 from app.directory.models import DutyLine, NumberChange, Person, Unit, UnitExemption
 from app.errors import BadInputError
 from app.imports.columns import BY_KIND
+from app.rosters.warnings import WARNING_CODES
 from app.settings import Settings
 from app.web.i18n import catalogue
 from app.web.units.forms import Field, values_of
@@ -477,6 +478,7 @@ def test_every_word_of_these_pages_has_its_english() -> None:
         column.names[0] for layout in BY_KIND.values() for column in layout.columns if column.exported
     }
     words = {*_words_of_templates(), *_words_of_modules(), *headings}
+    words |= set(WARNING_CODES.values())
     chinese = {word for word in words if re.search(r"[\u4e00-\u9fff]", word)}
     assert chinese - set(catalogue("en")) <= {"周", *"一二三四五六日"} | {"\u9fff"}
 

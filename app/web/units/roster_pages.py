@@ -22,7 +22,7 @@ from app.rosters import filing, repository
 from app.rosters.filing import Filing
 from app.rosters.models import ROSTER_KINDS, Roster
 from app.rosters.warning_service import roster_warnings
-from app.rosters.warnings import RosterWarning
+from app.rosters.warnings import WARNING_CODES, RosterWarning
 from app.web.pages import render
 from app.web.units import repository as page_queries
 from app.web.units import words
@@ -118,6 +118,7 @@ async def unit_rosters(
         after=begin + timedelta(days=UNIT_DAYS),
         day=today(settings),
         deadline_days=settings.roster_deadline_days,
+        hints=WARNING_CODES,
         zone=settings.zone,
         **values,
     )
@@ -159,6 +160,7 @@ async def overview_page(
         next_place="" if last is None else pack(last.code),
         day=today(settings),
         deadline_days=ahead,
+        hints=WARNING_CODES,
         words=words,
     )
 
