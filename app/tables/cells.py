@@ -44,8 +44,8 @@ class Column:
 
 
 def clean(text: str) -> str:
-    """Text without what no document may hold, and not longer than a cell; nothing else of it changes."""
-    return _NO_XML.sub("", text)[:MOST_SIGNS]
+    """Text without what no document may hold, lines ended by a line feed, not longer than a cell."""
+    return _NO_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))[:MOST_SIGNS]
 
 
 def starts_formula(text: str) -> bool:
@@ -63,16 +63,16 @@ def for_csv(value: Value) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, int) else f"{value:.1f}"
+        return str(value) if isinstance(value, int) else f"{value:.1f}"
     text = clean(value)
-    if starts_formula(text):
+    if starts_formula(text.lstrip(QUOTE)):
         return QUOTE + text
     return text + TEXT if _LIKE_A_NUMBER.fullmatch(text) else text
 
 
 def from_csv(cell: str) -> str:
     """Read text back as it was before `for_csv`."""
-    if cell.startswith(QUOTE) and starts_formula(cell[1:]):
+    if cell.startswith(QUOTE) and starts_formula(cell.lstrip(QUOTE)):
         return cell[1:]
     return cell[:-1] if cell.endswith(TEXT) and _LIKE_A_NUMBER.fullmatch(cell[:-1]) else cell
 
