@@ -54,6 +54,8 @@ from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
 from app.web.security import SecurityHeaders
 from app.web.sign_in import routes as sign_in
+from app.web.system import routes as system_page
+from app.web.system import rules as rules_page
 from app.web.today import routes as today_page
 from recordings.copies import CopyMaker
 
@@ -125,7 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(transcripts.router)
     app.include_router(search_routes.router)
     app.include_router(phone_records.router)
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page):
+    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, system_page, rules_page):
         app.include_router(page.router)
     return app
 

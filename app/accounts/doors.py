@@ -19,6 +19,7 @@ DOORS: Mapping[P, str] = {
         GET /
         GET /today
         POST /sign-out
+        GET /system
     """,
     P.DIRECTORY: """
         GET /api/v1/units
@@ -197,18 +198,29 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/rules/in-force
         GET /api/v1/rules/trunk-music
         POST /api/v1/rules/compare
+        GET /system/rules
+        GET /system/rules/{name}
+        POST /system/rules/{name}/compare
     """,
     P.RULES_CHANGE: """
         POST /api/v1/rule-sets
         POST /api/v1/rule-sets/toml
         POST /api/v1/rule-sets/{name}/activate
+        POST /system/rules
+        POST /system/rules/{name}/activate
     """,
     P.TRUNKS: """
         GET /api/v1/trunks
+        GET /system/trunks
+    """,
+    P.TRUNKS_CHANGE: """
+        POST /system/trunks/ask
+        POST /system/trunks/use
     """,
     P.ALARMS: """
         GET /api/v1/alarms
         GET /api/v1/transcriber
+        GET /system/notices
     """,
     P.PHONE_RECORDS: """
         GET /phone-records/{record_id}
@@ -226,6 +238,15 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/recordings
         GET /api/v1/recordings/{recording_id}
         GET /api/v1/recording-removals
+        GET /system/storage
+    """,
+    P.SYSTEM: """
+        GET /system/state
+        GET /system/settings
+        GET /system/doctor
+        POST /system/doctor
+        POST /system/notices/test
+        POST /system/notices/deliveries/{delivery_id}/again
     """,
 }
 

@@ -127,7 +127,8 @@ async def _prompts(session: AsyncSession) -> Finding:
     running = await session.scalar(select(func.count()).select_from(Plan).where(Plan.state == "running")) or 0
     told = (
         "prompts", "no opening prompt is approved: no plan can be started", "没有已批准的开场提示音，计划无法启动",
-        "add one (`dutyring prompts add`, or on the pages), and let a supervisor approve it", "请在页面上传或装入自带提示音，并由督查人员批准",
+        "add one (`dutyring prompts add`, or on the pages), and let a supervisor approve it",
+        "请在页面上传或装入自带提示音，并由督查人员批准",
     )  # fmt: skip
     return fail(*told) if running else warn(*told)
 
