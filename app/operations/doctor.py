@@ -26,6 +26,7 @@ from app.trunk_settings import trunk_of
 from app.trunks import repository as trunks
 from app.trunks.merge import OurTrunk, merged, usable
 from app.trunks.service import UNKNOWN, known_state
+from app.trunks.wording import STATES_ZH
 from sip.asking import ask_server
 
 WARNED_DAYS = 60
@@ -188,7 +189,10 @@ async def _trunk(settings: Settings, stored: Stored, ours: OurTrunk, offline: bo
     row = next((state for state in stored.states if state.name == name), None)
     state = known_state(row, clock.now())
     if state not in (UNKNOWN, "stopped", "starting"):
-        said = f"trunk {name}: the phone says {state}", f"中继 {name}：拨测程序报告状态 {state}"
+        said = (
+            f"trunk {name}: the phone says {state}",
+            f"中继 {name}：拨测程序报告{STATES_ZH.get(state, state)}",
+        )
         if state == "down":
             return fail("trunk", *said, *do)
         alarms = len(row.alarms) if row is not None else 0

@@ -121,6 +121,9 @@ async def _trunks(request: Request, state: State, answers: dict[str, ServerAnswe
         "system/trunks.html",
         trunks=found,
         answers=answers,
+        caps={
+            one.name: views.caps_zh(one.caps) if i18n.language() == i18n.FIRST else one.caps for one in found
+        },
         events=[views.trunk_event(event, settings.zone, i18n.language()) for event in events],
         zone=settings.zone,
         first=settings.default_trunk,

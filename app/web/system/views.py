@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ __all__ = ["STATE_ZH"]
 STORAGE_ALARMS = ("recordings_unstored", "disk_low", "disk_full", "retention_failed")
 MOST_COUNTED = 100_000
 """Counting further would take longer than a page may."""
+_CAPS_ZH = (
+    (r"(\d+) at once", r"同时 \1 路"),
+    (r"([\d.]+)/s\b", r"每秒 \1 次"),
+    (r"(\d+)/number in (\S+) s", r"每个号码 \2 秒内 \1 次"),
+    (r"(\d+)/identity in (\S+) s", r"每个主叫 \2 秒内 \1 次"),
+    (r"^none$", "不限"),
+    (", ", "，"),
+)
 CHANNEL_ZH = {"mail": "邮件", "webhook": "推送"}
 EVENT_ZH = {"raised": "提醒", "over": "恢复"}
 DELIVERY_ZH = {"waiting": "待发送", "sent": "已发送", "given_up": "已放弃", "withdrawn": "不再发送"}
@@ -102,6 +111,13 @@ def trunk_event(row: TrunkEvent, zone: ZoneInfo, language: str) -> EventView:
     if row.alarm:
         what += "：" + (alarm_zh(row.alarm) if language == "zh-CN" else alarm_en(row.alarm))
     return EventView(clock_time(row.at, zone), row.trunk, what, row.detail)
+
+
+def caps_zh(caps: str) -> str:
+    """Say in Chinese what a trunk's caps are; the command line has them in English (`app.trunks.view.caps`)."""
+    for pattern, words in _CAPS_ZH:
+        caps = re.sub(pattern, words, caps)
+    return caps
 
 
 @dataclass(frozen=True, slots=True)
