@@ -79,6 +79,8 @@ from app.web.sign_in import links as sign_in_links
 from app.web.sign_in import routes as sign_in
 from app.web.stops import routes as stops_page
 from app.web.stops.standing import KnowStops
+from app.web.system import routes as system_page
+from app.web.system import rules as rules_page
 from app.web.today import routes as today_page
 from app.web.units.pages import router as directory_pages
 from recordings.copies import CopyMaker
@@ -169,6 +171,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(directory_pages)
     # The form goes before the pages of one plan: `new` is no key.
     for page in (plan_form, plan_pages, designated_page, manual_page, prompts_page, calendar_page):
+    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, system_page, rules_page):
         app.include_router(page.router)
     return app
 

@@ -30,6 +30,7 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/tokens
         POST /api/v1/tokens
         POST /api/v1/tokens/{token_id}/revoke
+        GET /system
     """,
     P.OVERVIEW: """
         GET /overview
@@ -363,18 +364,25 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/rules/in-force
         GET /api/v1/rules/trunk-music
         POST /api/v1/rules/compare
+        GET /system/rules
+        GET /system/rules/{name}
+        POST /system/rules/{name}/compare
     """,
     P.RULES_CHANGE: """
         POST /api/v1/rule-sets
         POST /api/v1/rule-sets/toml
         POST /api/v1/rule-sets/{name}/activate
+        POST /system/rules
+        POST /system/rules/{name}/activate
     """,
     P.TRUNKS: """
         GET /api/v1/trunks
+        GET /system/trunks
     """,
     P.ALARMS: """
         GET /api/v1/alarms
         GET /api/v1/transcriber
+        GET /system/notices
     """,
     P.PHONE_RECORDS: """
         GET /phone-records/{record_id}
@@ -425,11 +433,24 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/recordings
         GET /api/v1/recordings/{recording_id}
         GET /api/v1/recording-removals
+        GET /system/storage
     """,
     P.AUDIT: """
         GET /system/audit
         POST /system/audit/verify
         POST /system/audit/export
+    """,
+    P.TRUNKS_CHANGE: """
+        POST /system/trunks/ask
+        POST /system/trunks/use
+    """,
+    P.SYSTEM: """
+        GET /system/state
+        GET /system/settings
+        GET /system/doctor
+        POST /system/doctor
+        POST /system/notices/test
+        POST /system/notices/deliveries/{delivery_id}/again
     """,
 }
 

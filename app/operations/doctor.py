@@ -26,6 +26,7 @@ from app.trunk_settings import trunk_of
 from app.trunks import repository as trunks
 from app.trunks.merge import OurTrunk, merged, usable
 from app.trunks.service import UNKNOWN, known_state
+from app.trunks.wording import STATES_ZH
 from sip.asking import ask_server
 
 WARNED_DAYS = 60
@@ -127,7 +128,8 @@ async def _prompts(session: AsyncSession) -> Finding:
     running = await session.scalar(select(func.count()).select_from(Plan).where(Plan.state == "running")) or 0
     told = (
         "prompts", "no opening prompt is approved: no plan can be started", "没有已批准的开场提示音，计划无法启动",
-        "add one (`dutyring prompts add`, or on the pages), and let a supervisor approve it", "请在页面上传或装入自带提示音，并由督查人员批准",
+        "add one (`dutyring prompts add`, or on the pages), and let a supervisor approve it",
+        "请在页面上传或装入自带提示音，并由督查人员批准",
     )  # fmt: skip
     return fail(*told) if running else warn(*told)
 
@@ -187,7 +189,10 @@ async def _trunk(settings: Settings, stored: Stored, ours: OurTrunk, offline: bo
     row = next((state for state in stored.states if state.name == name), None)
     state = known_state(row, clock.now())
     if state not in (UNKNOWN, "stopped", "starting"):
-        said = f"trunk {name}: the phone says {state}", f"中继 {name}：拨测程序报告状态 {state}"
+        said = (
+            f"trunk {name}: the phone says {state}",
+            f"中继 {name}：拨测程序报告{STATES_ZH.get(state, state)}",
+        )
         if state == "down":
             return fail("trunk", *said, *do)
         alarms = len(row.alarms) if row is not None else 0

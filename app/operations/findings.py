@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "warn", "fail"]
-STATE_ZH = {"ok": "正常", "warn": "注意", "fail": "不行"}
+STATE_ZH = {"ok": "正常", "warn": "注意", "fail": "异常"}
 
 
 @dataclass(frozen=True, slots=True)

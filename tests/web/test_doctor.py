@@ -14,7 +14,6 @@ from app import clock
 from app.accounts.permissions import Role
 from app.cli import main
 from app.database import Database
-from app.demo.far_end import far_end
 from app.operations.doctor import examine
 from app.operations.findings import Finding
 from app.settings import Settings, TrunkSettings, get_settings
@@ -22,6 +21,7 @@ from app.trunks import service
 from app.trunks.service import Said
 from sip.asking import ask_server
 from sip.trunks import Trunk
+from tests.web.options_server import options_server
 from tests.web.people import signed_in
 
 KEYLESS = TrunkSettings(host="192.0.2.1", password_file=Path("/nowhere"), user="u")
@@ -134,7 +134,7 @@ async def test_a_port_that_somebody_else_holds(database: Database, settings: Set
 
 
 async def test_trunks_are_asked_where_no_phone_speaks_of_them(database: Database, settings: Settings) -> None:
-    async with far_end() as (host, port):
+    async with options_server() as (host, port):
         given = settings.model_copy(
             update={
                 "trunks": {
