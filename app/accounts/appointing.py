@@ -328,7 +328,7 @@ async def heads_of(session: AsyncSession, codes: Sequence[str]) -> list[int] | N
     wanted = [code.strip() for code in codes if code.strip()]
     if not wanted:
         return None
-    found = await repository.units(session, wanted)
+    found = await repository.units(session, [code for code in wanted if code.isprintable()])
     missing = [code for code in wanted if code not in found]
     if missing:
         raise _bad("units", f"没有代码为 {'、'.join(missing[:5])} 的单位")

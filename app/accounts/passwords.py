@@ -7,8 +7,10 @@ again while pages go on being answered.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -29,6 +31,8 @@ KEPT = 5
 """How many of the last passwords are not taken again."""
 MOST_SIGNS = 128
 MOST_WAITING = 24
+BEHIND = 5
+"""Steps of priority by which hashing stands behind everything else of this process."""
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 _WORDS = """
 abc abcd abcde abcdef abcdefg abcdefgh admin administrator asdf asdfgh asdfghjkl aaaaaa baidu beijing changeme
@@ -48,7 +52,15 @@ T = TypeVar("T")
 
 @lru_cache(maxsize=1)
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="argon2", initializer=_step_back)
+
+
+def _step_back() -> None:
+    """Let pages and calls go before hashing. Linux keeps the priority of each thread; argon2's own inherit it."""
+    with contextlib.suppress(OSError):
+        os.setpriority(
+            os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + BEHIND
+        )
 
 
 @lru_cache(maxsize=1)

@@ -50,6 +50,8 @@ async def any_account(session: AsyncSession) -> bool:
 
 async def by_login(session: AsyncSession, login: str) -> Account | None:
     """Return the account of a login, in any state."""
+    if not login.isprintable():
+        return None  # No database stores it.
     return await session.scalar(select(Account).where(Account.login == login.strip().lower()))
 
 

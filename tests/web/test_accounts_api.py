@@ -152,3 +152,18 @@ async def test_every_way_of_accounts_has_a_door(office: Office) -> None:
             found |= {f"{method} {path}" for method in methods if method != "HEAD"}
     assert found
     assert found <= set(ways())
+
+
+async def test_what_no_database_stores_is_refused(office: Office) -> None:
+    transport = httpx.ASGITransport(office.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as anyone:
+        answer = await anyone.post("/sign-in", data={"login": "a\0b", "password": "c\0d"})
+        assert answer.status_code == 403
+        assert (await anyone.post("/enter/a%00b", data={"password": "x"})).status_code == 410
+    body = {"csrf": office.admin.headers["X-CSRF-Token"], "login": "a\0", "name": "\0", "roles": "inspector"}
+    base = "http://testserver/system/accounts"
+    assert (await office.admin.post(base, data=body)).status_code == 422
+    assert (await office.admin.post(base, data=body | {"units": "\0"})).status_code == 422
+    assert (await office.admin.get(base, params={"q": "\0%_"})).status_code == 200
+    token = {"csrf": body["csrf"], "name": "\0", "days": "٣", "permissions": "rules"}
+    assert (await office.admin.post("http://testserver/account/tokens", data=token)).status_code == 422

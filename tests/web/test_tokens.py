@@ -161,7 +161,7 @@ async def test_a_token_is_made_on_the_page_and_shown_once(database: Database, se
     await app.state.database.close()
 
 
-@limits(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@limits(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     roles=st.frozensets(st.sampled_from(Role), min_size=1),
     wanted=st.frozensets(st.sampled_from(Permission), max_size=6),

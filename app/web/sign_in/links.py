@@ -69,6 +69,10 @@ async def use_link(
     """Take an account up, or another password."""
     database, settings = state
     typed = Typed(login, name, password, again, code)
+    async with database.reading() as session:
+        # Whoever guesses at links holds up nobody who writes.
+        if await people.link(session, secret) is None:
+            return render(request, "sign_in/over.html", 410)
     async with database.unit_of_work() as session:
         found = await people.link(session, secret)
         account = await _account_of(session, found)
