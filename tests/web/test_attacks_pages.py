@@ -91,7 +91,7 @@ async def test_no_page_lets_markup_act(
     asked = [f"{address}?unit={MARK}&q={MARK}&who={MARK}&since={MARK}&next=/{MARK}" for address in addresses]
     for who in await people_of(database, settings):
         for address in (*addresses, *asked, f"/nothing/{MARK}", f"/sign-in?next=/{MARK}"):
-            for language in ("zh-CN", "en"):
+            for language in ("zh-CN", "en") if address in addresses else ("zh-CN",):
                 cookie = f"{who.headers['Cookie']}; dutyring_language={language}"
                 answer = await client.get(address, headers={"Cookie": cookie})
                 if answer.status_code >= 500:

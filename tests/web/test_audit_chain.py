@@ -77,45 +77,53 @@ async def test_a_line_that_was_committed_late_is_sealed_too(either: Database) ->
     assert await reasons(either) == []
 
 
-async def test_two_that_seal_at_once_make_one_chain(either: Database, either_settings: Settings) -> None:
+async def test_two_that_seal_at_once_make_one_chain(
+    either: Database, either_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_chain, "AT_ONCE", 50)
     async with either.unit_of_work() as session:
-        for number in range(1_500):
+        for number in range(300):
             session.add(AuditEvent(at=AT, who="王", action="play", subject=f"recording:{number}"))
     async with Database(either_settings.url) as other:
         counts = await asyncio.gather(*(audit_chain.seal(one) for one in (either, other, either, other)))
-    assert sum(counts) == 1_500
+    assert sum(counts) == 300
     checked = await audit_chain.verify(either, [])
-    assert (checked.lines, checked.holds) == (1_500, True)
+    assert (checked.lines, checked.holds) == (300, True)
 
 
-@pytest.mark.parametrize("table", ["audit_events", "audit_links"])
-@pytest.mark.parametrize("change", ["UPDATE {} SET {}", "DELETE FROM {}"])
-async def test_the_database_refuses_to_change_a_line(either: Database, table: str, change: str) -> None:
+async def test_the_database_refuses_to_change_a_line(either: Database) -> None:
     await write(either, "recording:1")
     await audit_chain.seal(either)
-    member = "who = 'x'" if table == "audit_events" else "digest = 'x'"
-    with pytest.raises(DBAPIError, match="neither changed nor deleted"):
-        async with either.unit_of_work() as session:
-            await session.execute(text(change.format(table, member)))
+    for statement in (
+        "UPDATE audit_events SET who = 'x'",
+        "UPDATE audit_links SET digest = 'x'",
+        "DELETE FROM audit_events",
+        "DELETE FROM audit_links",
+    ):
+        with pytest.raises(DBAPIError, match="neither changed nor deleted"):
+            async with either.unit_of_work() as session:
+                await session.execute(text(statement))
     assert await reasons(either) == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+async def test_a_changed_line_is_found(either: Database) -> None:
+    changes = (
         "who = '别人'",
         "detail = ''",
         "action = 'x'",
         "subject = 'x:1'",
-        "address = '10.0.0.1'",
+        "address = '::1'",
         "done = NOT done",
-    ],
-)
-async def test_a_changed_line_is_found(either: Database, change: str) -> None:
-    await write(either, "recording:1", "recording:2", "recording:3")
+    )
+    await write(either, *(f"recording:{number}" for number in range(2 * len(changes))))
     await audit_chain.seal(either)
-    await tamper(either, "audit_events", f"UPDATE audit_events SET {change} WHERE subject = 'recording:2'")
-    assert await reasons(either) == ["line 2: was changed, or what stands before it: its digest is another"]
+    await tamper(
+        either,
+        "audit_events",
+        *(f"UPDATE audit_events SET {change} WHERE id = {2 * n}" for n, change in enumerate(changes, 1)),
+    )
+    told = "was changed, or what stands before it: its digest is another"
+    assert await reasons(either) == [f"line {2 * number}: {told}" for number in range(1, len(changes) + 1)]
 
 
 async def test_a_line_that_was_taken_out_is_found(either: Database) -> None:
