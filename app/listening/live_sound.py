@@ -21,7 +21,7 @@ from sip.media.g711 import decode
 from sip.media.model import COLUMN_SAMPLES
 
 RATE_HZ = 8000
-BEFORE_SAMPLES = RATE_HZ // 2
+BEFORE_SAMPLES = RATE_HZ // 10
 """So much of what was before is given at the beginning."""
 HEADER = struct.Struct("<dII")
 """Before each piece of sound: the Unix seconds of the call's time 0, the position of its first sample since then, and

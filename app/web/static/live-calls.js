@@ -34,7 +34,7 @@
   // Seconds that go on are written by `tick`; those that stand still here.
   const times = (row) => {
     const { call, fields } = row;
-    if (call.ring_from === null) set(fields.ring, call.phase === "dialling" ? "" : words.unknown);
+    if (call.ring_from === null) set(fields.ring, call.answered === null && call.phase !== "answered" ? "" : words.unknown);
     else if (call.answered !== null) set(fields.ring, seconds(call.answered - call.ring_from));
     else if (call.phase === "ringing") set(fields.ring, seconds(now() - call.ring_from));
     if (call.answered !== null && call.phase === "answered") set(fields.talk, seconds(now() - call.answered));

@@ -5,7 +5,7 @@ window.LiveEar = class {
   static RATE_HZ = 8000;
   static HEADER_BYTES = 16;
   static LEAD_S = 0.12; // So much lies ready: what comes later than this is heard late.
-  static MOST_S = 0.45; // More than this is left out, or the ear would stay behind.
+  static MOST_S = 0.35; // More than this is left out, or the ear would stay behind.
 
   // `told` learns of "wait", "sound" (with the delay in seconds), "over" and "failed"; `now` gives the office's time.
   constructor(address, told, now) {

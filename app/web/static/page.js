@@ -30,7 +30,7 @@
       body.innerHTML = await answer.text();
       window.htmx?.process(body);
       if (!panel.open) panel.showModal();
-      body.querySelector("textarea, select, input:not([type=hidden]):not([type=radio])")?.focus();
+      (body.querySelector("textarea") || body.querySelector("select, input:not([type=hidden])"))?.focus();
     } catch {
       location.href = link.href;
     }
