@@ -171,7 +171,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(directory_pages)
     # The form goes before the pages of one plan: `new` is no key.
     for page in (plan_form, plan_pages, designated_page, manual_page, prompts_page, calendar_page):
-    for page in (sign_in, today_page, checks_page, check_page, phone_record_page, system_page, rules_page):
         app.include_router(page.router)
     return app
 

@@ -91,12 +91,25 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
-    query = select(func.count()).select_from(Unit).where(_to_cover(span), *visible_units())
-    query = query.execution_options(every_unit=True)
-    return (
-        await session.scalar(query) or 0,
-        await session.scalar(query.where(_short(span, required))) or 0,
-    )
+    cover = and_(_to_cover(span), *visible_units())
+    ids = select(Unit.id).where(cover).execution_options(every_unit=True)
+    wanted = set(await session.scalars(ids))
+    if required == 1:
+        return len(wanted), len(wanted - await _reached(session, span))
+    short = select(func.count()).select_from(Unit).where(cover, _short(span, required))
+    return len(wanted), await session.scalar(short.execution_options(every_unit=True)) or 0
+
+
+async def _reached(session: AsyncSession, span: Span) -> set[int]:
+    """Units with a counted check in a span, by their own lines or by shared ones: one look into the index a line."""
+    counted = exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span))
+    query = select(DutyLine.id, DutyLine.unit_id).where(DutyLine.kind != "fax", counted)
+    # Of the units in scope every check counts, also by a line of others.
+    found = await session.execute(query.execution_options(every_unit=True))
+    units = {row.id: row.unit_id for row in found}
+    sharing = select(LineUnit.line_id, LineUnit.unit_id).execution_options(every_unit=True)
+    shared = await session.execute(sharing)
+    return {*units.values(), *(row.unit_id for row in shared if row.line_id in units)}
 
 
 async def counted_moments(

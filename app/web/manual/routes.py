@@ -108,7 +108,7 @@ async def _form(request: Request, state: Any, typed: Mapping[str, str], problems
     unit = typed["unit"]
     async with database.reading() as session:
         tree = await choices.tree(session)
-        known = {str(item.id) for item in tree}
+        known = {item.key: item.name for item in tree}
         lines = await directory.lines_of_unit(session, int(unit)) if unit in known else []
     codes = [(code, title_of(code), needs_presence(code)) for code in confirmable(by_hand=True)]
     return render(
@@ -123,6 +123,7 @@ async def _form(request: Request, state: Any, typed: Mapping[str, str], problems
         presence=PRESENCE_SOURCES,
         codes=codes,
         known=unit in known,
+        unit_name=known.get(unit, ""),
     )
 
 

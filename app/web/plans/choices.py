@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,6 +66,10 @@ class UnitChoice:
     kind: str
     level: int
     """0 for a root; deeper than five as five."""
+    key: str
+    """Its key as forms send it."""
+    label: str
+    """In a list to choose from: moved in by its level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +97,19 @@ async def tree(session: AsyncSession) -> list[UnitChoice]:
     query = select(Unit.id, Unit.code, Unit.name, Unit.kind, Unit.parent_id).order_by(Unit.code)
     rows = (await session.execute(query)).all()
     known = {row.id for row in rows}
-    below: dict[int | None, list[UnitChoice]] = {}
+    below: dict[int | None, list[Any]] = {}
     for row in rows:
         # A parent that is out of scope is none here.
         parent = row.parent_id if row.parent_id in known else None
-        below.setdefault(parent, []).append(UnitChoice(row.id, row.code, row.name, row.kind, 0))
+        below.setdefault(parent, []).append(row)
     found: list[UnitChoice] = []
-    waiting = [(unit, 0) for unit in reversed(below.get(None, []))]
+    waiting = [(row, 0) for row in reversed(below.get(None, []))]
     while waiting:
-        unit, level = waiting.pop()
-        found.append(UnitChoice(unit.id, unit.code, unit.name, unit.kind, min(level, MOST_LEVEL)))
-        waiting += [(child, level + 1) for child in reversed(below.get(unit.id, []))]
+        row, level = waiting.pop()
+        level = min(level, MOST_LEVEL)
+        label = f"{'　' * level}{row.name} · {row.code}"
+        found.append(UnitChoice(row.id, row.code, row.name, row.kind, level, str(row.id), label))
+        waiting += [(child, level + 1) for child in reversed(below.get(row.id, []))]
     return found
 
 

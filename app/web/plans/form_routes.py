@@ -73,7 +73,6 @@ def _form(
         words=choices,
         plan_id=plan_id,
         plan_name=read.name,
-        named={str(unit.id): unit.name for unit in chosen.units},
     )
 
 

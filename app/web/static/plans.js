@@ -6,7 +6,7 @@
     const words = box.value.trim().toLowerCase();
     for (const row of document.getElementById(box.dataset.filters).children) {
       const ticked = row.querySelector("input:checked") !== null;
-      row.hidden = words !== "" && !ticked && !(row.dataset.words || "").includes(words);
+      row.hidden = words !== "" && !ticked && !row.textContent.toLowerCase().includes(words);
     }
   };
   for (const box of document.querySelectorAll("input[data-filters]")) {
