@@ -18,7 +18,21 @@ DOORS: Mapping[P, str] = {
     P.SIGNED_IN: """
         GET /
         GET /today
+        GET /help
+        GET /help/panel
         POST /sign-out
+        GET /account
+        GET /account/welcome
+        POST /account/password
+        POST /account/sessions/end-others
+        POST /account/tokens
+        POST /account/tokens/{token_id}/revoke
+        GET /api/v1/tokens
+        POST /api/v1/tokens
+        POST /api/v1/tokens/{token_id}/revoke
+    """,
+    P.OVERVIEW: """
+        GET /overview
     """,
     P.DIRECTORY: """
         GET /units
@@ -182,6 +196,9 @@ DOORS: Mapping[P, str] = {
     P.CHECKS: """
         GET /checks
         GET /checks/rows
+        POST /checks/columns
+        POST /checks/filters
+        POST /checks/filters/{filter_id}/delete
         GET /checks/{check_id}
         GET /checks/{check_id}/body
         GET /api/v1/checks
@@ -198,10 +215,17 @@ DOORS: Mapping[P, str] = {
         GET /api/v1/cases/{case_id}/notice
         GET /api/v1/review-queue
         GET /api/v1/attachments/{attachment_id}
-        GET /api/v1/attempts/{attempt_id}/answer-items
+        GET /checks/{check_id}/cases/{case_id}/notice
     """,
     P.LIVE: """
         GET /api/v1/attempts/{attempt_id}/live-transcript
+        GET /live
+        GET /live/stream
+        GET /live/calls/{attempt_id}
+        GET /live/calls/{attempt_id}/panel
+        GET /live/calls/{attempt_id}/sound
+        POST /live/calls/{attempt_id}/hang-up
+        POST /live/calls/{attempt_id}/notes
     """,
     P.LISTEN: """
         GET /recordings/{recording_id}
@@ -215,6 +239,12 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/recordings/{recording_id}/transcriptions
         GET /api/v1/transcripts/search
         POST /api/v1/answer-items/{item_id}/answer
+        GET /api/v1/attempts/{attempt_id}/answer-items
+        POST /checks/{check_id}/answers/{item_id}
+        GET /recordings
+        GET /recordings/{recording_id}/keeping
+        GET /samples
+        GET /api/v1/samples
     """,
     P.REVIEW: """
         POST /api/v1/cases/{case_id}/accept
@@ -232,21 +262,54 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/recordings/{recording_id}/removals/{removal_id}/decide
         POST /api/v1/recordings/{recording_id}/withdraw
         POST /api/v1/rules/trunk-music/correct
+        POST /api/v1/cases/{case_id}/comment
+        POST /api/v1/orders/{order_id}/cases
+        POST /checks/{check_id}/cases
+        POST /checks/{check_id}/cases/{case_id}/files
+        POST /checks/{check_id}/cases/{case_id}/{step}
+        POST /recordings/{recording_id}/holds
+        POST /recordings/{recording_id}/holds/{hold_id}/lift
+        POST /recordings/{recording_id}/removals
+        POST /recordings/{recording_id}/removals/{removal_id}/decide
+        POST /recordings/{recording_id}/withdraw
+        POST /recordings/{recording_id}/samples
+        POST /samples/{sample_id}/withdraw
+        POST /api/v1/recordings/{recording_id}/samples
+        DELETE /api/v1/samples/{sample_id}
     """,
     P.MITIGATE: """
         POST /api/v1/orders/{order_id}/mitigations
+        POST /checks/{check_id}/mitigations
     """,
     P.MANUAL_CHECKS: """
         POST /api/v1/manual-checks
     """,
     P.STOP: """
         GET /api/v1/stops
+        GET /stops
+        GET /stops/banner
+        GET /stops/panel
+        GET /stops/under-way
+        POST /stops
         POST /api/v1/stops
     """,
     P.STOP_LIFT: """
         POST /api/v1/stops/{stop_id}/lift
+        POST /stops/{stop_id}/lift
     """,
     P.TABLES: """
+        POST /checks/export
+        GET /reports
+        GET /reports/summary/{form}
+        GET /reports/ranking
+        GET /reports/forms
+        POST /reports/forms
+        GET /reports/publications
+        GET /reports/publications/{publication_id}
+        GET /reports/exports
+        GET /reports/exports/{job_id}/row
+        GET /reports/exports/{job_id}/file
+        POST /reports/exports/{job_id}/cancel
         GET /api/v1/scores
         GET /api/v1/scores/ranking
         GET /api/v1/scores/{unit_id}
@@ -287,13 +350,57 @@ DOORS: Mapping[P, str] = {
         POST /api/v1/phone-records/{record_id}/sign
         GET /api/v1/phone-records/{record_id}/versions
         POST /api/v1/phone-records/{record_id}/versions
+        GET /phone-records
+        POST /phone-records
+        GET /phone-records/new
+        POST /phone-records/from-sound
+        POST /phone-records/{record_id}
+        GET /phone-records/{record_id}/edit
+        POST /phone-records/{record_id}/correct
+        POST /phone-records/{record_id}/sign
+    """,
+    P.ACCOUNTS: """
+        GET /system/accounts
+        GET /system/accounts/{account_id}
+        POST /system/accounts/{account_id}/approve
+        POST /system/accounts/{account_id}/refuse
+        POST /system/accounts/{account_id}/lock
+        POST /system/accounts/{account_id}/unlock
+        GET /api/v1/accounts
+        GET /api/v1/accounts/{account_id}
+        POST /api/v1/accounts/{account_id}/approve
+        POST /api/v1/accounts/{account_id}/refuse
+        POST /api/v1/accounts/{account_id}/lock
+        POST /api/v1/accounts/{account_id}/unlock
+    """,
+    P.ACCOUNTS_CHANGE: """
+        GET /system/accounts/new
+        POST /system/accounts
+        POST /system/accounts/{account_id}/charge
+        POST /system/accounts/{account_id}/link
+        POST /system/accounts/{account_id}/close
+        POST /api/v1/accounts
+        POST /api/v1/accounts/{account_id}/charge
+        POST /api/v1/accounts/{account_id}/link
+        POST /api/v1/accounts/{account_id}/close
     """,
     P.RETENTION: """
         GET /api/v1/recordings
         GET /api/v1/recordings/{recording_id}
         GET /api/v1/recording-removals
     """,
+    P.AUDIT: """
+        GET /system/audit
+        POST /system/audit/verify
+        POST /system/audit/export
+    """,
 }
+
+
+WHOLE_OFFICE = frozenset(
+    {P.CALENDAR_CHANGE, P.RULES_CHANGE, P.TRUNKS_CHANGE, P.ACCOUNTS, P.ACCOUNTS_APPROVE, P.AUDIT, P.SYSTEM}
+)
+"""What holds for every unit at once: an account for a part of the tree does none of it, whatever its role."""
 
 
 @lru_cache(maxsize=1)

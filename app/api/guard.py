@@ -27,6 +27,10 @@ MOST_BYTES = 2**20
 """Of a JSON body."""
 MOST_FILE_BYTES = 64 * 2**20
 """Of a file; its route may take less."""
+MOST_FORM_BYTES = 2**20
+"""Of a form of a page without files; those with files may be as large as files of the API."""
+MOST_UNKNOWN_BYTES = 2**16
+"""Of what somebody sends who has not signed in: a name and a password."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 HERE = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request that one of our pages or the person at the browser made."""
@@ -58,13 +62,23 @@ class RequestGuard:
             await refusal(scope, receive, send)
             return
         if not scope["path"].startswith(API):
-            await self._app(scope, receive, send)
+            await self._at_most(_most_of_page(scope, headers), scope, receive, send, headers)
             return
         takes = self._takes(scope)
         if takes and not any(_is_json(kind) for kind in takes):
-            await self._app(scope, _counted(receive), send)
+            await self._at_most(MOST_FILE_BYTES, scope, receive, send, headers)
             return
         await self._with_body(scope, receive, send, headers, bool(takes))
+
+    async def _at_most(self, most: int, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Pass a form or file on whose size is counted as it comes; one that is told too large is not read at all."""
+        told = headers.get("content-length", "0")
+        if told.isdecimal() and len(told) < 20 and int(told) > most:
+            refusal = _too_large(most)
+            refusal.headers["Connection"] = "close"
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, _counted(receive, most), send)
 
     async def _with_body(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, takes_json: bool
@@ -152,14 +166,22 @@ class TooLargeError(Exception):
     """A file is larger than any that is taken."""
 
 
-def _counted(receive: Receive) -> Receive:
+def _most_of_page(scope: Scope, headers: Headers) -> int:
+    """How large a form may be that is sent to a page."""
+    if scope.get("state", {}).get("principal") is None:
+        return MOST_UNKNOWN_BYTES
+    files = headers.get("content-type", "").lower().startswith("multipart/form-data")
+    return MOST_FILE_BYTES if files else MOST_FORM_BYTES
+
+
+def _counted(receive: Receive, most: int) -> Receive:
     count = 0
 
     async def receive_counted() -> Message:
         nonlocal count
         message = await receive()
         count += len(message.get("body", b""))
-        if count > MOST_FILE_BYTES:
+        if count > most:
             raise TooLargeError
         return message
 
@@ -167,7 +189,8 @@ def _counted(receive: Receive) -> Receive:
 
 
 def _too_large(most: int) -> JSONResponse:
-    return problem(413, f"the body is larger than {most // 2**20} MiB")
+    size = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
+    return problem(413, f"the body is larger than {size}")
 
 
 def too_large() -> JSONResponse:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import limits
 from app.directory import repository as directory
 from app.directory.lines import dialling
 from app.errors import ConflictError, Fault, NotFoundError
@@ -81,6 +82,11 @@ def meanwhile() -> Iterator[None]:
 
 
 def _met() -> ConflictError:
+    if limits() is not None:
+        words = (
+            "名录已被他人修改，或者有单位代码、号码已由管辖范围以外的单位使用；全部未导入，请核对后重新预览"
+        )
+        return ConflictError(words)
     return ConflictError("导入时名录被他人修改；全部未导入，请重新预览后再确认")
 
 

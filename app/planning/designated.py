@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import every_unit
 from app.checks.alarms import clock_ok, disk_ok
 from app.checks.models import SpotCheck
 from app.directory.models import DutyLine
@@ -58,7 +59,9 @@ async def order(session: AsyncSession, settings: Settings, wanted: Designation, 
         line = await ledger.lock_line(session, line_id)
         if line is None:
             continue
-        refused = await _refusal(session, settings, line, wanted, now)
+        with every_unit():
+            # Caps and stops of a line hold whoever asks, also by plans and units that this one does not see.
+            refused = await _refusal(session, settings, line, wanted, now)
         if refused is None:
             return await _enter(session, line, wanted, who, now)
     detail = "no line that may be called" if refused is None else refused.detail
@@ -170,7 +173,8 @@ async def verify_number(
     if line is None:
         raise NotFoundError(f"there is no line {line_id}")
     now = clock.now()
-    refused = await _no_verification(session, settings, line, now)
+    with every_unit():
+        refused = await _no_verification(session, settings, line, now)
     if refused is not None:
         raise ConflictError(f"the number cannot be verified now: {refused}")
     check = _due(line, "verification", reason or "核号", who, now)

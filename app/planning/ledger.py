@@ -1,4 +1,7 @@
-"""What planning asks of the ledger: which orders a line had, which checks count, who was covered."""
+"""What planning asks of the ledger: which orders a line had, which checks count, who was covered.
+
+Who was covered is counted by lines that units share (综合值班室), also by those of a unit that the reader does not see.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.accounts.scope import visible_units
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
 from app.planning.models import DrawSkip, Plan
@@ -81,7 +85,7 @@ async def covered_units(
     limit: int,
 ) -> Sequence[Unit]:
     """Units by code; `missing` leaves those that are short of `required` counted checks in the span, or not."""
-    query = select(Unit).where(_to_cover(span))
+    query = select(Unit).where(_to_cover(span), *visible_units()).execution_options(every_unit=True)
     if missing is not None:
         short = _short(span, required)
         query = query.where(short if missing else ~short)
@@ -92,7 +96,8 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
-    query = select(func.count()).select_from(Unit).where(_to_cover(span))
+    query = select(func.count()).select_from(Unit).where(_to_cover(span), *visible_units())
+    query = query.execution_options(every_unit=True)
     return (
         await session.scalar(query) or 0,
         await session.scalar(query.where(_short(span, required))) or 0,
@@ -115,6 +120,7 @@ async def counted_moments(
         .join(SpotCheck, SpotCheck.line_id == reach.c.line_id)
         .where(*_counted_in(span))
         .order_by(SpotCheck.first_due_at, SpotCheck.id)
+        .execution_options(every_unit=True)
     )
     found: dict[int, list[datetime]] = {}
     for unit_id, at in await session.execute(query):

@@ -118,10 +118,17 @@ class Office:
         await session.flush()
         session.add(CallFacts(attempt_id=attempt.id, content=record.to_dict()))
         limits = {"within_s": 11.0, "limit_s": 15.0, "finding_s": 20.0}
-        found = {"code": "no_answer", "detail": "振铃 60.0 秒无人接听"}
+        found = {
+            "code": "no_answer", "title_zh": "无人接听", "grade": "definitive", "t_ms": None,
+            "detail": "振铃 60.0 秒无人接听", "clauses": [],
+        }  # fmt: skip
+        content = {
+            "code": "no_answer", "lawful": None, "needs_review": True, "rule_set": "r", "exempted": [],
+            "limits": limits, "findings": [found],
+        }  # fmt: skip
         verdict = StoredVerdict(
             attempt_id=attempt.id, rule_set="r", code="no_answer", lawful=None, needs_review=True,
-            content={"limits": limits, "findings": [found]}, judged_at=started,
+            content=content, judged_at=started,
         )  # fmt: skip
         session.add(verdict)
         if sound:
