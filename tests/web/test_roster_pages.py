@@ -165,11 +165,19 @@ async def test_the_unit_says_who_is_on_duty_now_and_what_two_leaders_miss(
         regime = await session.get(UnitRegime, 1)
         assert regime is not None
         regime.leader = "double"
-    await dispatcher.send(f"{at}/rosters/2026-09-25/duty", seen_version="0", **TURNS)
+    called = TURNS | {"phone": ["", "13900002222", ""]}
+    await dispatcher.send(f"{at}/rosters/2026-09-25/duty", seen_version="0", **called)
     await dispatcher.send(f"{at}/rosters/2026-09-25/leader", seen_version="0", **TURNS)
     with clock.running(lambda: NOW + timedelta(hours=9)):
         evening = await office.person(Role.DISPATCHER)
         told = plain(await evening.get(at))
+    shown = await evening.get("/api/v1/rosters")
+    assert "13900002222" in shown
+    inspector = await office.person(Role.INSPECTOR)
+    for path in (f"{at}/rosters?first=2026-09-25", "/api/v1/rosters"):
+        part = await inspector.get(path)
+        assert "139******22" in part
+        assert "13900002222" not in part
     assert "现在值班 赵六 科员 现在带班 赵六 科员" in told
     told = plain(await dispatcher.get(f"{at}/rosters?first=2026-09-25"))
     assert "双带班" in told

@@ -180,6 +180,9 @@ async def test_who_may_only_read_sees_no_form_and_numbers_in_part(office: Office
     for path in ("change", "move", "lines/new", "whereabouts", "whereabouts/new", "rosters/2026-01-05/duty"):
         await inspector.get(f"/units/{office.keys['town']}/{path}", 403)
     await inspector.send(f"/units/{office.keys['town']}/close", 403, revision=1, last_day="2026-01-01")
+    told = await inspector.get("/api/v1/people")
+    assert "138******11" in told
+    assert "13800001111" not in told
     administrator = await office.person(Role.ADMINISTRATOR)
     await administrator.get("/units", 403)
 

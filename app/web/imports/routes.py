@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from app.api.actor import Actor
 from app.api.paging import pack, unpack
 from app.directory.routing import State
-from app.errors import BadInputError, ConflictError, NotFoundError
+from app.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
 from app.imports import routes, uploads
 from app.imports.files import LARGEST_FILE
 from app.imports.routes import XLSX, Key
@@ -57,7 +57,7 @@ async def _brought(request: Request, state: State, who: str) -> Response:
         return _form(request, f"文件超过 {LARGEST_FILE // 2**20} MB；请拆分后分次导入")
     try:
         kept = await routes.take(state, who, sent.filename, await sent.read(LARGEST_FILE + 1))
-    except (BadInputError, ConflictError) as error:
+    except (BadInputError, ConflictError, ForbiddenError) as error:
         speak(request)
         # What is wrong with a file as a whole is said in both languages.
         english = i18n.language() == "en" and isinstance(error, BadInputError) and error.faults
@@ -108,7 +108,7 @@ async def confirm(request: Request, state: State, who: Actor, key: Key) -> Respo
         await routes.confirm(key, state, who)
     except NotFoundError as error:
         return _form(request, error.detail)
-    except (BadInputError, ConflictError) as error:
+    except (BadInputError, ConflictError, ForbiddenError) as error:
         return _preview(request, state, uploads.get(state[1], key), "", "", error.detail)
     return RedirectResponse(f"/units/import/{key}", status_code=303)
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from app.errors import BadInputError, ConflictError, Fault
+from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, OfficeError
 from app.web import i18n
 from app.web.pages import render
 
@@ -116,7 +116,7 @@ async def handle(
         where = await do(model.model_validate(values))
     except ValidationError as error:
         return show(request, form, of_validation(error))
-    except (BadInputError, ConflictError) as error:
+    except (BadInputError, ConflictError, ForbiddenError) as error:
         return show(request, form, of_office(error, form.fields))
     return RedirectResponse(where, status_code=303)
 
@@ -192,7 +192,7 @@ def _said(item: Mapping[str, Any]) -> str:
     return words.get(kind, i18n.gettext("填写有误"))
 
 
-def of_office(error: BadInputError | ConflictError, fields: Sequence[Field]) -> Problems:
+def of_office(error: OfficeError, fields: Sequence[Field]) -> Problems:
     """What a verb refused: beside the field where it names one that the form has, and in whole above."""
     names = {each.name for each in fields}
     by_field: dict[str, str] = {}

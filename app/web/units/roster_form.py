@@ -19,7 +19,7 @@ from app.api.actor import Actor
 from app.api.text import Day
 from app.directory.models import Person, Unit
 from app.directory.routing import PathKey, State, today, unit_or_404
-from app.errors import BadInputError, ConflictError, Fault, NotFoundError
+from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.rosters import repository, routes
 from app.rosters.filing import MOST_SHIFTS
 from app.rosters.models import ROSTER_KINDS, Roster
@@ -94,7 +94,7 @@ async def roster_form(
         try:
             given = given_of(typed, day, kind, people, settings.zone)
             await routes.file_roster(state, who, unit_id, given)
-        except (BadInputError, ConflictError) as error:
+        except (BadInputError, ConflictError, ForbiddenError) as error:
             typed = _wrong(typed, error.detail, error.faults)
         except ValidationError as error:
             told = of_validation(error).by_field

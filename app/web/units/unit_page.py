@@ -19,7 +19,7 @@ from app.checks import repository as checks
 from app.checks.models import LIVE_STATES
 from app.checks.repository import ListFilter
 from app.checks.rules import CODES
-from app.directory import lines, lists, quarters, tree_queries
+from app.directory import lines, lists, masking, quarters, tree_queries
 from app.directory import repository as directory
 from app.directory.lines import LineWarning
 from app.directory.lists import PersonFilter, UnitFilter
@@ -31,7 +31,7 @@ from app.planning import coverage, ledger
 from app.rosters.service import roster_at
 from app.settings import Settings
 from app.web.pages import render
-from app.web.units import masking, repository, tree, words
+from app.web.units import repository, tree, words
 from sip.numbers import split_extension
 from sip.targets import is_uri
 
