@@ -49,11 +49,6 @@ async def send(office: Office, path: str, who: str = WANG, expect: int = 303, **
     return answer.text if expect != 303 else answer.headers["location"]
 
 
-async def hear(office: Office, case_id: int, who: str = WANG) -> None:
-    for key in (await office.get(f"/cases/{case_id}"))["recordings"]:
-        assert (await office.client.get(f"/recordings/{key}", headers=as_person(who))).status_code == 200
-
-
 def plain(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
@@ -78,7 +73,7 @@ async def test_a_case_goes_its_way_on_the_page(office: Office) -> None:
     assert "请先收听本次抽查的录音" in refused
     assert "听着像 &lt;超时&gt;" in refused
     assert "(these recordings" not in refused
-    await hear(office, case)
+    await office.hear(case)
     assert "尚未收听" not in await page_of(office, check)
     assert (
         await send(office, f"{step}/propose", code="no_answer", seen="to_review")
@@ -146,7 +141,7 @@ async def test_a_person_puts_forward_what_the_machine_did_not(office: Office) ->
     (case,) = (await office.get(f"/cases?order={check}"))["items"]
     assert case["code"] == "silent_answer"
     assert (await office.get(f"/cases/{case['id']}"))["events"][0]["who"] == WANG
-    await hear(office, case["id"])
+    await office.hear(case["id"])
     done = f"/checks/{check}/cases/{case['id']}/propose"
     await send(office, done, code="silent_answer", seen="to_review", **CITED)
     assert state_of(await page_of(office, check)) == "拟认定"
