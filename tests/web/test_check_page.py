@@ -297,3 +297,23 @@ async def test_the_page_speaks_english(office: Office) -> None:
     assert left <= {"第", "单位"}, left
     refused = await send(office, f"/checks/{check}/cases/{case}/propose", expect=409, code="no_answer")
     assert "these recordings were neither played nor downloaded" in refused
+
+
+async def test_keys_that_no_row_can_have_are_refused(office: Office) -> None:
+    check = await office.order()
+    huge = 10**30
+    for path in (
+        f"/checks/{huge}/cases", f"/checks/{check}/cases/{huge}/revoke", f"/checks/{huge}/mitigations",
+        f"/checks/{check}/answers/{huge}", f"/recordings/{huge}/holds", f"/recordings/{huge}/withdraw",
+        f"/recordings/1/removals/{huge}/decide", f"/recordings/{huge}/samples", f"/samples/{huge}/withdraw",
+        f"/phone-records/{huge}/sign", f"/phone-records/{huge}",
+    ):  # fmt: skip
+        answer = await office.client.post(path, data={"reason": "x"}, headers=as_person(WANG))
+        assert answer.status_code == 422, path
+    for path in (
+        f"/recordings/{huge}/keeping",
+        f"/phone-records/{huge}/edit",
+        f"/checks/{check}/cases/{huge}/notice",
+    ):
+        assert (await office.client.get(path)).status_code == 404, path
+    assert (await office.client.get(f"/recordings?unit={huge}")).status_code == 200
