@@ -159,7 +159,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(phone_records.router)
     app.include_router(accounts.router)
     app.include_router(samples.router)
-    for page in (sign_in, today_page, checks_page, check_page, reports_page):
+    for page in (sign_in, today_page, checks_page, check_page, reports_page, system_page, rules_page):
         app.include_router(page.router)
     for page in (recordings_page, samples_page, phone_records_page):
         app.include_router(page.router)

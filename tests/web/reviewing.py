@@ -191,14 +191,15 @@ class Office:
         assert answer.status_code == expect, answer.text
         return answer.json()
 
-    async def hear(self, case_id: int) -> None:
-        """Play every recording of a case on the pages."""
+    async def hear(self, case_id: int, who: str = WANG) -> None:
+        """Play every recording of a case on the pages, as a person."""
         for key in (await self.get(f"/cases/{case_id}"))["recordings"]:
-            assert (await self.client.get(f"/recordings/{key}")).status_code == 200
+            answer = await self.client.get(f"/recordings/{key}", headers=as_person(who))
+            assert answer.status_code == 200
 
     async def proposed(self, case_id: int, who: str = WANG, code: str = "no_answer", **more: Any) -> Any:
         """Listen and confirm."""
-        await self.hear(case_id)
+        await self.hear(case_id, who)
         return await self.post(f"/cases/{case_id}/propose", who, code=code, **more)
 
     async def confirmed(self, case_id: int, who: str = WANG, **more: Any) -> Any:

@@ -49,11 +49,6 @@ async def send(office: Office, path: str, who: str = WANG, expect: int = 303, **
     return answer.text if expect != 303 else answer.headers["location"]
 
 
-async def hear(office: Office, case_id: int, who: str = WANG) -> None:
-    for key in (await office.get(f"/cases/{case_id}"))["recordings"]:
-        assert (await office.client.get(f"/recordings/{key}", headers=as_person(who))).status_code == 200
-
-
 def plain(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
@@ -78,7 +73,7 @@ async def test_a_case_goes_its_way_on_the_page(office: Office) -> None:
     assert "请先收听本次抽查的录音" in refused
     assert "听着像 &lt;超时&gt;" in refused
     assert "(these recordings" not in refused
-    await hear(office, case)
+    await office.hear(case)
     assert "尚未收听" not in await page_of(office, check)
     assert (
         await send(office, f"{step}/propose", code="no_answer", seen="to_review")
@@ -146,7 +141,7 @@ async def test_a_person_puts_forward_what_the_machine_did_not(office: Office) ->
     (case,) = (await office.get(f"/cases?order={check}"))["items"]
     assert case["code"] == "silent_answer"
     assert (await office.get(f"/cases/{case['id']}"))["events"][0]["who"] == WANG
-    await hear(office, case["id"])
+    await office.hear(case["id"])
     done = f"/checks/{check}/cases/{case['id']}/propose"
     await send(office, done, code="silent_answer", seen="to_review", **CITED)
     assert state_of(await page_of(office, check)) == "拟认定"
@@ -302,3 +297,23 @@ async def test_the_page_speaks_english(office: Office) -> None:
     assert left <= {"第", "单位"}, left
     refused = await send(office, f"/checks/{check}/cases/{case}/propose", expect=409, code="no_answer")
     assert "these recordings were neither played nor downloaded" in refused
+
+
+async def test_keys_that_no_row_can_have_are_refused(office: Office) -> None:
+    check = await office.order()
+    huge = 10**30
+    for path in (
+        f"/checks/{huge}/cases", f"/checks/{check}/cases/{huge}/revoke", f"/checks/{huge}/mitigations",
+        f"/checks/{check}/answers/{huge}", f"/recordings/{huge}/holds", f"/recordings/{huge}/withdraw",
+        f"/recordings/1/removals/{huge}/decide", f"/recordings/{huge}/samples", f"/samples/{huge}/withdraw",
+        f"/phone-records/{huge}/sign", f"/phone-records/{huge}",
+    ):  # fmt: skip
+        answer = await office.client.post(path, data={"reason": "x"}, headers=as_person(WANG))
+        assert answer.status_code == 422, path
+    for path in (
+        f"/recordings/{huge}/keeping",
+        f"/phone-records/{huge}/edit",
+        f"/checks/{check}/cases/{huge}/notice",
+    ):
+        assert (await office.client.get(path)).status_code == 404, path
+    assert (await office.client.get(f"/recordings?unit={huge}")).status_code == 200

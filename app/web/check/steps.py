@@ -19,7 +19,7 @@ from app.answers.showing import shown
 from app.api.actor import Actor
 from app.checks import mitigations
 from app.checks.mitigation_routes import MitigationIn
-from app.directory.routing import State
+from app.directory.routing import PathKey, State
 from app.errors import BadInputError, Fault, OfficeError
 from app.reviews import attachments, by_hand, schemas, service
 from app.reviews import repository as reviews
@@ -55,7 +55,7 @@ LABELS = {
 
 
 @router.post("/checks/{check_id}/cases")
-async def open_case(request: Request, state: State, check_id: int, who: Actor) -> Response:
+async def open_case(request: Request, state: State, check_id: PathKey, who: Actor) -> Response:
     """Put a case forward where the machine did not."""
     form = await request.form()
     values = {name: form.get(name, "") for name in ("code", "reason")} | {"clauses": _cited(form)}
@@ -69,7 +69,7 @@ async def open_case(request: Request, state: State, check_id: int, who: Actor) -
 
 
 @router.post("/checks/{check_id}/cases/{case_id}/files")
-async def attach(request: Request, state: State, check_id: int, case_id: int, who: Actor) -> Response:
+async def attach(request: Request, state: State, check_id: PathKey, case_id: PathKey, who: Actor) -> Response:
     """Add a file to a case."""
     await _of_check(state, check_id, case_id)
     try:
@@ -108,7 +108,7 @@ async def chunks_of(file: UploadFile) -> AsyncIterator[bytes]:
 
 @router.post("/checks/{check_id}/cases/{case_id}/{step}")
 async def decide(
-    request: Request, state: State, check_id: int, case_id: int, step: str, who: Actor
+    request: Request, state: State, check_id: PathKey, case_id: PathKey, step: str, who: Actor
 ) -> Response:
     """Take a step with a case; the service says whether this person may, and whether it stands so still."""
     taken = _STEPS.get(step)
@@ -127,7 +127,7 @@ async def decide(
 
 
 @router.post("/checks/{check_id}/mitigations")
-async def mitigate(request: Request, state: State, check_id: int, who: Actor) -> Response:
+async def mitigate(request: Request, state: State, check_id: PathKey, who: Actor) -> Response:
     """Record what speaks for the unit."""
     form = await request.form()
     given = _Given(form, state[1].zone, None)
@@ -145,7 +145,7 @@ async def mitigate(request: Request, state: State, check_id: int, who: Actor) ->
 
 
 @router.post("/checks/{check_id}/answers/{item_id}")
-async def answer(request: Request, state: State, check_id: int, item_id: int, who: Actor) -> Response:
+async def answer(request: Request, state: State, check_id: PathKey, item_id: PathKey, who: Actor) -> Response:
     """Say 是, 否 or 未核实 of something that was heard; a page with scripts swaps the row alone."""
     form = await request.form()
     values = {name: form.get(name, "") for name in ("answer", "note")}

@@ -18,7 +18,7 @@ from app import clock
 from app.api.actor import Actor
 from app.api.newest import Place
 from app.api.paging import cut, pack, unpack
-from app.directory.routing import State
+from app.directory.routing import PathKey, State
 from app.errors import BadInputError, ConflictError, Fault, NotFoundError, OfficeError
 from app.phone_records import form as paper
 from app.phone_records import repository, service
@@ -231,7 +231,7 @@ async def edit_page(request: Request, state: State, record_id: int) -> Response:
 
 
 @router.post("/phone-records/{record_id}")
-async def write(request: Request, state: State, record_id: int, who: Actor) -> Response:
+async def write(request: Request, state: State, record_id: PathKey, who: Actor) -> Response:
     """Write a further version of a draft: only what was changed, and what the person says was checked."""
     database, settings = state
     form = await request.form()
@@ -266,7 +266,7 @@ async def write(request: Request, state: State, record_id: int, who: Actor) -> R
 
 
 @router.post("/phone-records/{record_id}/sign")
-async def sign(request: Request, state: State, record_id: int, who: Actor) -> Response:
+async def sign(request: Request, state: State, record_id: PathKey, who: Actor) -> Response:
     """Sign the version that the person has before them."""
     form = await request.form()
     try:
@@ -279,7 +279,7 @@ async def sign(request: Request, state: State, record_id: int, who: Actor) -> Re
 
 
 @router.post("/phone-records/{record_id}/correct")
-async def correct(request: Request, state: State, record_id: int, who: Actor) -> Response:
+async def correct(request: Request, state: State, record_id: PathKey, who: Actor) -> Response:
     """Begin the record that puts a signed one right."""
     database, settings = state
     try:

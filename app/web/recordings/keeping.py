@@ -15,7 +15,7 @@ from app.accounts.principal import current
 from app.api.actor import Actor
 from app.archive import open_archive
 from app.directory.models import Unit
-from app.directory.routing import State
+from app.directory.routing import PathKey, State
 from app.errors import BadInputError, OfficeError
 from app.evidence import holds, leaving, removals, repository, views, withdrawal
 from app.evidence.holding import KIND_ZH
@@ -66,7 +66,7 @@ async def keeping_page(
 
 
 @router.post("/recordings/{recording_id}/holds")
-async def place_hold(request: Request, state: State, recording_id: int, who: Actor) -> Response:
+async def place_hold(request: Request, state: State, recording_id: PathKey, who: Actor) -> Response:
     """保留."""
     return await _reasoned(
         request, state, recording_id, "hold", lambda s, reason: holds.place(s, recording_id, reason, who)
@@ -74,7 +74,9 @@ async def place_hold(request: Request, state: State, recording_id: int, who: Act
 
 
 @router.post("/recordings/{recording_id}/holds/{hold_id}/lift")
-async def lift_hold(request: Request, state: State, recording_id: int, hold_id: int, who: Actor) -> Response:
+async def lift_hold(
+    request: Request, state: State, recording_id: PathKey, hold_id: PathKey, who: Actor
+) -> Response:
     """解除保留."""
     return await _reasoned(
         request,
@@ -86,7 +88,7 @@ async def lift_hold(request: Request, state: State, recording_id: int, hold_id: 
 
 
 @router.post("/recordings/{recording_id}/removals")
-async def request_removal(request: Request, state: State, recording_id: int, who: Actor) -> Response:
+async def request_removal(request: Request, state: State, recording_id: PathKey, who: Actor) -> Response:
     """申请提前删除."""
     return await _reasoned(
         request,
@@ -99,7 +101,7 @@ async def request_removal(request: Request, state: State, recording_id: int, who
 
 @router.post("/recordings/{recording_id}/removals/{removal_id}/decide")
 async def decide_removal(
-    request: Request, state: State, recording_id: int, removal_id: int, who: Actor
+    request: Request, state: State, recording_id: PathKey, removal_id: PathKey, who: Actor
 ) -> Response:
     """决定删除申请: what is approved is deleted at once."""
     database, settings = state
@@ -121,7 +123,7 @@ async def decide_removal(
 
 
 @router.post("/recordings/{recording_id}/withdraw")
-async def withdraw(request: Request, state: State, recording_id: int, who: Actor) -> Response:
+async def withdraw(request: Request, state: State, recording_id: PathKey, who: Actor) -> Response:
     """封存: at once, whatever holds it."""
     database, settings = state
     form = await request.form()

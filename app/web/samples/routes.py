@@ -15,7 +15,7 @@ from app.api.actor import Actor
 from app.api.paging import cut, pack, unpack
 from app.checks import repository as checks
 from app.checks.models import Attempt, Recording
-from app.directory.routing import State
+from app.directory.routing import PathKey, State
 from app.errors import BadInputError, OfficeError
 from app.samples import marking, repository
 from app.samples.models import AnnouncementSample
@@ -110,7 +110,7 @@ async def _recordings(
 
 
 @router.post("/recordings/{recording_id}/samples")
-async def mark(request: Request, state: State, recording_id: int, who: Actor) -> Response:
+async def mark(request: Request, state: State, recording_id: PathKey, who: Actor) -> Response:
     """Mark a stretch of a recording; the form stands on the page of its check."""
     form = await request.form()
     typed = {name: value for name, value in form.items() if isinstance(value, str) and name != "csrf"}
@@ -144,7 +144,7 @@ def _seconds(text: str) -> float:
 
 
 @router.post("/samples/{sample_id}/withdraw")
-async def withdraw(request: Request, state: State, sample_id: int, who: Actor) -> Response:
+async def withdraw(request: Request, state: State, sample_id: PathKey, who: Actor) -> Response:
     """Listen for it no more."""
     try:
         async with state[0].unit_of_work() as session:

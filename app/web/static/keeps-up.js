@@ -18,6 +18,7 @@
     for (const part of partsOf(article)) shown.set(part.id, part.outerHTML);
   }
 
+  let pending = false; // A part that was in use waits to be exchanged.
   const patch = (article) => {
     const old = document.getElementById(article.id);
     if (!old) {
@@ -34,6 +35,7 @@
       } else if (html !== shown.get(part.id)) {
         if (busy(known)) {
           before = known;
+          pending = true;
           continue;
         }
         const focused = known.contains(document.activeElement) ? document.activeElement.id : "";
@@ -59,6 +61,7 @@
         const answer = await fetch(`${address}?view=${rows.dataset.view}`, { headers: { Accept: "text/html" } });
         if (answer.ok) {
           const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+          pending = false;
           for (const article of fresh.querySelectorAll("article")) patch(article);
           status(fresh);
           document.dispatchEvent(new Event("dutyring:parts"));
@@ -67,7 +70,7 @@
     } catch {
       // The service is away for a moment; the next round tries again.
     }
-    if (document.getElementById("status")) setTimeout(refresh, WAIT_MS);
+    if (pending || document.getElementById("status")) setTimeout(refresh, WAIT_MS);
   };
   setTimeout(refresh, WAIT_MS);
 })();
