@@ -15,8 +15,22 @@ from app.tables.cells import FORMULA, Column, clean, for_csv, from_csv, mask_mob
 from app.tables.delimited import DelimitedFile
 from app.tables.workbook import Layout, WorkbookFile
 
-TEXTS = st.text(max_size=60) | st.from_regex(r"[ \t\r\n]?[=+\-@＝＋－＠]?[0-9A-Z().,!|'\" ]{0,20}", fullmatch=True)
-ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1+1", "=cmd|' /C calc'!A0", "'=1"]
+TEXTS = st.text(max_size=60) | st.from_regex(
+    r"[ \t\r\n]?[=+\-@＝＋－＠]?[0-9A-Z().,!|'\" ]{0,20}", fullmatch=True
+)
+ATTACKS = [
+    "=1+1",
+    "+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    " =1",
+    "＝1+1",
+    "=cmd|' /C calc'!A0",
+    "'=1",
+]
 
 
 def _read(text: str) -> list[list[str]]:

@@ -76,11 +76,13 @@ async def test_grades_follow_the_newest_verdict_and_decisions_the_case(settings:
         async with office.database.reading() as session:
             rows = (await session.scalars(select(Attempt).order_by(Attempt.id))).all()
         assert [(row.case_state, row.reviewer) for row in rows] == [("confirmed", WANG)] * 2
-        page = (await office.client.post("/checks/columns", data={"column": ["standing", "reviewer"]})).headers
+        page = (
+            await office.client.post("/checks/columns", data={"column": ["standing", "reviewer"]})
+        ).headers
         assert page["location"] == "/checks"
         text = (await office.client.get("/checks")).text
         assert f"<td>认定</td><td>{WANG}</td>" in re.sub(r">\s+<", "><", text)
-        assert "<th scope=\"col\">应答者</th>" not in text
+        assert '<th scope="col">应答者</th>' not in text
 
 
 async def test_pages_go_both_ways_and_keep_the_filter(either_settings: Settings) -> None:
@@ -89,15 +91,25 @@ async def test_pages_go_both_ways_and_keep_the_filter(either_settings: Settings)
             for number in range(125):
                 at = THURSDAY + timedelta(seconds=number // 7)
                 check = SpotCheck(
-                    line_id=office.lines[0], kind="random", due_at=at, state="done", created_at=at, closed_at=at
+                    line_id=office.lines[0],
+                    kind="random",
+                    due_at=at,
+                    state="done",
+                    created_at=at,
+                    closed_at=at,
                 )
                 session.add(check)
                 await session.flush()
                 session.add(
                     Attempt(
-                        check_id=check.id, line_id=office.lines[0], unit_id=office.units[0], target="x",
-                        state="finished", owner="o", claimed_at=at,
-                    )  # fmt: skip
+                        check_id=check.id,
+                        line_id=office.lines[0],
+                        unit_id=office.units[0],
+                        target="x",
+                        state="finished",
+                        owner="o",
+                        claimed_at=at,
+                    )
                 )
         address, seen, pages = "/checks?kind=random", list[str](), list[list[str]]()
         while address:
@@ -118,7 +130,9 @@ async def test_pages_go_both_ways_and_keep_the_filter(either_settings: Settings)
             assert (await office.client.get(f"/checks?{place}=rubbish")).status_code == 400
 
 
-async def test_filters_are_kept_by_name_for_their_account_alone(settings: Settings, database: Database) -> None:
+async def test_filters_are_kept_by_name_for_their_account_alone(
+    settings: Settings, database: Database
+) -> None:
     app = own_doors(settings)
     mine = await signed_in(database, settings, Role.INSPECTOR)
     other = await signed_in(database, settings, Role.SUPERVISOR)

@@ -44,18 +44,33 @@ async def filled(office: Office) -> None:
         await session.execute(update(SpotCheck).where(SpotCheck.id == last).values(**changed))
         session.add(
             Mitigation(
-                check_id=1, kind="called_back", at=THURSDAY - timedelta(hours=23, minutes=44), number=MOBILE,
-                recorded_at=THURSDAY, recorded_by="phone",
-            )  # fmt: skip
+                check_id=1,
+                kind="called_back",
+                at=THURSDAY - timedelta(hours=23, minutes=44),
+                number=MOBILE,
+                recorded_at=THURSDAY,
+                recorded_by="phone",
+            )
         )
         session.add(Transcription(id=1, recording_id=1, state="done", requested_at=THURSDAY))
         await session.flush()
-        for kind, heard, answer in (("name", "李值班", "yes"), ("name", "王某", "no"), ("number", "＊", "no")):
+        for kind, heard, answer in (
+            ("name", "李值班", "yes"),
+            ("name", "王某", "no"),
+            ("number", "＊", "no"),
+        ):
             session.add(
                 AnswerItem(
-                    attempt_id=1, transcription_id=1, kind=kind, heard=heard, start_ms=0.0, end_ms=1.0,
-                    expected=heard, answer=answer, evidence={"matches": "answer_key"},
-                )  # fmt: skip
+                    attempt_id=1,
+                    transcription_id=1,
+                    kind=kind,
+                    heard=heard,
+                    start_ms=0.0,
+                    end_ms=1.0,
+                    expected=heard,
+                    answer=answer,
+                    evidence={"matches": "answer_key"},
+                )
             )
         roster = {"duty": [{"name": "李值班"}], "leaders": [{"name": "赵县长", "title": "副县长"}]}
         row = (await session.scalars(select(StoredProposal).where(StoredProposal.check_id == 1))).one()
@@ -185,15 +200,15 @@ async def test_scope_and_masks_hold_in_tables_and_the_trail_tells(settings: Sett
             about = {item[0].value: item[1].value for item in book["导出说明"].iter_rows()}
             assert about["号码"] == "手机号已按权限隐去中段"
             other = str(office.units[1])
-            assert rows_of(book_of(await export(client, narrow.headers, table="sign", unit=other))["表"]) == []
+            assert (
+                rows_of(book_of(await export(client, narrow.headers, table="sign", unit=other))["表"]) == []
+            )
             without = await signed_in(office.database, settings, Role.ADMINISTRATOR)
             refused = await client.post("/checks/export", data={}, headers=without.headers)
             assert refused.status_code == 403
         await app.state.database.close()
         async with office.database.reading() as session:
-            lines = (
-                await session.scalars(select(AuditEvent).where(AuditEvent.action == "export"))
-            ).all()
+            lines = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "export"))).all()
         assert [line.subject for line in lines] == ["table:full", "table:sign"]
         assert lines[0].detail == "xlsx, 1 rows; 全部记录"
         assert not list((settings.data_dir / "exports").iterdir())
