@@ -204,4 +204,4 @@ def test_intervals_and_periods_as_books_have_them() -> None:
     assert periods.read({"first": "2026-01-03"}, today).last == today
     with pytest.raises(BadInputError, match="至多一年"):
         periods.read({"first": "2024-01-01", "last": "2025-12-31"}, today)
-    assert file_name('a/b\\c:*?"<>|..') == "a_b_c______"
+    assert file_name('a/b\\c:*?"<>|..') == "a_b_c_______"
