@@ -125,6 +125,14 @@ class WorkbookFile:
         self._book.close()
         shutil.rmtree(self._parts, ignore_errors=True)
 
+    def abandon(self) -> None:
+        """Let go of what was written so far, without making a file of it."""
+        for sheet in self._book.worksheets():
+            rows = getattr(sheet, "row_data_fh", None)
+            if rows is not None:
+                rows.close()
+        shutil.rmtree(self._parts, ignore_errors=True)
+
     def _tell_about(self, rows: int) -> None:
         sheet = self._book.add_worksheet("导出说明")
         sheet.set_column(0, 0, 16)
