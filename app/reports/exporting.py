@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from app.checks.models import Attempt
 from app.database import Database, open_private
 from app.reports import gathering, records
 from app.reports.filters import RecordFilter
-from app.reports.tables import TABLES, Eyes
+from app.reports.tables import TABLES, Eyes, Table
 from app.settings import Settings
 from app.tables.cells import Column, Value
 from app.tables.delimited import DelimitedFile
@@ -68,7 +68,8 @@ class Maker:
 
 class _File(Protocol):
     def add(self, row: Sequence[Value]) -> None: ...
-    def finish(self, footer: Sequence[str] = ()) -> None: ...
+    def finish(self, footer: Iterable[str] = ()) -> None: ...
+    def abandon(self) -> None: ...
 
 
 async def collect(
@@ -119,6 +120,22 @@ async def write(
     with open_private(path):
         pass
     target = await asyncio.to_thread(_open, path, wanted.form, layout)
+    try:
+        return await _fill(target, database, keys, table, eyes, maker, progress)
+    except BaseException:
+        target.abandon()
+        raise
+
+
+async def _fill(
+    target: _File,
+    database: Database,
+    keys: Sequence[int],
+    table: Table,
+    eyes: Eyes,
+    maker: Maker,
+    progress: Progress | None,
+) -> int:
     rows = 0
     inspectors: dict[str, None] = {}
     async for batch in _batches(database, keys):
@@ -129,8 +146,6 @@ async def write(
         if progress is not None:
             await progress(rows)
     await asyncio.to_thread(target.finish, _footer(table.signing, list(inspectors), maker))
-    if isinstance(target, _Delimited):
-        target.close()
     return rows
 
 
@@ -194,7 +209,11 @@ class _Delimited(DelimitedFile):
         self._target = path.open("w", encoding="utf-8", newline="")
         super().__init__(self._target, columns, preface)
 
-    def close(self) -> None:
+    def finish(self, footer: Iterable[str] = ()) -> None:
+        super().finish(footer)
+        self._target.close()
+
+    def abandon(self) -> None:
         self._target.close()
 
 

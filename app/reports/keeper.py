@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Awaitable
 
@@ -75,7 +76,9 @@ class ExportKeeper:
         if count:
             log.warning("exports were interrupted by the end of the service", exports=count)
         for path in folder_of(self._settings).iterdir():
-            if path.is_file() and path.name not in kept:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in kept:
                 path.unlink(missing_ok=True)
 
     async def _make_all(self) -> None:

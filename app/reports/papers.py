@@ -126,7 +126,10 @@ def summary_rows(found: Summary) -> list[list[Value]]:
     for name, drawn, beside in found.findings:
         count("已认定问题（计划抽查）", name, drawn)
         count("已认定问题（指定抽查、人工补录，不计入比例）", name, beside)
-    rate("覆盖", "有计入抽查的单位", found.covered)
+    # All units are counted, not drawn: there is no interval.
+    share = found.covered.share
+    percent = "未核实" if share is None else round(share * 100, 1)
+    rows.append(["覆盖", "有计入抽查的单位", found.covered.count, found.covered.n, percent, NOTHING, NOTHING])
     for unit in found.repeated:
         count("屡次（已认定）", f"{unit.name}：{unit.codes}", unit.checks)
     return rows

@@ -22,6 +22,7 @@ from app.reports import repository, service
 from app.reports.exporting import Maker, Wanted, collect, write
 from app.reports.models import ExportJob
 from app.settings import Settings, get_settings
+from app.tables.workbook import discard
 
 log = structlog.get_logger(__name__)
 
@@ -50,10 +51,10 @@ async def run(job_id: int, settings: Settings, database: Database) -> str:
         await _make(job, settings, database, path)
         return "done"
     except StoppedError:
-        path.unlink(missing_ok=True)
+        discard(path)
         return "cancelled"
     except BaseException as error:
-        path.unlink(missing_ok=True)
+        discard(path)
         await _failed(job_id, database, error)
         raise
 

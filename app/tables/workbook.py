@@ -6,6 +6,7 @@ head on every page, page numbers, and the name of who made the file in head and 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -42,13 +43,26 @@ class Layout:
     """What the second sheet says: who, when, which filter."""
 
 
+def parts_of(path: Path) -> Path:
+    """The folder beside a workbook in which its rows stand while it is written."""
+    return path.with_suffix(".parts")
+
+
+def discard(path: Path) -> None:
+    """Delete a file that was begun, and what stands beside it."""
+    path.unlink(missing_ok=True)
+    shutil.rmtree(parts_of(path), ignore_errors=True)
+
+
 class WorkbookFile:
     """A workbook that is written row by row."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
+        self._parts = parts_of(path)
+        self._parts.mkdir(mode=0o700)
         options = {
             "constant_memory": True,
-            "tmpdir": str(path.parent),
+            "tmpdir": str(self._parts),
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,
@@ -109,6 +123,15 @@ class WorkbookFile:
         self._sheet.print_area(0, 0, self._row - 1, last)
         self._tell_about(rows)
         self._book.close()
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """Let go of what was written so far, without making a file of it."""
+        for sheet in self._book.worksheets():
+            rows = getattr(sheet, "row_data_fh", None)
+            if rows is not None:
+                rows.close()
+        shutil.rmtree(self._parts, ignore_errors=True)
 
     def _tell_about(self, rows: int) -> None:
         sheet = self._book.add_worksheet("导出说明")

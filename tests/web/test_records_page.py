@@ -109,7 +109,7 @@ async def test_pages_go_both_ways_and_keep_the_filter(either_settings: Settings)
                         state="finished",
                         owner="o",
                         claimed_at=at,
-                    )  # fmt: skip
+                    )
                 )
         address, seen, pages = "/checks?kind=random", list[str](), list[list[str]]()
         while address:

@@ -50,7 +50,7 @@ async def filled(office: Office) -> None:
                 number=MOBILE,
                 recorded_at=THURSDAY,
                 recorded_by="phone",
-            )  # fmt: skip
+            )
         )
         session.add(Transcription(id=1, recording_id=1, state="done", requested_at=THURSDAY))
         await session.flush()
@@ -70,7 +70,7 @@ async def filled(office: Office) -> None:
                     expected=heard,
                     answer=answer,
                     evidence={"matches": "answer_key"},
-                )  # fmt: skip
+                )
             )
         roster = {"duty": [{"name": "李值班"}], "leaders": [{"name": "赵县长", "title": "副县长"}]}
         row = (await session.scalars(select(StoredProposal).where(StoredProposal.check_id == 1))).one()

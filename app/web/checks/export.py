@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 
 from fastapi import Request
 from starlette.background import BackgroundTask
@@ -19,6 +18,7 @@ from app.reports.tables import TABLES
 from app.reports.worker import folder_of
 from app.settings import Settings
 from app.tables import delimited, workbook
+from app.tables.workbook import discard
 
 MEDIA_TYPES = {"xlsx": workbook.MEDIA_TYPE, "csv": delimited.MEDIA_TYPE}
 
@@ -48,12 +48,12 @@ async def table(
         async with database.unit_of_work() as session:
             await service.note_export(session, wanted.table, wanted.form, rows, maker.told)
     except BaseException:
-        _delete(path)
+        discard(path)
         raise
     local = maker.at.astimezone(settings.zone)
     name = f"{TABLES[wanted.table].title}-{local:%Y%m%d-%H%M}.{wanted.form}"
     return FileResponse(
-        path, media_type=MEDIA_TYPES[wanted.form], filename=name, background=BackgroundTask(_delete, path)
+        path, media_type=MEDIA_TYPES[wanted.form], filename=name, background=BackgroundTask(discard, path)
     )
 
 
@@ -64,7 +64,3 @@ async def _later(
         await service.order(session, wanted, who, maker)
     request.app.state.exports.call()
     return RedirectResponse("/reports/exports", status_code=303)
-
-
-def _delete(path: Path) -> None:
-    path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app import clock
+from app.accounts.permissions import Permission
 from app.accounts.principal import Principal, current
 from app.api.newest import Place
 from app.checks import cursor, proposal_codes, repository, service
@@ -138,7 +139,7 @@ async def _list(
     wanted = RecordFilter.read(given)
     after, before = _place(given, "after"), _place(given, "before")
     now = clock.now()
-    rules = service.rules_of(settings)
+    rules, numbers = service.rules_of(settings), me().may(Permission.NUMBERS)
     async with database.reading() as session:
         found = await records.page(session, wanted, settings.zone, PAGE_ROWS, after, before)
         values = await _around(session, settings, now)
@@ -152,7 +153,10 @@ async def _list(
         request,
         template,
         200 if error is None else error.status,
-        records=[views.record(one, settings.zone, rules, rang.get(one.id), names) for one in found.rows],
+        records=[
+            views.record(one, settings.zone, rules, rang.get(one.id), names, numbers=numbers)
+            for one in found.rows
+        ],
         columns=views.chosen(None if kept is None else kept.columns),
         all_columns=views.COLUMNS,
         unplaced=[page_views.unplaced(check, settings.zone) for check in unplaced],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from app.checks import proposal_codes
@@ -12,6 +12,7 @@ from app.checks.rules import Rules
 from app.checks.wording import SIGNS
 from app.reports.filters import KINDS_ZH, PROOFS, PROOFS_ZH
 from app.reviews.states import STATE_ZH, State
+from app.tables.cells import mask_mobiles
 from app.web.views import RowView, row
 
 COLUMNS: Mapping[str, str] = {
@@ -47,12 +48,19 @@ class Record:
 
 
 def record(
-    attempt: Attempt, zone: ZoneInfo, rules: Rules, rang_ms: float | None, plans: Mapping[int, str]
+    attempt: Attempt,
+    zone: ZoneInfo,
+    rules: Rules,
+    rang_ms: float | None,
+    plans: Mapping[int, str],
+    *,
+    numbers: bool,
 ) -> Record:
-    """Make one row; words in Chinese, empty where there is nothing to say."""
+    """Make one row; words in Chinese, empty where there is nothing to say. Mobile `numbers` are whole, or masked."""
     proposal = proposal_codes.CODES.get(attempt.proposal_code or "")
+    shown = row(attempt, zone, rules, rang_ms)
     return Record(
-        row=row(attempt, zone, rules, rang_ms),
+        row=shown if numbers else replace(shown, line=mask_mobiles(shown.line)),
         kind=KINDS_ZH.get(attempt.kind, attempt.kind),
         plan=plans.get(attempt.plan_id or 0, ""),
         proposal="" if proposal is None else proposal.zh,
