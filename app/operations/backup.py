@@ -141,6 +141,9 @@ def make(
                 "revision": revision,
                 "database": kind,
                 "keys": with_keys,
+                "keys_apart": []
+                if with_keys
+                else [n for n, key in key_files(settings).items() if key.is_file()],
                 "recordings": _where(settings, with_recordings),
                 "missing": work.missing,
                 "files": work.files,

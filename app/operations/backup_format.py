@@ -72,6 +72,8 @@ class BackupList(BaseModel):
     database: DatabaseKind
     keys: bool
     """Whether the keys are inside."""
+    keys_apart: list[str]
+    """Keys that there were and that are not inside: without them nothing sealed can be opened."""
     recordings: Where
     """`elsewhere`: they lie in S3, which is backed up by its own means."""
     missing: list[str]

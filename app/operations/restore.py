@@ -80,7 +80,8 @@ def restore(settings: Settings, reader: Reader, *, with_recordings: bool = True)
     except BaseException:
         _take_away(written)
         raise
-    gone = [name for name, place in key_files(settings).items() if not place.is_file()]
+    keys = key_files(settings)
+    gone = [name for name in told.keys_apart if name not in keys or not keys[name].is_file()]
     return Restored(told, len(wanted), revision, gone)
 
 

@@ -23,8 +23,12 @@ import httpx
 import pytest
 import yaml
 
+from app.database import Database
+from app.directory import service as directory
 from app.settings import Settings
 from tests.web.migrated import tell_server
+from tests.web.test_ledger import attempts, order
+from tests.web.test_phone_process import until_states
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -171,7 +175,9 @@ def natively(words: str) -> str:
     return re.sub(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}", PASSWORD, words)
 
 
-async def test_what_they_start_works(postgres_server: str, tmp_path: Path) -> None:
+async def test_what_they_start_works_and_lets_a_call_end_before_it_stops(
+    postgres_server: str, tmp_path: Path
+) -> None:
     name = f"compose{uuid.uuid4().hex[:8]}"
     tell_server(
         postgres_server,
@@ -189,6 +195,7 @@ async def test_what_they_start_works(postgres_server: str, tmp_path: Path) -> No
         ),
         "DUTYRING_DATA_DIR": str(tmp_path / "data"),
         "DUTYRING_TRANSCRIBER": "none",
+        "DUTYRING_MAX_TALK_S": "3",
     }
     command = json.loads(last("CMD"))
     assert command[:2] == ["dutyring", "serve"]
@@ -200,15 +207,15 @@ async def test_what_they_start_works(postgres_server: str, tmp_path: Path) -> No
     service = await start(arguments, given, errors)
     simulator = await start(simulated, {}, tmp_path / "others")
     try:
-        assert (await asyncio.wait_for(simulator.stdout.readline(), 60)).startswith(
-            b"listening on 127.0.0.1:"
-        )
+        listening = (await asyncio.wait_for(simulator.stdout.readline(), 60)).decode()
+        assert listening.startswith("listening on 127.0.0.1:")
+        far_end = listening.split()[-1].partition("/")[0]
         address = (await asyncio.wait_for(service.stdout.readline(), 60)).decode().split()[-1]
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=60) as client:
             async with asyncio.timeout(60):
-                while (told := await client.get("/readyz")).status_code != 200:
+                while (ready := await client.get("/readyz")).status_code != 200:
                     await asyncio.sleep(0.2)
-            assert told.json() == {"status": "ready", "database": "ok", "archive": "ok", "phone": "ok"}
+            assert ready.json() == {"status": "ready", "database": "ok", "archive": "ok", "phone": "ok"}
             page = await client.get("/sign-in")
             assert page.status_code == 200
             assert (await client.get("/static/style.css")).status_code == 200
@@ -217,11 +224,23 @@ async def test_what_they_start_works(postgres_server: str, tmp_path: Path) -> No
         healthy = [sys.executable, "-c", check[2].replace("http://127.0.0.1:8000/", address)]
         done = await asyncio.create_subprocess_exec(*healthy)
         assert await done.wait() == 0, shlex.join(healthy)
+        # A call of 4 s of ringing and some talk: told to stop meanwhile, the service lets it end.
+        async with Database(given["DUTYRING_DATABASE_URL"]) as database:
+            async with database.unit_of_work() as session:
+                unit = await directory.add_unit(session, "1", "云溪县一")
+                line = await directory.add_line(session, unit, "0000-5550011", f"sip:11@{far_end}")
+            await order(database, line)
+            await until_states(database, "ringing")
+            service.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(service.wait(), 100) == 0
+            (attempt,) = await attempts(database)
+        assert (attempt.state, attempt.verdict_code) == ("finished", "within"), attempt.error
     finally:
         for process in (service, simulator):
-            process.send_signal(signal.SIGTERM)
-        ends = [await asyncio.wait_for(process.wait(), 60) for process in (service, simulator)]
-    assert ends == [0, 0]
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(process.wait(), 60)
+    assert simulator.returncode == 0
     assert PASSWORD not in errors.read_text()
 
 
