@@ -1,6 +1,6 @@
 """The audit trail is only ever added to: the database itself refuses anything else; what its page is filtered by.
 
-Revision ID: 0015
+Revision ID: 0014
 Revises: 0013
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0015"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
