@@ -49,7 +49,7 @@ class CallCounter:
         """Count every call that is over."""
         async with self._turn:
             newest = await session.scalar(select(func.max(Attempt.id))) or 0
-            # `+ 0`: the least key of all would be sought from the oldest row on; of the few that live there is an index.
+            # `+ 0`: else the least key is sought from the oldest row on; of the few that live there is an index.
             live = await session.scalar(select(func.min(Attempt.id + 0)).where(IS_LIVE))
             until = newest + 1 if live is None else live
             if until > self._below:
