@@ -42,7 +42,14 @@ WHY = {"reason": "试"}
 OPEN_WAYS = re.compile(
     r"(GET|POST|HEAD) (/sign-in|/sign-in/language|/enter/\{secret\}|/healthz|/readyz|/metrics)"
 )
-OF_ALL = {"day": "2026-11-24", "kind": "duty", "name": "sample-city-2026", "prompt_id": 1, "key": "0" * 32, "secret": "x"}
+OF_ALL = {
+    "day": "2026-11-24",
+    "kind": "duty",
+    "name": "sample-city-2026",
+    "prompt_id": 1,
+    "key": "0" * 32,
+    "secret": "x",
+}
 """Keys in paths of what belongs to no unit."""
 NAMED_OTHERWISE = {
     "/api/v1/line-exemptions/{exemption_id}": {"exemption_id": "line_exemption"},
