@@ -48,6 +48,8 @@ def _counted_in(span: Span) -> list[ColumnElement[bool]]:
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
     """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    if required == 1:
+        return ~_reached(span)
     own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
     shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
     last = (
@@ -58,6 +60,20 @@ def _short(span: Span, required: int) -> ColumnElement[bool]:
         .offset(required - 1)
     )
     return ~last.exists()
+
+
+def _reached(span: Span) -> ColumnElement[bool]:
+    """Whether a unit has a counted check, by a line of its own or a shared one: one look into the index a line."""
+    own = exists().where(
+        DutyLine.unit_id == Unit.id,
+        DutyLine.kind != "fax",
+        exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span)).correlate(DutyLine),
+    )
+    shared = exists().where(
+        LineUnit.unit_id == Unit.id,
+        exists().where(SpotCheck.line_id == LineUnit.line_id, *_counted_in(span)).correlate(LineUnit),
+    )
+    return or_(own.correlate(Unit), shared.correlate(Unit))
 
 
 def _to_cover(span: Span) -> ColumnElement[bool]:
@@ -92,20 +108,11 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
-    wanted = set(await session.scalars(select(Unit.id).where(_to_cover(span))))
-    if required == 1:
-        return len(wanted), len(wanted - await _reached(session, span))
-    short = select(func.count()).select_from(Unit).where(_to_cover(span), _short(span, required))
-    return len(wanted), await session.scalar(short) or 0
-
-
-async def _reached(session: AsyncSession, span: Span) -> set[int]:
-    """Units with a counted check in a span, by their own lines or by shared ones: one look into the index a line."""
-    counted = exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span))
-    query = select(DutyLine.id, DutyLine.unit_id).where(DutyLine.kind != "fax", counted)
-    units = {row.id: row.unit_id for row in await session.execute(query)}
-    shared = await session.execute(select(LineUnit.line_id, LineUnit.unit_id))
-    return {*units.values(), *(row.unit_id for row in shared if row.line_id in units)}
+    query = select(func.count()).select_from(Unit).where(_to_cover(span))
+    return (
+        await session.scalar(query) or 0,
+        await session.scalar(query.where(_short(span, required))) or 0,
+    )
 
 
 async def counted_moments(
