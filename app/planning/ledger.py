@@ -47,6 +47,8 @@ def _counted_in(span: Span) -> list[ColumnElement[bool]]:
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
     """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    if required == 1:
+        return ~_reached(span)
     own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
     shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
     last = (
@@ -57,6 +59,20 @@ def _short(span: Span, required: int) -> ColumnElement[bool]:
         .offset(required - 1)
     )
     return ~last.exists()
+
+
+def _reached(span: Span) -> ColumnElement[bool]:
+    """Whether a unit has a counted check, by a line of its own or a shared one: one look into the index a line."""
+    own = exists().where(
+        DutyLine.unit_id == Unit.id,
+        DutyLine.kind != "fax",
+        exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span)).correlate(DutyLine),
+    )
+    shared = exists().where(
+        LineUnit.unit_id == Unit.id,
+        exists().where(SpotCheck.line_id == LineUnit.line_id, *_counted_in(span)).correlate(LineUnit),
+    )
+    return or_(own.correlate(Unit), shared.correlate(Unit))
 
 
 def _to_cover(span: Span) -> ColumnElement[bool]:
@@ -91,6 +107,7 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
+<<<<<<< HEAD
     cover = and_(_to_cover(span), *visible_units())
     ids = select(Unit.id).where(cover).execution_options(every_unit=True)
     wanted = set(await session.scalars(ids))
@@ -110,6 +127,13 @@ async def _reached(session: AsyncSession, span: Span) -> set[int]:
     sharing = select(LineUnit.line_id, LineUnit.unit_id).execution_options(every_unit=True)
     shared = await session.execute(sharing)
     return {*units.values(), *(row.unit_id for row in shared if row.line_id in units)}
+=======
+    query = select(func.count()).select_from(Unit).where(_to_cover(span))
+    return (
+        await session.scalar(query) or 0,
+        await session.scalar(query.where(_short(span, required))) or 0,
+    )
+>>>>>>> D
 
 
 async def counted_moments(
