@@ -21,7 +21,7 @@ BODIES: Mapping[str, Callable[[Side], Any] | None] = {
         "code": "neu2",
         "name": "新",
         "category": "other",
-        "parent_id": f"c{side['head']}",
+        "parent_id": side["code"].partition("-")[0],
     },
     "POST /units/{unit_id}/change": lambda side: {"revision": "9", "name": side.says("改")},
     "POST /units/{unit_id}/move": lambda side: {"revision": "9", "parent_id": ""},
