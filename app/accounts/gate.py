@@ -8,25 +8,33 @@ a browser's cookie stands behind a request that changes something.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import clock
 from app.accounts import doors, principal, secrets, sessions
+from app.accounts import service as audit
 from app.accounts.principal import Principal
 from app.api.problems import problem
 from app.database import Database
 from app.settings import Settings
 
 COOKIE = "dutyring_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""Over HTTPS alone: a browser takes this name from nobody but this very host."""
+FOR_TOKENS = re.compile(r"/api/|/recordings/\d+\Z")
+"""Where a program asks: the API, and the sound of a recording. Tokens open no page."""
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 SIGN_IN = "/sign-in"
@@ -36,6 +44,9 @@ OPEN_PATHS = (*UNASKED, SIGN_IN, "/sign-in/language")
 OPEN_BELOW = ("/static/", "/enter/")
 """`/enter/...` are the one-time links."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+REFUSAL_S = 60.0
+"""How often one and the same refusal is put on record: a page that asks each second leaves no line each second."""
+MOST_REFUSALS = 10_000
 
 
 class Doorkeeper(Protocol):
@@ -56,10 +67,9 @@ class AccountDoorkeeper:
         headers = Headers(scope=scope)
         address = address_of(scope)
         kind, _, secret = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and secret:
-            async with self._database.reading() as session:
-                return await sessions.of_token(session, secret.strip(), address)
-        secret = Request(scope).cookies.get(COOKIE, "")
+        if kind.lower() == "bearer" and FOR_TOKENS.match(scope["path"]):
+            return await self._of_token(secret.strip(), address)
+        secret = Request(scope).cookies.get(cookie_name(self._settings), "")
         if not secret:
             return None
         async with self._database.reading() as session:
@@ -68,11 +78,32 @@ class AccountDoorkeeper:
             return None
         asking, seen_at = found
         if asking.session_id is not None and clock.now() - seen_at > sessions.SEEN_EVERY:
-            # A database that is busy for long does not keep a page from being read.
-            with contextlib.suppress(OperationalError):
-                async with self._database.unit_of_work() as session:
-                    await sessions.seen(session, asking.session_id)
+            async with self._noting() as session:
+                await sessions.seen(session, asking.session_id)
         return asking
+
+    async def _of_token(self, secret: str, address: str) -> Principal | None:
+        async with self._database.reading() as session:
+            found = await sessions.of_token(session, secret, address)
+        if found is None:
+            return None
+        asking, used_at = found
+        if asking.token_id is not None and (used_at is None or clock.now() - used_at > sessions.SEEN_EVERY):
+            async with self._noting() as session:
+                await sessions.used(session, asking.token_id)
+        return asking
+
+    @contextlib.asynccontextmanager
+    async def _noting(self) -> AsyncIterator[AsyncSession]:
+        # A database that is busy for long does not keep a page from being read.
+        with contextlib.suppress(OperationalError):
+            async with self._database.unit_of_work() as session:
+                yield session
+
+
+def cookie_name(settings: Settings) -> str:
+    """The name of the session's cookie."""
+    return SECURE_COOKIE if settings.secure_cookies else COOKIE
 
 
 class Gate:
@@ -91,7 +122,14 @@ class Gate:
         nobody = path in UNASKED or path.startswith("/static/")
         asking = None if nobody else await keeper.who(scope)
         scope.setdefault("state", {})["principal"] = asking
-        principal.enter(asking)
+        entered = principal.enter(asking)
+        try:
+            await self._pass(scope, receive, send, asking)
+        finally:
+            principal.leave(entered)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, asking: Principal | None) -> None:
+        path: str = scope["path"]
         if asking is not None or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
             await self._app(scope, receive, send)
             return
@@ -150,13 +188,33 @@ async def authorise(request: Request) -> None:
     asking: Principal | None = request.scope["state"]["principal"]
     path = _way_of(request)
     way = f"{'GET' if request.method == 'HEAD' else request.method} {path}"
-    if way in doors.OPEN or path.startswith((SIGN_IN, "/enter/")):
+    if way in doors.OPEN or path in OPEN_PATHS or path.startswith(OPEN_BELOW):
         return
     needed = doors.asked(request.method, path)
     if asking is None or needed is None or needed not in asking.permissions:
+        await _put_on_record(request, asking, way)
         raise HTTPException(403, "your role does not open this")
+    if asking.scope is not None and needed in doors.WHOLE_OFFICE:
+        await _put_on_record(request, asking, way)
+        raise HTTPException(403, principal.WHOLE_OFFICE_ONLY)
     if asking.session_id is not None and request.method not in SAFE:
         await _of_this_site(request, asking)
+
+
+async def _put_on_record(request: Request, asking: Principal | None, way: str) -> None:
+    """Leave an audit line of somebody who came to a door that is shut to them; one a minute for each door."""
+    if asking is None:
+        return
+    told: dict[tuple[int, str], float] | None = getattr(request.app.state, "refusals", None)
+    now_s = time.monotonic()
+    if told is None or len(told) > MOST_REFUSALS:
+        told = request.app.state.refusals = {}
+    if now_s - told.get((asking.account_id, way), -REFUSAL_S) < REFUSAL_S:
+        return
+    told[asking.account_id, way] = now_s
+    database: Database = request.app.state.database
+    async with database.unit_of_work() as session:
+        await audit.record(session, "refused", f"way:{way}", request.url.path[:200], done=False)
 
 
 async def _of_this_site(request: Request, asking: Principal) -> None:
@@ -167,6 +225,8 @@ async def _of_this_site(request: Request, asking: Principal) -> None:
         field = (await request.form()).get(CSRF_FIELD, "")
         token = field if isinstance(field, str) else ""
     if not secrets.csrf_fits(asking.csrf_secret, token):
+        # A file that came with the form.
+        await request.close()
         raise HTTPException(
             403, "this form is not of your session: go back, load the page again, and send it again"
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from app.accounts.permissions import Permission, Role
+from app.errors import ForbiddenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Principal:
 
 
 _CURRENT: ContextVar[Principal | None] = ContextVar("principal", default=None)
+_EVERY_UNIT: ContextVar[bool] = ContextVar("every_unit", default=False)
 
 
 def current() -> Principal | None:
@@ -47,12 +51,39 @@ def current() -> Principal | None:
     return _CURRENT.get()
 
 
-def enter(principal: Principal | None) -> None:
-    """Say who asks from here on, in this task."""
-    _CURRENT.set(principal)
+def enter(principal: Principal | None) -> Token[Principal | None]:
+    """Say who asks from here on, in this task; `leave` takes it back."""
+    return _CURRENT.set(principal)
+
+
+def leave(entered: Token[Principal | None]) -> None:
+    """Let whoever was there before `enter` ask again: what runs later in this task is not this request's."""
+    _CURRENT.reset(entered)
+
+
+WHOLE_OFFICE_ONLY = "您的账号只管辖部分单位，此项须由管辖全部单位的账号办理"
+
+
+@contextmanager
+def every_unit() -> Iterator[None]:
+    """Read beyond the scope of who asks, for what a rule needs whoever asks, e.g. the caps of a shared line.
+
+    What is read so must not come back in the answer.
+    """
+    token = _EVERY_UNIT.set(True)
+    try:
+        yield
+    finally:
+        _EVERY_UNIT.reset(token)
+
+
+def whole_office() -> None:
+    """Raise `ForbiddenError` where who asks is for a part of the tree only: what follows concerns every unit."""
+    if limits() is not None:
+        raise ForbiddenError(WHOLE_OFFICE_ONLY)
 
 
 def limits() -> Scope | None:
     """The scope of who asks; None where every unit may be seen."""
     asking = current()
-    return None if asking is None else asking.scope
+    return None if asking is None or _EVERY_UNIT.get() else asking.scope

@@ -13,6 +13,14 @@ from app.accounts.principal import current
 
 LOCAL = "local"
 """Whoever sits at this machine's command line, and what the service does by itself."""
+MOST_DETAIL = 4_000
+"""Signs of a line's detail."""
+
+
+def asking() -> str:
+    """The name of whoever asks, as it goes on record."""
+    by = current()
+    return LOCAL if by is None else by.name
 
 
 async def record(
@@ -25,20 +33,29 @@ async def record(
     done: bool = True,
 ) -> None:
     """Add an audit line to the caller's unit of work; whoever asks stands in it unless `who` is given."""
-    asking = current()
+    by = current()
     session.add(
         AuditEvent(
             at=clock.now(),
-            who=who or (asking.name if asking else LOCAL),
-            action=action,
-            subject=subject,
-            detail=detail,
-            account_id=asking.account_id if asking else None,
-            address=asking.address if asking else "",
+            who=_fit(who or asking(), 80),
+            action=_fit(action, 40),
+            subject=_fit(subject, 80),
+            detail=_fit(detail, MOST_DETAIL),
+            account_id=by.account_id if by else None,
+            address=by.address if by else "",
             done=done,
         )
     )
     await session.flush()
+
+
+def _fit(words: str, most: int) -> str:
+    """What somebody typed may stand in a line: shortened, and without what no database stores.
+
+    A line that cannot be written would undo what it tells of, or let it be done unseen.
+    """
+    plain = words.replace("\0", "·").encode("utf-8", "replace").decode()
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 async def of_subject(session: AsyncSession, subject: str) -> Sequence[AuditEvent]:

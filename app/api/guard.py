@@ -6,6 +6,7 @@ that it reaches no route, whatever types the members of its models have.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -27,6 +28,12 @@ MOST_BYTES = 2**20
 """Of a JSON body."""
 MOST_FILE_BYTES = 64 * 2**20
 """Of a file; its route may take less."""
+MOST_FORM_BYTES = 2**20
+"""Of a form of a page without files; those with files may be as large as files of the API."""
+MOST_UNKNOWN_BYTES = 2**16
+"""Of what somebody sends who has not signed in: a name and a password."""
+BODY_IDLE_S = 30.0
+"""How long nothing more of a body may come: a connection that sends a byte now and then is no upload."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 HERE = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request that one of our pages or the person at the browser made."""
@@ -49,6 +56,13 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with a problem."""
+        try:
+            await self._guarded(scope, receive, send)
+        except TooSlowError:
+            # Whoever waits for the body has begun no answer.
+            await too_slow()(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in SAFE:
             await self._app(scope, receive, send)
             return
@@ -58,19 +72,28 @@ class RequestGuard:
             await refusal(scope, receive, send)
             return
         if not scope["path"].startswith(API):
-            # Forms of the pages, files among them.
-            await self._app(scope, _counted(receive), send)
+            await self._at_most(_most_of_page(scope, headers), scope, receive, send, headers)
             return
         takes = self._takes(scope)
         if takes and not any(_is_json(kind) for kind in takes):
-            await self._app(scope, _counted(receive), send)
+            await self._at_most(MOST_FILE_BYTES, scope, receive, send, headers)
             return
         await self._with_body(scope, receive, send, headers, bool(takes))
+
+    async def _at_most(self, most: int, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Pass a form or file on whose size is counted as it comes; one that is told too large is not read at all."""
+        told = headers.get("content-length", "0")
+        if told.isdecimal() and len(told) < 20 and int(told) > most:
+            refusal = _too_large(most)
+            refusal.headers["Connection"] = "close"
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, _counted(_in_time(receive), most), send)
 
     async def _with_body(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, takes_json: bool
     ) -> None:
-        body = await _read(receive, MOST_BYTES)
+        body = await _read(_in_time(receive), MOST_BYTES)
         refusal = _too_large(MOST_BYTES) if body is None else None
         if body and takes_json:
             if not _is_json(headers.get("content-type", "")):
@@ -153,14 +176,44 @@ class TooLargeError(Exception):
     """A file is larger than any that is taken."""
 
 
-def _counted(receive: Receive) -> Receive:
+def _most_of_page(scope: Scope, headers: Headers) -> int:
+    """How large a form may be that is sent to a page."""
+    if scope.get("state", {}).get("principal") is None:
+        return MOST_UNKNOWN_BYTES
+    files = headers.get("content-type", "").lower().startswith("multipart/form-data")
+    return MOST_FILE_BYTES if files else MOST_FORM_BYTES
+
+
+class TooSlowError(Exception):
+    """Nothing more of a body came for too long."""
+
+
+def _in_time(receive: Receive) -> Receive:
+    """Wait for each piece of a body, but not for ever; what comes after the body may take its time."""
+    ended = False
+
+    async def receive_in_time() -> Message:
+        nonlocal ended
+        if ended:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), BODY_IDLE_S)
+        except TimeoutError as error:
+            raise TooSlowError from error
+        ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return receive_in_time
+
+
+def _counted(receive: Receive, most: int) -> Receive:
     count = 0
 
     async def receive_counted() -> Message:
         nonlocal count
         message = await receive()
         count += len(message.get("body", b""))
-        if count > MOST_FILE_BYTES:
+        if count > most:
             raise TooLargeError
         return message
 
@@ -168,12 +221,20 @@ def _counted(receive: Receive) -> Receive:
 
 
 def _too_large(most: int) -> JSONResponse:
-    return problem(413, f"the body is larger than {most // 2**20} MiB")
+    size = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
+    return problem(413, f"the body is larger than {size}")
 
 
 def too_large() -> JSONResponse:
     """The answer to `TooLargeError`."""
     return _too_large(MOST_FILE_BYTES)
+
+
+def too_slow() -> JSONResponse:
+    """The answer to `TooSlowError`."""
+    refusal = problem(408, f"nothing came for {BODY_IDLE_S:.0f} seconds")
+    refusal.headers["Connection"] = "close"
+    return refusal
 
 
 def _unfit(body: bytes) -> JSONResponse | None:

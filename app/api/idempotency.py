@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
 from app import clock
+from app.accounts.principal import current
 from app.api.models import IdempotencyKey
 from app.database import Database
 from app.errors import ConflictError
@@ -36,7 +37,10 @@ async def once(database: Database, key: str, route: str, body: Any, work: Work) 
     Raises `ConflictError` where the key came before with another body.
     """
     began = clock.now()
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    # The answer is for whoever asked first: with somebody else's key nothing is read of it.
+    asking = current()
+    asked = [None if asking is None else asking.account_id, body]
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
     try:
         async with database.unit_of_work() as session:
             earlier = await _earlier(session, key, route)

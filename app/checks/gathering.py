@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.principal import every_unit
 from app.checks import proposal_repository as repository
 from app.checks import proposal_words as words
 from app.checks.facts import Facts
@@ -57,6 +58,19 @@ async def gather(
     `our_music`: keys of calls whose music before the answer turned out to be our own trunk's afterwards. Everything is
     taken as it stood at the call: calendar, exemptions, changes of number, roster, regime.
     """
+    with every_unit():
+        # What spares a unit may hang on another one that shares its line, whoever asks for the judgement.
+        return await _gather(session, check, attempts, limits, zone, our_music)
+
+
+async def _gather(
+    session: AsyncSession,
+    check: SpotCheck,
+    attempts: Sequence[Attempt],
+    limits: Rules,
+    zone: ZoneInfo,
+    our_music: Collection[int],
+) -> Gathered:
     line = await repository.line(session, check.line_id)
     first = moment_of(attempts[0]) if attempts else check.first_due_at
     moments = [first, *(moment_of(item) for item in attempts)]

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import whole_office
 from app.checks.models import EmergencyStop
 from app.directory.models import LineUnit, Unit
 from app.errors import BadInputError, ConflictError, Fault, NotFoundError
@@ -23,8 +24,13 @@ ALL_ZH = "全部单位"
 
 
 async def place_stop(session: AsyncSession, unit_id: int | None, reason: str, who: str) -> EmergencyStop:
-    """Stop all calls to a unit and those below it, None: to every unit. Raises `NotFoundError`, `BadInputError`."""
+    """Stop all calls to a unit and those below it, None: to every unit.
+
+    Raises `NotFoundError`, `BadInputError`, and `ForbiddenError` for every unit by an account for some.
+    """
     reason = _reason(reason)
+    if unit_id is None:
+        whole_office()
     unit = None if unit_id is None else await session.get(Unit, unit_id)
     if unit_id is not None and unit is None:
         raise NotFoundError(f"there is no unit {unit_id}")
@@ -42,6 +48,9 @@ async def lift_stop(session: AsyncSession, stop_id: int, reason: str, who: str) 
     stop = await session.get(EmergencyStop, stop_id)
     if stop is None:
         raise NotFoundError(f"there is no stop {stop_id}")
+    if stop.unit_id is None or await session.get(Unit, stop.unit_id) is None:
+        # One that reaches beyond who asks is lifted by somebody whose scope it is.
+        whole_office()
     statement = (
         update(EmergencyStop)
         .where(EmergencyStop.id == stop_id, EmergencyStop.lifted_at.is_(None))

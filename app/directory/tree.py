@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.principal import every_unit, whole_office
 from app.directory import repository, service, tree_queries
 from app.directory.models import UNIT_CATEGORIES, Unit, UnitRegime
 from app.errors import BadInputError, ConflictError, Fault, NotFoundError
@@ -58,9 +59,12 @@ def check_revision(present: int, seen: int) -> None:
 async def enter_unit(session: AsyncSession, entry: UnitEntry, parent_id: int | None = None) -> Unit:
     """Enter a unit below `parent_id`, or at the root.
 
-    Raises `NotFoundError`, `BadInputError`, and `ConflictError` where its code is taken.
+    Raises `NotFoundError`, `BadInputError`, `ForbiddenError` for a root by an account for a part of the tree, and
+    `ConflictError` where its code is taken.
     """
     await _code_is_free(session, entry.code)
+    if parent_id is None:
+        whole_office()
     parent = None if parent_id is None else await locked(session, parent_id)
     if parent is not None:
         if levels_of(parent.path) >= MOST_LEVELS:
@@ -98,6 +102,8 @@ async def move(session: AsyncSession, unit_id: int, parent_id: int | None, revis
     # Two moves at once could hang each other below themselves: whoever moves holds the whole tree.
     await tree_queries.lock_tree(session)
     unit = await locked(session, unit_id, revision)
+    if parent_id is None:
+        whole_office()
     parent = None if parent_id is None else await locked(session, parent_id)
     if parent is not None and repository.in_subtree(parent.path, unit.path):
         raise ConflictError(f"“{parent.name}”就在“{unit.name}”之下，不能作它的上级")
@@ -132,7 +138,8 @@ async def _nothing_beyond(session: AsyncSession, unit: Unit, last_day: date | No
         if going_on:
             names = "、".join(row.name for row in going_on[:5])
             raise ConflictError(f"“{unit.name}”之下还有未撤销的单位：{names}；请先撤销或迁出")
-    parent = None if unit.parent_id is None else await repository.unit(session, unit.parent_id)
+    with every_unit():
+        parent = None if unit.parent_id is None else await repository.unit(session, unit.parent_id)
     if parent is not None:
         _not_beyond(parent, last_day)
 

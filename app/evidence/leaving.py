@@ -45,6 +45,12 @@ OpenArchive = Callable[[], Archive]
 """Opens the archive; may raise as its use does, `SettingError` too."""
 
 
+async def seen(session: AsyncSession, recording_id: int) -> None:
+    """Raise `NotFoundError` for a recording that is not there for who asks."""
+    if await session.scalar(select(Recording.id).where(Recording.id == recording_id)) is None:
+        raise NotFoundError(f"没有录音 {recording_id} (no such recording)")
+
+
 async def locked(session: AsyncSession, recording_id: int) -> Recording:
     """A recording that nobody else holds, withdraws or deletes before this unit of work is over.
 
@@ -157,4 +163,4 @@ async def _kept_alike(session: AsyncSession, row: Recording) -> int:
     query = select(func.count()).where(
         Recording.path == row.path, Recording.id != row.id, Recording.gone_why.is_(None)
     )
-    return await session.scalar(query) or 0
+    return await session.scalar(query.execution_options(every_unit=True)) or 0

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import every_unit
 from app.checks.models import Recording
 from app.database import Database
 from app.evidence import holding, leaving, samples
@@ -44,7 +45,8 @@ async def withdraw(
     """
     async with database.unit_of_work() as session:
         found = await condemn(session, recording_id, reason, who)
-    deleted = await leaving.erase_now(database, open_, found.recording_ids)
+    with every_unit():
+        deleted = await leaving.erase_now(database, open_, found.recording_ids)
     return replace(found, deleted=deleted)
 
 
@@ -52,7 +54,14 @@ async def condemn(session: AsyncSession, recording_id: int, reason: str, who: st
     """The part of a withdrawal that is done in one unit of work: afterwards nobody hears or reads any of it."""
     check_named(who)
     reason = check_reason(reason)
-    await _lock_alike(session, recording_id)
+    await leaving.seen(session, recording_id)
+    with every_unit():
+        # The very same sound may be another unit's as well: it goes there, too.
+        await _lock_alike(session, recording_id)
+        return await _condemn(session, recording_id, reason, who)
+
+
+async def _condemn(session: AsyncSession, recording_id: int, reason: str, who: str) -> Withdrawn:
     row = await leaving.locked(session, recording_id)
     leaving.check_kept(row)
     keys = (row.id, *await _alike(session, row))

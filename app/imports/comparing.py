@@ -8,7 +8,9 @@ from datetime import date
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.accounts.principal import limits
 from app.directory.lines import Dialling, dialling
+from app.errors import ForbiddenError
 from app.imports import repository
 from app.imports.changes import Comparison
 from app.imports.compare_dated import compare_days, compare_exemptions, compare_rosters
@@ -23,7 +25,8 @@ from app.settings import Settings
 async def compare(session: AsyncSession, preview: Preview, settings: Settings) -> Comparison:
     """Compare a preview with the records as they stand. Writes nothing, and leaves the preview as it is.
 
-    Raises `ConflictError` where it cannot be told which numbers may be dialled.
+    Raises `ConflictError` where it cannot be told which numbers may be dialled, `ForbiddenError` for what is not who
+    asks to enter.
     """
     may = await dialling(session, settings)
     snapshot = await repository.directory(session, settings.zone)
@@ -35,7 +38,19 @@ async def compare(session: AsyncSession, preview: Preview, settings: Settings) -
         snapshot.days = await repository.calendar_days(session, *days)
     today = clock.now().astimezone(settings.zone).date()
     # Ten thousand rows take a moment in which the service should answer others.
-    return await asyncio.to_thread(weigh, preview, snapshot, may, today)
+    case = await asyncio.to_thread(weigh, preview, snapshot, may, today)
+    if limits() is not None:
+        _check_scope(case)
+    return case
+
+
+def _check_scope(case: Comparison) -> None:
+    """Raise `ForbiddenError` for what an account for a part of the tree does not enter: a root, the calendar."""
+    for change in case.changes:
+        root = change.kind == "units" and change.values.get("parent", "-") == ""
+        if root or change.kind == "days":
+            what = "一级单位" if root else "日历"
+            raise ForbiddenError(f"{change.row.place}：您的账号只管辖部分单位，不能导入{what}")
 
 
 def weigh(preview: Preview, snapshot: Snapshot, may: Dialling, today: date) -> Comparison:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from app import clock
+from app.accounts.principal import limits
+from app.accounts.service import asking
 from app.database import make_private_folder
 from app.errors import NotFoundError
 from app.settings import Settings
@@ -61,6 +63,9 @@ def get(settings: Settings, key: str) -> dict[str, Any]:
         raise _unknown() from error
     if expired:
         remove(settings, key)
+        raise _unknown()
+    if limits() is not None and kept.get("uploaded_by") != asking():
+        # It may speak of units that whoever asks does not see.
         raise _unknown()
     return kept
 

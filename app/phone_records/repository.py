@@ -92,6 +92,7 @@ async def last_number(session: AsyncSession, year: int) -> str | None:
         select(PhoneRecord.number)
         .where(PhoneRecord.number.startswith(f"{year}-", autoescape=True))
         .order_by(func.length(PhoneRecord.number).desc(), PhoneRecord.number.desc())
+        .execution_options(every_unit=True)
     )
     return await session.scalar(query.limit(1))
 
@@ -111,13 +112,14 @@ async def report_with(session: AsyncSession, sha256: str) -> Recording | None:
     query = select(Recording).where(
         Recording.sha256 == sha256, Recording.kind == "report", Recording.gone_why.is_(None)
     )
-    return await session.scalar(query.limit(1))
+    # The archive keeps one sound once, whosever it is.
+    return await session.scalar(query.limit(1).execution_options(every_unit=True))
 
 
 async def withdrawn_with(session: AsyncSession, sha256: str) -> Recording | None:
     """A recording that was withdrawn (封存) whose sound has this hash."""
     query = select(Recording).where(Recording.sha256 == sha256, Recording.gone_why == "withdrawn")
-    return await session.scalar(query.order_by(Recording.id).limit(1))
+    return await session.scalar(query.order_by(Recording.id).limit(1).execution_options(every_unit=True))
 
 
 async def transcription(session: AsyncSession, recording_id: int) -> Transcription | None:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import limits
 from app.checks.models import Recording
 from app.directory.models import Unit
 from app.errors import BadInputError, ConflictError, Fault, NotFoundError
@@ -53,6 +54,7 @@ async def begin(
     if given.recording_id is not None:
         await _report(session, given.recording_id)
     unit, fields = await _unit(session, given.unit_id, given.fields)
+    _check_seen(unit)
     fields = await _with_defaults(session, fields, given.called_at, settings)
     record = PhoneRecord(
         number="",
@@ -137,6 +139,7 @@ async def write(
         record.called_at = called_at
         made["called_at"] = called_at.isoformat()
     if unit is not None or "unit" in fields:
+        _check_seen(unit)
         record.unit_id = unit.id if unit else None
     _add_version(session, record, before.version + 1, made, who)
     await session.flush()
@@ -263,6 +266,13 @@ async def _unit(
         return unit, found
     named = await repository.units_named(session, found["unit"]) if found.get("unit") else []
     return (named[0] if len(named) == 1 else None), found
+
+
+def _check_seen(unit: Unit | None) -> None:
+    """Whoever is for a part of the tree says of which of its units a call was: else they would not see the record."""
+    if unit is None and limits() is not None:
+        words = "请选择来电单位：您的账号只管辖部分单位"
+        raise BadInputError(words, [Fault("unit_id", words)])
 
 
 async def _with_defaults(

@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import every_unit
 from app.checks.alarms import clock_ok, disk_ok
 from app.checks.models import SpotCheck
+from app.directory import repository as directory
 from app.directory.models import DutyLine
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import choosing, ledger, permits, repository
@@ -58,11 +60,52 @@ async def order(session: AsyncSession, settings: Settings, wanted: Designation, 
         line = await ledger.lock_line(session, line_id)
         if line is None:
             continue
-        refused = await _refusal(session, settings, line, wanted, now)
+        with every_unit():
+            # Caps and stops of a line hold whoever asks, also by plans and units that this one does not see.
+            refused = await _refusal(session, settings, line, wanted, now)
         if refused is None:
             return await _enter(session, line, wanted, who, now)
-    detail = "no line that may be called" if refused is None else refused.detail
-    raise ConflictError(f"the check cannot be ordered: {detail}")
+    if refused is None:
+        refused = Refusal("line", "no line that may be called")
+    raise ConflictError(
+        f"the check cannot be ordered: {refused.detail}", [Fault(refused.why, refused.detail)]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A line that an order would call, and what is against it now."""
+
+    line: DutyLine
+    """With its unit."""
+    caps: Caps
+    refused: Refusal | None
+    """None: it may be called now."""
+    verification_refused: str | None
+    """Why its number cannot be verified (核号) now; None: it can."""
+
+
+async def outlook(session: AsyncSession, settings: Settings, line_ids: Sequence[int]) -> list[Outlook]:
+    """What an order of these lines would meet now; nothing is entered and nothing is allowed beyond the rules."""
+    now = clock.now()
+    found = []
+    for line_id in line_ids:
+        line = await directory.line(session, line_id)
+        if line is None:
+            continue
+        refused = await _refusal(session, settings, line, Designation("", line_id=line_id), now)
+        unverified = await _no_verification(session, settings, line, now)
+        found.append(Outlook(line, await caps_for(session, line), refused, unverified))
+    return found
+
+
+async def office_fault(session: AsyncSession) -> str | None:
+    """What on our own side keeps any call from being ordered now; None where nothing does."""
+    try:
+        await _check_office(session)
+    except ConflictError as error:
+        return error.detail
+    return None
 
 
 async def _check_office(session: AsyncSession) -> None:
@@ -170,7 +213,8 @@ async def verify_number(
     if line is None:
         raise NotFoundError(f"there is no line {line_id}")
     now = clock.now()
-    refused = await _no_verification(session, settings, line, now)
+    with every_unit():
+        refused = await _no_verification(session, settings, line, now)
     if refused is not None:
         raise ConflictError(f"the number cannot be verified now: {refused}")
     check = _due(line, "verification", reason or "核号", who, now)

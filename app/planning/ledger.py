@@ -1,4 +1,7 @@
-"""What planning asks of the ledger: which orders a line had, which checks count, who was covered."""
+"""What planning asks of the ledger: which orders a line had, which checks count, who was covered.
+
+Who was covered is counted by lines that units share (综合值班室), also by those of a unit that the reader does not see.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.accounts.scope import visible_units
 from app.checks.models import Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
 from app.planning.models import DrawSkip, Plan
@@ -19,8 +23,6 @@ OURS = ("our_side", "cancelled", "interrupted")
 CALLED_STATES = ("due", "claimed", "retry", "done")
 """Orders that called a line, or are about to; those withdrawn or missed rang nowhere."""
 OPEN_STATES = ("due", "claimed", "retry")
-_LATEST_REPEAT = timedelta(days=2)
-"""How much later than its first call an order's last one can be."""
 Span = tuple[datetime, datetime]
 
 
@@ -35,19 +37,18 @@ def _counts() -> ColumnElement[bool]:
 
 def _counted_in(span: Span) -> list[ColumnElement[bool]]:
     return [
-        SpotCheck.kind == "random",
-        SpotCheck.state == "done",
+        # Kind and state as they begin the shelf: an index on the state would lead through everybody's checks.
+        SpotCheck.shelf.startswith("random|done|"),
         SpotCheck.first_due_at >= span[0],
         SpotCheck.first_due_at < span[1],
-        # For the index: the moment of the last call.
-        SpotCheck.due_at >= span[0],
-        SpotCheck.due_at < span[1] + _LATEST_REPEAT,
         _counts(),
     ]
 
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
     """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    if required == 1:
+        return ~_reached(span)
     own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
     shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
     last = (
@@ -58,6 +59,20 @@ def _short(span: Span, required: int) -> ColumnElement[bool]:
         .offset(required - 1)
     )
     return ~last.exists()
+
+
+def _reached(span: Span) -> ColumnElement[bool]:
+    """Whether a unit has a counted check, by a line of its own or a shared one: one look into the index a line."""
+    own = exists().where(
+        DutyLine.unit_id == Unit.id,
+        DutyLine.kind != "fax",
+        exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span)).correlate(DutyLine),
+    )
+    shared = exists().where(
+        LineUnit.unit_id == Unit.id,
+        exists().where(SpotCheck.line_id == LineUnit.line_id, *_counted_in(span)).correlate(LineUnit),
+    )
+    return or_(own.correlate(Unit), shared.correlate(Unit))
 
 
 def _to_cover(span: Span) -> ColumnElement[bool]:
@@ -81,7 +96,7 @@ async def covered_units(
     limit: int,
 ) -> Sequence[Unit]:
     """Units by code; `missing` leaves those that are short of `required` counted checks in the span, or not."""
-    query = select(Unit).where(_to_cover(span))
+    query = select(Unit).where(_to_cover(span), *visible_units()).execution_options(every_unit=True)
     if missing is not None:
         short = _short(span, required)
         query = query.where(short if missing else ~short)
@@ -92,11 +107,33 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
+<<<<<<< HEAD
+    cover = and_(_to_cover(span), *visible_units())
+    ids = select(Unit.id).where(cover).execution_options(every_unit=True)
+    wanted = set(await session.scalars(ids))
+    if required == 1:
+        return len(wanted), len(wanted - await _reached(session, span))
+    short = select(func.count()).select_from(Unit).where(cover, _short(span, required))
+    return len(wanted), await session.scalar(short.execution_options(every_unit=True)) or 0
+
+
+async def _reached(session: AsyncSession, span: Span) -> set[int]:
+    """Units with a counted check in a span, by their own lines or by shared ones: one look into the index a line."""
+    counted = exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span))
+    query = select(DutyLine.id, DutyLine.unit_id).where(DutyLine.kind != "fax", counted)
+    # Of the units in scope every check counts, also by a line of others.
+    found = await session.execute(query.execution_options(every_unit=True))
+    units = {row.id: row.unit_id for row in found}
+    sharing = select(LineUnit.line_id, LineUnit.unit_id).execution_options(every_unit=True)
+    shared = await session.execute(sharing)
+    return {*units.values(), *(row.unit_id for row in shared if row.line_id in units)}
+=======
     query = select(func.count()).select_from(Unit).where(_to_cover(span))
     return (
         await session.scalar(query) or 0,
         await session.scalar(query.where(_short(span, required))) or 0,
     )
+>>>>>>> D
 
 
 async def counted_moments(
@@ -115,6 +152,7 @@ async def counted_moments(
         .join(SpotCheck, SpotCheck.line_id == reach.c.line_id)
         .where(*_counted_in(span))
         .order_by(SpotCheck.first_due_at, SpotCheck.id)
+        .execution_options(every_unit=True)
     )
     found: dict[int, list[datetime]] = {}
     for unit_id, at in await session.execute(query):
@@ -196,6 +234,16 @@ async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequ
     for unit_id, at in await session.execute(query):
         found.setdefault(unit_id, []).append(at)
     return found
+
+
+async def count_by_unit(
+    session: AsyncSession, plan_id: int, since: datetime | None = None
+) -> Mapping[int, int]:
+    """How many checks of a plan that count each unit had, by the unit that answered for the line when it was called."""
+    query = select(SpotCheck.unit_id, func.count()).where(SpotCheck.plan_id == plan_id, _counts_so_far())
+    if since is not None:
+        query = query.where(SpotCheck.first_due_at >= since)
+    return {row[0]: row[1] for row in await session.execute(query.group_by(SpotCheck.unit_id))}
 
 
 async def done_by_year(

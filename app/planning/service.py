@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import every_unit, limits, whole_office
 from app.checks.alarms import clock_ok
+from app.directory import repository as directory
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import choosing, gathering, prompts, repository, sealed
 from app.planning.draw import Contradiction, Load, commitment, contradictions, expected_load
@@ -55,7 +57,8 @@ class Preview:
 
 
 async def create(session: AsyncSession, name: str, spec: PlanSpec, who: str) -> Plan:
-    """Write a plan down as a draft."""
+    """Write a plan down as a draft. Raises `BadInputError`, `ForbiddenError` for units that are not the writer's."""
+    await _check_scope(session, spec)
     plan = Plan(
         name=name,
         running=False,
@@ -73,12 +76,26 @@ async def create(session: AsyncSession, name: str, spec: PlanSpec, who: str) -> 
 async def edit(session: AsyncSession, plan_id: int, name: str, spec: PlanSpec, who: str) -> Plan:
     """Change a plan that is not running. An approval of the night has to be given anew. Raises `ConflictError`."""
     plan = await get(session, plan_id, lock=True)
+    await _check_scope(session, spec)
     _editable(plan)
     plan.name, plan.content = name, spec.to_content()
     plan.night_approved_at = plan.night_approved_by = None
     await session.flush()
     await audit.record(session, "plan_edit", f"plan:{plan_id}", name, who)
     return plan
+
+
+async def _check_scope(session: AsyncSession, spec: PlanSpec) -> None:
+    """Whoever is for a part of the tree plans for units in it, and has to name them: no choice means every unit."""
+    if limits() is None:
+        return
+    if not spec.units.subtrees:
+        whole_office()
+    wanted = frozenset(spec.units.subtrees)
+    missing = wanted - await directory.present_units(session, wanted)
+    if missing:
+        listed = "、".join(str(key) for key in sorted(missing))
+        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("units.subtrees", listed)])
 
 
 async def get(session: AsyncSession, plan_id: int, *, lock: bool = False) -> Plan:
@@ -124,7 +141,18 @@ def _spec(plan: Plan) -> PlanSpec:
 
 async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Preview:
     """Work out what a plan would do if it was started now. Only reads; takes a second or two for 2,000 units."""
-    plan = await get(session, plan_id)
+    return await look(session, settings, await get(session, plan_id))
+
+
+async def look(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
+    """As `preview`, of a plan that need not be written down yet: its key is then 0, for it has no checks."""
+    await _check_scope(session, _spec(plan))
+    with every_unit():
+        # A draw depends on caps, shared lines and other plans, whoever may see them.
+        return await _preview(session, settings, plan)
+
+
+async def _preview(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
     spec = _spec(plan)
     now = clock.now()
     stamp = await gathering.stamp(session)
@@ -194,6 +222,11 @@ async def start(session: AsyncSession, settings: Settings, seen: Preview, who: s
     Raises `ConflictError` that names what is against it.
     """
     plan = await get(session, seen.plan.id, lock=True)
+    with every_unit():
+        return await _start(session, settings, plan, seen, who)
+
+
+async def _start(session: AsyncSession, settings: Settings, plan: Plan, seen: Preview, who: str) -> PlanRun:
     _editable(plan)
     changed = plan.content != seen.plan.content or (plan.night_approved_at is not None) != seen.night_approved
     if changed or await gathering.stamp(session) != seen.stamp:

@@ -26,10 +26,11 @@ router = APIRouter(prefix="/api/v1", tags=["transcripts"])
 
 
 @router.get("/recordings/{recording_id}/transcript", operation_id="show_transcript")
-async def show(state: State, recording_id: PathKey) -> TranscriptOut:
+async def show(state: State, who: Actor, recording_id: PathKey) -> TranscriptOut:
     """What was said on a recording, by the transcription that counts: the newest that is done.
 
-    404 where there is none (yet); the list of its transcriptions says why. 410 where it went with its recording.
+    404 where there is none (yet); the list of its transcriptions says why. 410 where it went with its recording. That
+    it was read is put on record before the answer leaves.
     """
     database, settings = state
     async with database.reading() as session:
@@ -40,7 +41,12 @@ async def show(state: State, recording_id: PathKey) -> TranscriptOut:
             if found is not None and found.gone_why is not None:
                 raise GoneError(f"录音 {recording_id} 的文字已随录音封存或删除 (its words went with it)")
             raise NotFoundError(f"录音 {recording_id} 还没有转写 (it has no transcript)")
-        return _whole(row, await answer_keys(session, settings))
+        read = _whole(row, await answer_keys(session, settings))
+    async with database.unit_of_work() as session:
+        await audit.record(
+            session, "transcript.read", f"transcript:{row.id}", f"recording:{recording_id}", who
+        )
+    return read
 
 
 @router.get("/recordings/{recording_id}/transcriptions", operation_id="list_transcriptions")

@@ -42,6 +42,11 @@ def _clock(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%m-%d %H:%M:%S")
 
 
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    """Write a moment of any year in the time zone of the pages."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -60,6 +65,7 @@ _environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
 _environment.filters["spoken"] = spoken
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
+_environment.filters["moment"] = _moment
 _environment.filters["announced"] = wording.announced
 _environment.filters["proof"] = lambda evidence: evidence_words.detail(evidence["kind"], evidence["detail"])
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
@@ -76,6 +82,8 @@ def render(request: Request, name: str, status_code: int = 200, **values: Any) -
         "csrf": secrets.csrf_token(me.csrf_secret) if me is not None and me.csrf_secret else "",
         "places": places(me),
         "here": request.url.path,
+        "office_zone": request.app.state.settings.zone,
+        "stops": request.scope.get("state", {}).get("stops", ()),
     }
     content = _environment.get_template(name).render(known | values)
     return HTMLResponse(content, status_code=status_code)
@@ -116,6 +124,11 @@ async def on_too_large(_: Request, error: Exception) -> Response:
     """Answer a file that is larger than any that is taken."""
     assert isinstance(error, TooLargeError)
     return too_large()
+
+
+async def on_unstorable(request: Request, _: Exception) -> Response:
+    """Answer a text that no database stores, e.g. with a NUL in a field of a form."""
+    return _error(request, 422, "")
 
 
 async def on_failure(request: Request, _: Exception) -> Response:

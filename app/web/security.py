@@ -21,6 +21,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+HTTPS_ALONE = "max-age=31536000"
+"""For a year, and for this host alone: others below its name are not ours to decide on."""
 
 
 def style_nonce() -> str:
@@ -57,6 +59,8 @@ class SecurityHeaders:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 static = scope["path"].startswith("/static/")
+                if scope["app"].state.settings.secure_cookies:
+                    headers["Strict-Transport-Security"] = HTTPS_ALONE
                 headers["Cache-Control"] = "no-cache" if static else "private, no-store"
             await send(message)
 

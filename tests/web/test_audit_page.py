@@ -1,0 +1,143 @@
+"""审计 as the auditor sees it: lines, filters, the chain, the export; and who else sees none of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+
+from app.accounts import audit_chain
+from app.accounts.models import AuditEvent
+from app.accounts.permissions import Role
+from app.database import Database
+from app.settings import Settings
+from tests.web.apps import own_doors
+from tests.web.people import signed_in
+
+AT = datetime(2026, 11, 3, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the auditor on a trail of 250 lines, four hours apart."""
+    async with database.unit_of_work() as session:
+        for number in range(250):
+            session.add(
+                AuditEvent(
+                    at=AT - timedelta(hours=4 * number),
+                    who="王督查" if number % 2 else "李值班",
+                    action="play" if number % 5 else "export",
+                    subject=f"recording:{number}" if number % 5 else "directory",
+                    detail=f"第{number}条 <script>alert(1)</script>",
+                    done=number % 25 != 3,
+                )
+            )
+    auditor = await signed_in(database, settings, Role.AUDITOR)
+    app = own_doors(settings)
+    transport = httpx.ASGITransport(app)
+    headers = dict(auditor.headers)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://testserver", headers=headers
+    ) as opened:
+        yield opened
+    await app.state.database.close()
+
+
+async def shown(client: httpx.AsyncClient, **asked: str) -> tuple[int, str]:
+    """Number of lines on a page, and the page."""
+    answer = await client.get("/system/audit", params=asked)
+    assert answer.status_code == 200
+    return answer.text.count('<td class="at">'), answer.text
+
+
+async def test_the_auditor_filters_the_day_of_the_others(client: httpx.AsyncClient) -> None:
+    count, page = await shown(client)
+    assert count == 100
+    assert "<script>alert" not in page
+    for asked, expected in (
+        ({"who": "王督查", "action": "play"}, 100),
+        ({"action": "export"}, 50),
+        ({"subject": "recording:7"}, 1),
+        ({"subject": "directory"}, 0),
+        ({"refused": "1"}, 10),
+        ({"since": "2026-11-03T00:00", "until": "2026-11-03T12:00"}, 3),
+        ({"who": "' OR 1=1 --"}, 0),
+    ):
+        count, page = await shown(client, **asked)
+        assert count == expected, asked
+    assert "没有符合条件的记录" in page
+    for wrong in ({"since": "gestern"}, {"until": "9999-12-31T23:59"}, {"after": "x"}):
+        answer = await client.get("/system/audit", params=wrong)
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+
+
+async def test_pages_of_the_list_leave_no_line_out(client: httpx.AsyncClient) -> None:
+    seen, address = 0, "/system/audit?who=李值班"
+    while address:
+        page = (await client.get(address)).text
+        seen += page.count('<td class="at">')
+        _, _, rest = page.partition('<p class="pages"><a href="')
+        address = unquote(rest.partition('"')[0].replace("&amp;", "&")) if rest else ""
+    assert seen == 125
+
+
+async def test_a_check_tells_what_does_not_hold(client: httpx.AsyncClient, database: Database) -> None:
+    page = (await client.post("/system/audit/verify")).text
+    assert "核对无误" in page
+    async with database.unit_of_work() as session:
+        await session.execute(text("DROP TRIGGER audit_events_no_update"))
+        await session.execute(text("UPDATE audit_events SET who = '别人' WHERE subject = 'recording:7'"))
+    page = (await client.post("/system/audit/verify")).text
+    assert "记录链有 1 处不符" in page
+    assert "核对无误" not in page
+
+
+async def test_an_export_is_a_line_of_the_trail(client: httpx.AsyncClient, database: Database) -> None:
+    answer = await client.post("/system/audit/export", data={"since": "2026-11-03T00:00"})
+    assert answer.headers["content-disposition"].startswith('attachment; filename="audit-')
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert lines[0]["made_by"] == "安全审计员"
+    assert lines[-1]["lines"] == len(lines) - 2
+    async with database.reading() as session:
+        row = (await session.scalars(select(AuditEvent).where(AuditEvent.subject == "audit"))).one()
+    assert (row.who, row.action, row.account_id is not None) == ("安全审计员", "export", True)
+    for wrong in ({"since": "x"}, {"since": "2026-11-03T00:00", "until": "2026-11-02T00:00"}):
+        assert (await client.post("/system/audit/export", data=wrong)).status_code == 422
+    answer = await client.post("/system/audit/export", data={"until": "2001-01-01T00:00"})
+    assert (answer.status_code, "这段时间没有审计记录" in answer.text) == (422, True)
+
+
+async def test_nobody_else_reads_the_trail(settings: Settings, database: Database) -> None:
+    others = [await signed_in(database, settings, role) for role in Role if role is not Role.AUDITOR]
+    app = own_doors(settings)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        for method, path in (("GET", ""), ("POST", "/verify"), ("POST", "/export")):
+            for someone in (*others, *others):
+                answer = await client.request(method, f"/system/audit{path}", headers=dict(someone.headers))
+                assert answer.status_code == 403
+                assert "没有权限" in answer.text
+    await app.state.database.close()
+    async with database.reading() as session:
+        query = select(AuditEvent.subject).where(AuditEvent.action == "refused", ~AuditEvent.done)
+        found = list(await session.scalars(query.order_by(AuditEvent.id)))
+    refused = ["GET /system/audit", "POST /system/audit/verify", "POST /system/audit/export"]
+    assert found == [f"way:{way}" for way in refused for _ in others]
+
+
+async def test_the_page_speaks_english(client: httpx.AsyncClient, database: Database) -> None:
+    await audit_chain.seal(database)
+    cookie = client.headers["cookie"] + "; dutyring_language=en"
+    page = (await client.get("/system/audit", headers={"Cookie": cookie})).text
+    assert "Audit trail" in page
+    assert "Played a recording" in page
+    rest = page.partition("<main")[2].partition("</main>")[0]
+    for name in ("王督查", "李值班", "第"):
+        rest = rest.replace(name, "")
+    assert {sign for sign in rest if "\u4e00" <= sign <= "\u9fff"} == {"条"}
