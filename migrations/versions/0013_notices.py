@@ -17,13 +17,8 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 KINDS = (
-<<<<<<< HEAD
     "'phone_down', 'trunk_down', 'calendar_ending', 'disk', "
     "'coverage_short', 'reviews_waiting', 'other_alarms', 'test'"
-=======
-    "'phone_down', 'trunk_down', 'calendar_ending', 'disk', 'coverage_short', "
-    "'reviews_waiting', 'other_alarms', 'test'"
->>>>>>> H
 )
 
 
