@@ -20,6 +20,7 @@ from app.commands.calendar_group import calendar
 from app.commands.directory_group import directory
 from app.commands.evidence_group import evidence
 from app.commands.models_group import models
+from app.commands.operation_group import backup, doctor, restore
 from app.commands.phone_record_group import phone_records
 from app.commands.plan_groups import check, draw, plans, prompts
 from app.commands.recording_group import recordings
@@ -27,6 +28,7 @@ from app.commands.rule_group import rules
 from app.commands.sample_group import samples
 from app.commands.search_group import search
 from app.commands.trunk_groups import numbers, trunks
+from app.commands.user_group import user
 
 app = typer.Typer(
     name="dutyring",
@@ -45,6 +47,9 @@ app.add_typer(prompts, name="prompts")
 app.add_typer(draw, name="draw")
 app.command()(check)
 app.command()(search)
+app.command()(backup)
+app.command()(restore)
+app.command()(doctor)
 app.add_typer(directory, name="directory")
 app.add_typer(bench, name="bench")
 app.add_typer(calendar, name="calendar")
@@ -54,6 +59,7 @@ app.add_typer(evidence, name="evidence")
 app.add_typer(evidence_bundle, name="evidence-bundle")
 app.add_typer(recordings, name="recordings")
 app.add_typer(models, name="models")
+app.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
 
 EXIT_ARGUMENT = 2

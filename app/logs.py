@@ -40,6 +40,8 @@ def configure(settings: Settings) -> None:
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Whole addresses, and with them secrets.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # A tick that is skipped because the one before still runs is no news.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 

@@ -2,8 +2,9 @@
 
     python -m app.phone_process
 
-It ends when its standard input closes, so it never outlives the process that started it; only one runs on a
-data folder. `ready` on standard output says that it is looking for due checks.
+It ends when its standard input closes, so it never outlives the process that started it; `finish SECONDS` on it lets
+the calls under way end by themselves before. Only one runs on a data folder. `ready` on standard output says that it is
+looking for due checks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -28,6 +30,7 @@ from app.checks.clock_offset import ClockWatch
 from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
 from app.checks.engine import LedgerEngine
+from app.checks.live_desk import LiveDesk, LivePhone
 from app.checks.ports import CallPlacer
 from app.checks.timekeeper import Job, Purge, Tick, Timekeeper
 from app.database import Database, upgrade
@@ -36,7 +39,7 @@ from app.folder_lock import folder_lock
 from app.imports import uploads
 from app.logs import configure
 from app.phone_records import sounds
-from app.pipe import StdinClosed
+from app.pipe import Parent
 from app.planning import calendar_service
 from app.planning.clockwork import Planner
 from app.rosters import whereabouts
@@ -64,15 +67,29 @@ class PhoneTakenError(RuntimeError):
     """Another phone process runs on the same data."""
 
 
-async def run(settings: Settings, make_placer: PlacerFactory, ended: Awaitable[object]) -> None:
-    """Run dispatcher and clock until `ended` is done. Raises PhoneTakenError when another process does already."""
+async def run(
+    settings: Settings,
+    make_placer: PlacerFactory,
+    ended: Awaitable[object],
+    asked: Awaitable[float] | None = None,
+) -> None:
+    """Run dispatcher and clock until `ended` is done. Raises PhoneTakenError when another process does already.
+
+    `asked`: done when calls under way are to be finished within so many seconds, and no other begun; then it ends too.
+    """
     async with Database(settings.url) as database:
         with only_one(settings):
             async with _only_one_on(database), make_placer(settings, database) as placer:
-                await _work(database, settings, placer, ended)
+                await _work(database, settings, placer, ended, asked)
 
 
-async def _work(database: Database, settings: Settings, placer: CallPlacer, ended: Awaitable[object]) -> None:
+async def _work(
+    database: Database,
+    settings: Settings,
+    placer: CallPlacer,
+    ended: Awaitable[object],
+    asked: Awaitable[float] | None,
+) -> None:
     watch = ClockWatch(database, Server.parse(settings.ntp_server) if settings.ntp_server else None)
     engine = LedgerEngine(database, settings, new_owner(), clock_offset_ms=lambda: watch.offset_ms)
     disk = DiskWatch(database, settings)
@@ -105,17 +122,23 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
     # We hold the locks of the one phone process: whoever kept the time before is dead.
     await keeper.seize()
-    watching = asyncio.create_task(watch.run())
+    watching = [asyncio.create_task(watch.run())]
+    if isinstance(placer, LivePhone):
+        watching.append(asyncio.create_task(LiveDesk(placer, settings).run()))
     clock = make_clock(keeper, settings)
     clock.start()
     calling = asyncio.create_task(dispatcher.run())
-    waits = {calling, asyncio.ensure_future(ended)}
+    waits: set[asyncio.Future[Any]] = {calling, asyncio.ensure_future(ended)}
+    finishing = None if asked is None else asyncio.ensure_future(asked)
     lost = getattr(placer, "lost", None)
     if lost is not None:
         waits.add(lost)
     print("ready", flush=True)  # noqa: T201 - the parent waits for this line
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        more = set() if finishing is None else {finishing}
+        done, _ = await asyncio.wait(waits | more, return_when=asyncio.FIRST_COMPLETED)
+        if finishing is not None and done == {finishing}:
+            await _finish(dispatcher, finishing.result(), waits)
         if lost is not None and lost.done():
             # The calls under way conclude by themselves; the parent starts a new process.
             log.error("media engine lost", reason=lost.result())
@@ -123,12 +146,24 @@ async def _work(database: Database, settings: Settings, placer: CallPlacer, ende
             raise RuntimeError("media engine lost")
     finally:
         clock.shutdown(wait=False)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await upkeep.stop()
         await dispatcher.stop()
         await calling
         with contextlib.suppress(SQLAlchemyError):
             await keeper.end()
+
+
+async def _finish(dispatcher: Dispatcher, within_s: float, ends: set[asyncio.Future[Any]]) -> None:
+    """Let the calls under way end by themselves, as long as that may take and nothing else ends us."""
+    dispatcher.drain()
+    log.info("calls under way are finished", calls=dispatcher.under_way, within_s=within_s)
+    idle = asyncio.create_task(dispatcher.idle())
+    await asyncio.wait({idle, *ends}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    if not idle.done():
+        log.warning("calls under way are hung up", calls=dispatcher.under_way)
+    idle.cancel()
 
 
 def make_clock(keeper: Timekeeper, settings: Settings) -> AsyncIOScheduler:
@@ -180,8 +215,9 @@ def main(make_placer: PlacerFactory | None = None) -> int:
 
         make_placer = PhonePlacer
     upgrade(settings)
+    parent = Parent()
     try:
-        asyncio.run(run(settings, make_placer, StdinClosed()))
+        asyncio.run(run(settings, make_placer, parent.gone, parent.asks_to_finish))
     except PhoneTakenError as error:
         log.error("phone not started", reason=str(error))
         return EXIT_TAKEN

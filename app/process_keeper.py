@@ -12,6 +12,7 @@ from typing import Literal
 
 import structlog
 
+from app.pipe import FINISH
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,9 @@ class ProcessKeeper:
         self._environment = os.environ | settings.environment()
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._finish_until: float | None = None
+        """Until when, by the monotonic clock, it may finish what it does."""
+        self._hurry = asyncio.Event()
         self.starts = 0
         self.failures = 0
         """Processes in a row that ended before they were healthy."""
@@ -71,14 +75,41 @@ class ProcessKeeper:
         """Begin keeping it."""
         self._task = asyncio.create_task(self._keep())
 
+    def begin_finish(self, within_s: float) -> None:
+        """Ask it to begin nothing more, to finish what it does within so many seconds, and to end; `stop` waits for it.
+
+        It is not started again from now on.
+        """
+        if self._finish_until is not None:
+            return
+        self._finish_until = time.monotonic() + within_s
+        process = self._process
+        if process is not None and process.returncode is None and process.stdin is not None:
+            process.stdin.write(FINISH + f" {within_s:g}\n".encode())
+
+    def hurry(self) -> None:
+        """Give it no more time to finish."""
+        self._hurry.set()
+
     async def stop(self) -> None:
-        """Close its pipe and wait for its end."""
+        """Close its pipe, once it has finished where it was asked to, and wait for its end."""
         if self._task is None:
             return
+        if self._finish_until is not None and self.pid is not None:
+            await self._finished(self._task, self._finish_until - time.monotonic() + END_PATIENCE_S)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
+
+    async def _finished(self, task: asyncio.Task[None], patience_s: float) -> None:
+        hurried = asyncio.create_task(self._hurry.wait())
+        try:
+            await asyncio.wait(
+                {task, hurried}, timeout=max(patience_s, 0.0), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            hurried.cancel()
 
     async def permitted(self) -> None:
         """Return once the process may be started."""
@@ -90,6 +121,8 @@ class ProcessKeeper:
             began = time.monotonic()
             status = await self._run_once()
             self.last_status = status
+            if self._finish_until is not None:
+                return
             self.failures += 1
             if time.monotonic() - began >= HEALTHY_S:
                 pause_s, self.failures = FIRST_PAUSE_S, 0

@@ -14,8 +14,9 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
+from app.operation_settings import OperationSettings
 from app.sntp import Server
 from app.trunk_settings import SettingError, TrunkSettings, check_trunk
 from sip.guard import DEFAULT_DENY, DialPolicy
@@ -28,7 +29,7 @@ RING_PERIOD_S = 5.0
 """National ringing cadence, 1 s on, 4 s off (GB 3380-82): bell and ringback need not be in phase."""
 
 
-class Settings(BaseSettings):
+class Settings(OperationSettings):
     """The settings of the service; every one has a default that works on one machine."""
 
     model_config = SettingsConfigDict(
@@ -75,6 +76,25 @@ class Settings(BaseSettings):
     )
     password_days: int = Field(
         default=90, ge=0, le=3650, description="Days after which a password must be changed; 0: never."
+    )
+    password_length: int = Field(default=10, ge=8, le=64, description="Least signs of a password.")
+    password_classes: int = Field(
+        default=3,
+        ge=1,
+        le=4,
+        description="How many of capital letters, small letters, digits and other signs a password holds.",
+    )
+    password_phrase_length: int = Field(
+        default=20,
+        ge=12,
+        le=128,
+        description="Signs from which on a password is a phrase, and any signs will do.",
+    )
+    sign_ins_per_minute: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Wrong passwords a minute from one address; more have to wait. Right ones are not counted.",
     )
     separate_duties: bool = Field(
         default=True,

@@ -10,8 +10,10 @@ import app.api.models
 import app.checks.models
 import app.directory.models
 import app.evidence.models
+import app.notices.models
 import app.phone_records.models
 import app.planning.models
+import app.reports.models
 import app.reviews.models
 import app.rosters.models
 import app.rules.models

@@ -37,6 +37,7 @@ from sip.core import (
     TimedOut,
     WayChanged,
 )
+from sip.live import CallEye
 from sip.media import (
     CaptureFailed,
     DigitsSent,
@@ -121,6 +122,8 @@ class CallDriver:
         self._patience: float | None = None
         facts.digits_due = bool(plan.digits)
         self.codec: str | None = None
+        self.eye: CallEye | None = None
+        """Whoever looks at the call while it lasts."""
 
     # -- the face ------------------------------------------------------------------------------------------------
 
@@ -348,6 +351,8 @@ class CallDriver:
         signals = Signals(facts.first_180_ms, facts.connected_ms, now_ms, facts.digits_sent_ms)
         state = answer_state(signals, heard)
         self._tell(state)
+        if self.eye is not None:
+            self.eye.note(facts, heard, signals, state)
         if self._parting.wanted and (state.state != "answered" or self._digits_due):
             self._stop_ringing()
             return None

@@ -22,6 +22,7 @@ from sip.call_log import OnUpdate
 from sip.core import Address, LocalProtocolError
 from sip.driver import Journal
 from sip.guard import DialPolicy, refuse_emergency
+from sip.live import CallEye
 from sip.media import MediaEngine, MediaError, parse_digits
 from sip.numbers import NumberError, split_extension
 from sip.placing import Attempt, Script, failed_record
@@ -158,6 +159,7 @@ class Phone:
         stop: asyncio.Event | None = None,
         farewell: asyncio.Event | None = None,
         trace: CallTrace | None = None,
+        eye: CallEye | None = None,
     ) -> CallRecord:
         """Place one call and return its record, whatever came of it.
 
@@ -169,7 +171,8 @@ class Phone:
         dialog and at the 200 before its ACK; `Phone.recover` ends what such a snapshot left behind. `trunk` and
         `position` in it say which destination of the attempt it belongs to. `on_update` is told each entry of the
         time line as it happens. Setting `stop` ends the call (outcome `cancelled`); setting `farewell` does too, but
-        says the script's closing to whoever has answered. `trace` is given the call's SIP messages. Raises
+        says the script's closing to whoever has answered. `trace` is given the call's SIP messages, `eye` sees what
+        the call is doing. Raises
         `TargetError`, `TrunkError` and `NeverDialledError` before anything is sent.
         """
         refuse_emergency(target)
@@ -180,6 +183,7 @@ class Phone:
             self._check(number, script, lines)
             attempt = Attempt(self._engine, number, script, journal, on_update, stop, trace, self._follow)
             attempt.samples, attempt.tunes, attempt.farewell = self._samples, self._tunes, farewell
+            attempt.eye = eye
             with self._waiting():
                 return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:

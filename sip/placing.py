@@ -17,6 +17,7 @@ from sip.assembly import CallIdentity, assemble
 from sip.call_log import CallLog, OnUpdate, now_iso
 from sip.core import Address
 from sip.driver import CallDriver, CallPlan, Journal
+from sip.live import CallEye
 from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
 from sip.media_terms import MediaTerms
 from sip.progress import Limits, LineListener, TonePlanError, find_plan
@@ -75,6 +76,8 @@ class Attempt:
     tunes: TuneWatch = field(default_factory=TuneWatch)
     farewell: asyncio.Event | None = None
     """Ends the call as `stop` does, after its closing where somebody has answered."""
+    eye: CallEye | None = None
+    """Whoever looks at the call while it lasts."""
     tried: list[TargetTry] = field(default_factory=list)
 
     async def run(self, lines: Sequence[TrunkLine]) -> CallRecord:
@@ -158,6 +161,9 @@ class Attempt:
         journal = self._journal_of(line)
         driver = CallDriver(agent, session, plan, facts, terms, journal, self.stop, self.farewell)
         holder.append(driver)
+        if self.eye is not None:
+            driver.eye = self.eye
+            self.eye.attach(session.hasten)
         report, call_id = MediaReport(), ""
         try:
             call = agent.prepare_call(line.invite(destination, agent, terms.offer), driver)

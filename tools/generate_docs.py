@@ -14,11 +14,13 @@ from sip.simulator import lines_page
 from sip.trunks import alarms_page
 from tools import draw_examples
 from tools.api_page import api_page
+from tools.permissions_page import permissions_page
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "alarms.md": alarms_page,
     "api-operations.md": api_page,
+    "permissions.md": permissions_page,
     "review-states.md": review_states_page,
     "simulated-lines.md": lines_page,
     "state-machines.md": state_machines_page,

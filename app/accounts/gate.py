@@ -8,14 +8,16 @@ a browser's cookie stands behind a request that changes something.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +31,10 @@ from app.database import Database
 from app.settings import Settings
 
 COOKIE = "dutyring_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""Over HTTPS alone: a browser takes this name from nobody but this very host."""
+FOR_TOKENS = re.compile(r"/api/|/recordings/\d+\Z")
+"""Where a program asks: the API, and the sound of a recording. Tokens open no page."""
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 SIGN_IN = "/sign-in"
@@ -61,10 +67,9 @@ class AccountDoorkeeper:
         headers = Headers(scope=scope)
         address = address_of(scope)
         kind, _, secret = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and secret:
-            async with self._database.reading() as session:
-                return await sessions.of_token(session, secret.strip(), address)
-        secret = Request(scope).cookies.get(COOKIE, "")
+        if kind.lower() == "bearer" and FOR_TOKENS.match(scope["path"]):
+            return await self._of_token(secret.strip(), address)
+        secret = Request(scope).cookies.get(cookie_name(self._settings), "")
         if not secret:
             return None
         async with self._database.reading() as session:
@@ -73,11 +78,32 @@ class AccountDoorkeeper:
             return None
         asking, seen_at = found
         if asking.session_id is not None and clock.now() - seen_at > sessions.SEEN_EVERY:
-            # A database that is busy for long does not keep a page from being read.
-            with contextlib.suppress(OperationalError):
-                async with self._database.unit_of_work() as session:
-                    await sessions.seen(session, asking.session_id)
+            async with self._noting() as session:
+                await sessions.seen(session, asking.session_id)
         return asking
+
+    async def _of_token(self, secret: str, address: str) -> Principal | None:
+        async with self._database.reading() as session:
+            found = await sessions.of_token(session, secret, address)
+        if found is None:
+            return None
+        asking, used_at = found
+        if asking.token_id is not None and (used_at is None or clock.now() - used_at > sessions.SEEN_EVERY):
+            async with self._noting() as session:
+                await sessions.used(session, asking.token_id)
+        return asking
+
+    @contextlib.asynccontextmanager
+    async def _noting(self) -> AsyncIterator[AsyncSession]:
+        # A database that is busy for long does not keep a page from being read.
+        with contextlib.suppress(OperationalError):
+            async with self._database.unit_of_work() as session:
+                yield session
+
+
+def cookie_name(settings: Settings) -> str:
+    """The name of the session's cookie."""
+    return SECURE_COOKIE if settings.secure_cookies else COOKIE
 
 
 class Gate:
@@ -199,6 +225,8 @@ async def _of_this_site(request: Request, asking: Principal) -> None:
         field = (await request.form()).get(CSRF_FIELD, "")
         token = field if isinstance(field, str) else ""
     if not secrets.csrf_fits(asking.csrf_secret, token):
+        # A file that came with the form.
+        await request.close()
         raise HTTPException(
             403, "this form is not of your session: go back, load the page again, and send it again"
         )

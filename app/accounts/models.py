@@ -11,7 +11,7 @@ from app.database import Base, BigId, one_of
 
 ACCOUNT_STATES = ("invited", "active", "closed")
 GRANT_STATES = ("asked", "in_force", "refused", "over")
-LINK_KINDS = ("first", "invitation", "reset", "demo")
+LINK_KINDS = ("first", "invitation", "reset", "expired", "demo")
 
 
 class Account(Base):
@@ -32,8 +32,13 @@ class Account(Base):
     former_hashes: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Of the last passwords, which are not taken again."""
     failures: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords since the last right one."""
+    """Wrong passwords since the last right one or the last lock."""
+    wrong_since: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords since the last right one, which the person is told of."""
     locked_until: Mapped[datetime | None]
+    """After too many wrong passwords."""
+    locked_by: Mapped[str | None] = mapped_column(String(80))
+    """Who locked it, until somebody unlocks it; None where nobody did."""
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(80))
     last_signed_in_at: Mapped[datetime | None]
@@ -76,7 +81,14 @@ class OneTimeLink(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(80))
     expires_at: Mapped[datetime]
+    needs_approval: Mapped[bool] = mapped_column(default=False)
+    """三员分立: it opens with the code that a security officer is given when they approve it."""
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[str | None] = mapped_column(String(80))
+    code_digest: Mapped[str | None] = mapped_column(String(64))
+    wrong_codes: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[datetime | None]
+    """When it was used, or stopped working."""
 
 
 class Session(Base):
@@ -97,6 +109,10 @@ class Session(Base):
     end_reason: Mapped[str] = mapped_column(String(40), default="")
     address: Mapped[str] = mapped_column(String(64), default="")
     agent: Mapped[str] = mapped_column(String(200), default="")
+    before_at: Mapped[datetime | None]
+    """When this person signed in the time before."""
+    wrong_before: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords between then and this session."""
 
 
 class ApiToken(Base):

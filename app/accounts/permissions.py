@@ -69,10 +69,47 @@ class Permission(StrEnum):
     PHONE_RECORDS = "phone_records"
     RETENTION = "retention"
     ACCOUNTS = "accounts"
+    ACCOUNTS_CHANGE = "accounts_change"
     ACCOUNTS_APPROVE = "accounts_approve"
     AUDIT = "audit"
     SYSTEM = "system"
 
+
+PERMISSION_ZH: Mapping[Permission, str] = {
+    Permission.SIGNED_IN: "登录后可用",
+    Permission.OVERVIEW: "总览",
+    Permission.DIRECTORY: "查看单位与电话",
+    Permission.DIRECTORY_CHANGE: "维护单位与电话",
+    Permission.WHEREABOUTS: "领导去向",
+    Permission.NUMBERS: "查看完整手机号",
+    Permission.CALENDAR: "查看日历",
+    Permission.CALENDAR_CHANGE: "维护日历",
+    Permission.PLANS: "查看抽查计划",
+    Permission.PLANS_CHANGE: "制定抽查计划",
+    Permission.PLANS_APPROVE: "批准夜间抽查与提示语",
+    Permission.CHECKS: "查看抽查记录",
+    Permission.LIVE: "实时通话",
+    Permission.LISTEN: "听录音",
+    Permission.REVIEW: "认定与复核",
+    Permission.MITIGATE: "登记减轻情形",
+    Permission.MANUAL_CHECKS: "人工补录",
+    Permission.STOP: "紧急停拨",
+    Permission.STOP_LIFT: "解除停拨",
+    Permission.TABLES: "报表",
+    Permission.PUBLISH: "通报",
+    Permission.RULES: "查看规则",
+    Permission.RULES_CHANGE: "维护规则",
+    Permission.TRUNKS: "查看中继",
+    Permission.TRUNKS_CHANGE: "维护中继",
+    Permission.ALARMS: "告警",
+    Permission.PHONE_RECORDS: "电话记录单",
+    Permission.RETENTION: "录音保存期限",
+    Permission.ACCOUNTS: "查看账号",
+    Permission.ACCOUNTS_CHANGE: "申请开设与变更账号",
+    Permission.ACCOUNTS_APPROVE: "审批账号",
+    Permission.AUDIT: "审计日志",
+    Permission.SYSTEM: "系统运行",
+}
 
 _D, _S, _I = Role.DISPATCHER, Role.SUPERVISOR, Role.INSPECTOR
 _A, _SEC, _U = Role.ADMINISTRATOR, Role.SECURITY, Role.AUDITOR
@@ -107,6 +144,7 @@ CARRIED: Mapping[Permission, frozenset[Role]] = {
     Permission.PHONE_RECORDS: frozenset({_D, _S}),
     Permission.RETENTION: frozenset({_S, _A}),
     Permission.ACCOUNTS: frozenset({_A, _SEC}),
+    Permission.ACCOUNTS_CHANGE: frozenset({_A}),
     Permission.ACCOUNTS_APPROVE: frozenset({_SEC}),
     Permission.AUDIT: frozenset({_U}),
     Permission.SYSTEM: frozenset({_A}),

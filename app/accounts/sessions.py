@@ -21,7 +21,10 @@ SEEN_EVERY = timedelta(seconds=60)
 
 
 async def begin(session: AsyncSession, settings: Settings, account: Account, address: str, agent: str) -> str:
-    """Begin a session; return the secret of its cookie, which is always a new one."""
+    """Begin a session; return the secret of its cookie, which is always a new one.
+
+    It knows when the person was here before and how many wrong passwords came since, so that they can be told.
+    """
     secret, now = secrets.new(), clock.now()
     row = Session(
         digest=secrets.digest(secret),
@@ -32,7 +35,10 @@ async def begin(session: AsyncSession, settings: Settings, account: Account, add
         expires_at=now + timedelta(hours=settings.session_hours),
         address=address[:64],
         agent="".join(sign for sign in agent if sign.isprintable())[:200],
+        before_at=account.last_signed_in_at,
+        wrong_before=account.wrong_since,
     )
+    account.last_signed_in_at, account.wrong_since = now, 0
     session.add(row)
     await session.flush()
     return secret
@@ -60,6 +66,23 @@ async def seen(session: AsyncSession, session_id: int) -> None:
     await session.execute(update(Session).where(Session.id == session_id).values(seen_at=clock.now()))
 
 
+async def used(session: AsyncSession, token_id: int) -> None:
+    """Write down that a token was used."""
+    await session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.now()))
+
+
+async def running(session: AsyncSession, settings: Settings, account_id: int) -> Sequence[Session]:
+    """The sessions of an account that hold now, the one used last first."""
+    now = clock.now()
+    query = select(Session).where(
+        Session.account_id == account_id,
+        Session.ended_at.is_(None),
+        Session.expires_at > now,
+        Session.seen_at > now - timedelta(minutes=settings.session_idle_minutes),
+    )
+    return (await session.scalars(query.order_by(Session.seen_at.desc(), Session.id))).all()
+
+
 async def of_cookie(
     session: AsyncSession, settings: Settings, secret: str, address: str
 ) -> tuple[Principal, datetime] | None:
@@ -68,7 +91,10 @@ async def of_cookie(
         select(Session, Account)
         .join(Account, Account.id == Session.account_id)
         .where(
-            Session.digest == secrets.digest(secret), Session.ended_at.is_(None), Account.state == "active"
+            Session.digest == secrets.digest(secret),
+            Session.ended_at.is_(None),
+            Account.state == "active",
+            Account.locked_by.is_(None),
         )
     )
     found = (await session.execute(query)).one_or_none()
@@ -96,8 +122,10 @@ async def of_cookie(
     return principal, row.seen_at
 
 
-async def of_token(session: AsyncSession, secret: str, address: str) -> Principal | None:
-    """Return who a token acts for; None for one that does not hold."""
+async def of_token(
+    session: AsyncSession, secret: str, address: str
+) -> tuple[Principal, datetime | None] | None:
+    """Return who a token acts for, and when it was last used; None for one that does not hold."""
     query = (
         select(ApiToken, Account)
         .join(Account, Account.id == ApiToken.account_id)
@@ -106,6 +134,7 @@ async def of_token(session: AsyncSession, secret: str, address: str) -> Principa
             ApiToken.revoked_at.is_(None),
             ApiToken.expires_at > clock.now(),
             Account.state == "active",
+            Account.locked_by.is_(None),
         )
     )
     found = (await session.execute(query)).one_or_none()
@@ -119,9 +148,10 @@ async def of_token(session: AsyncSession, secret: str, address: str) -> Principa
     given = frozenset(Permission(name) for name in token.permissions if name in set(Permission))
     # A token never does more than its account may at this moment.
     permissions = (given | {Permission.SIGNED_IN}) & carried_by(roles)
-    return Principal(
+    principal = Principal(
         account.id, account.login, account.name, roles, permissions, scope, token_id=token.id, address=address
     )
+    return principal, token.last_used_at
 
 
 async def _granted(session: AsyncSession, account_id: int) -> tuple[frozenset[Role], Scope | None] | None:

@@ -76,10 +76,19 @@ class Asked:
     until: datetime | None = None
     """Rows before this moment."""
     after: Place | None = None
+    ascending: bool = False
+    """Oldest first: the page after `after` is that of newer rows."""
+
+    @property
+    def order(self) -> str:
+        """The direction in which rows come."""
+        return "ASC" if self.ascending else "DESC"
 
 
 async def newest(session: AsyncSession, ledger: Ledger, asked: Asked, limit: int) -> Sequence[int]:
     """Return the keys of the newest rows that belong to all groups, newest first, `limit` of them at most.
+
+    Asked for in ascending order, of the oldest, oldest first.
 
     Rows of units out of the reader's scope are none of them.
     """
@@ -106,8 +115,9 @@ async def _glance(session: AsyncSession, ledger: Ledger, asked: Asked, limit: in
     told = f"INDEXED BY {ledger.index}" if _is_sqlite(session) else ""
     statement = (
         f"SELECT id FROM (SELECT {', '.join(sorted(columns))} FROM {ledger.table} {told} "
-        f"WHERE {_time(ledger, asked)} ORDER BY {ledger.at} DESC, id DESC LIMIT :glance) AS newest_rows "
-        f"WHERE {_fits(asked)} ORDER BY {ledger.at} DESC, id DESC LIMIT :limit"
+        f"WHERE {_time(ledger, asked)} "
+        f"ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :glance) AS newest_rows "
+        f"WHERE {_fits(asked)} ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :limit"
     )
     values = _values(asked, None) | {"glance": GLANCE_ROWS, "limit": limit}
     rows = (await session.scalars(_bound(statement, values), values)).all()
@@ -117,7 +127,7 @@ async def _glance(session: AsyncSession, ledger: Ledger, asked: Asked, limit: in
 def _all(ledger: Ledger, asked: Asked) -> str:
     return (
         f"SELECT id FROM {ledger.table} WHERE {_time(ledger, asked)} AND {_fits(asked)} "
-        f"ORDER BY {ledger.at} DESC, id DESC LIMIT :limit"
+        f"ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :limit"
     )
 
 
@@ -126,7 +136,7 @@ def _sqlite(ledger: Ledger, asked: Asked, leading: Group) -> str:
     return (
         f"SELECT id FROM {ledger.table} INDEXED BY {leading.index} WHERE {leading.rows('leading')} "
         f"AND {_time(ledger, asked)} AND {_fits(asked, leading)} "
-        f"ORDER BY {ledger.at} DESC, id DESC LIMIT :limit"
+        f"ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :limit"
     )
 
 
@@ -135,8 +145,8 @@ def _postgresql(ledger: Ledger, asked: Asked, leading: Group) -> str:
         f"SELECT rows_of_it.id FROM ({_listed(leading)}) AS heads CROSS JOIN LATERAL "
         f"(SELECT id, {ledger.at} FROM {ledger.table} WHERE {leading.column} = heads.value "
         f"AND {_time(ledger, asked)} AND {_fits(asked, leading)} "
-        f"ORDER BY {ledger.at} DESC, id DESC LIMIT :limit) AS rows_of_it "
-        f"ORDER BY rows_of_it.{ledger.at} DESC, rows_of_it.id DESC LIMIT :limit"
+        f"ORDER BY {ledger.at} {asked.order}, id {asked.order} LIMIT :limit) AS rows_of_it "
+        f"ORDER BY rows_of_it.{ledger.at} {asked.order}, rows_of_it.id {asked.order} LIMIT :limit"
     )
 
 
@@ -165,7 +175,7 @@ async def _count(session: AsyncSession, ledger: Ledger, asked: Asked, group: Gro
             f"SELECT 1 FROM ({_listed(group)}) AS heads CROSS JOIN LATERAL (SELECT 1 FROM {ledger.table} "
             f"WHERE {group.column} = heads.value AND {_time(ledger, asked)} LIMIT :most) AS one LIMIT :most"
         )
-    alone = Asked((), asked.since, asked.until, asked.after)
+    alone = replace(asked, groups=())
     values = _values(alone, group) | {"most": COUNT_ROWS}
     statement = _bound(f"SELECT count(*) FROM ({rows}) AS counted", values)
     return int((await session.execute(statement, values)).scalar_one())
@@ -180,20 +190,35 @@ async def _read(
 
 def _time(ledger: Ledger, asked: Asked) -> str:
     parts = []
-    if asked.since is not None:
+    if asked.since is not None and not _place_begins(asked):
         parts.append(f"{ledger.at} >= :since")
     if asked.until is not None and not _place_bounds(asked):
         parts.append(f"{ledger.at} < :until")
     if asked.after is not None:
         # The first condition says nothing new, but only by it SQLite leaves each range of an index at the place:
         # by the pair alone it goes through all of the range where the leading column has several values.
-        parts.append(f"{ledger.at} <= :after_at AND ({ledger.at}, id) < (:after_at, :after_key)")
+        beyond = ">" if asked.ascending else "<"
+        parts.append(
+            f"{ledger.at} {beyond}= :after_at AND ({ledger.at}, id) {beyond} (:after_at, :after_key)"
+        )
     return " AND ".join(parts) or "1 = 1"
 
 
 def _place_bounds(asked: Asked) -> bool:
     """Whether all rows after the place are before `until` anyway: of two upper bounds SQLite may use the wrong one."""
-    return asked.after is not None and asked.until is not None and asked.after.at < asked.until
+    if asked.after is None or asked.until is None or asked.ascending:
+        return False
+    return asked.after.at < asked.until
+
+
+def _place_begins(asked: Asked) -> bool:
+    """The same of `since`, where rows come oldest first."""
+    return (
+        asked.ascending
+        and asked.after is not None
+        and asked.since is not None
+        and asked.after.at >= asked.since
+    )
 
 
 def _fits(asked: Asked, leading: Group | None = None) -> str:
@@ -204,7 +229,10 @@ def _fits(asked: Asked, leading: Group | None = None) -> str:
 
 
 def _values(asked: Asked, leading: Group | None) -> dict[str, Any]:
-    given = {"since": asked.since, "until": None if _place_bounds(asked) else asked.until}
+    given = {
+        "since": None if _place_begins(asked) else asked.since,
+        "until": None if _place_bounds(asked) else asked.until,
+    }
     values: dict[str, Any] = {name: moment for name, moment in given.items() if moment is not None}
     if asked.after is not None:
         values |= {"after_at": asked.after.at, "after_key": asked.after.key}

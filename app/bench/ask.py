@@ -19,8 +19,14 @@ PAGE_PARAMETERS = ("after", "limit")
 LISTS_OF_CHECKS = ("/api/v1/checks", "/api/v1/orders")
 """Of these every pair of filters is asked for, of other lists each filter alone."""
 PAGES = {
-    "/checks": ("", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review"),
-}
+    "/checks": (
+        "", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review", "since", "until", "kind",
+        "plan", "code", "state", "by", "proof", "sign", "unit&state", "verdict&state", "code&proof", "plan&state",
+        "by&since", "unit&sign", "kind&proof", "verdict&proof",
+    ),
+    "/reports": ("", "period", "unit", "unit&period"),
+    "/reports/ranking": ("", "unit", "period"),
+}  # fmt: skip
 MOST_OF_A_KIND = 24
 """Different requests of one list with one set of filters."""
 
@@ -53,7 +59,22 @@ def requests(app: FastAPI, tree: Sequence[int], newest: datetime) -> Iterator[As
     for path, sets in PAGES.items():
         for chosen in sets:
             names = [name for name in chosen.split("&") if name]
-            yield from _with(f"page {path.strip('/')}", path, names, values | {"review": ["1"]})
+            yield from _with(f"page {path.strip('/')}", path, names, values | _page_values(values))
+
+
+def _page_values(values: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What only pages are asked for."""
+    return {
+        "review": ["1"],
+        "since": [moment[:10] for moment in values["from"]],
+        "until": [moment[:10] for moment in values["to"]],
+        "kind": ["random", "designated", "demo"],
+        "state": ["to_review", "confirmed", "disputed"],
+        "by": ["王督查", "nobody"],
+        "proof": ["definitive", "strong", "weak"],
+        "sign": ["sip_181", "redirect"],
+        "period": ["2026-11", "2026Q3", "2025"],
+    }
 
 
 def _values(tree: Sequence[int], newest: datetime) -> dict[str, list[str]]:

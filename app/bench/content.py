@@ -24,6 +24,9 @@ RARE = 60
 """Further codes, such as local rule sets have, of some thousandths all together."""
 CODES_ASKED = ("within", "no_answer", "local_00", "local_59")
 """Codes of most orders, of some in a hundred, of a few in a hundred thousand."""
+CASE_STATES, CASE_SHARES = ("to_review", "proposed", "confirmed", "revoked", "published"), (5, 3, 50, 30, 12)
+PEOPLE = ("王督查", "李督查", "赵督查", "钱督查", "孙督查", "周督查", "吴督查")
+SIGNS = ("sip_181", "history_info", "mobile_announcement", "ringback_restart", "late_ringing")
 NO_PROPOSAL = ("missed", "withdrawn", "due", "retry", "planned")
 Row = tuple[Any, ...]
 
@@ -45,7 +48,7 @@ COLUMNS = {
     "adverse needs_review",
     "attempts": "id check_id number line_id unit_id target state owner claimed_at started_at ended_at call_id "
     "outcome answered_by ring_to_answer_ms rings three_ring verdict_code needs_review kind proposal_code trunk "
-    "post_dial_delay_ms",
+    "post_dial_delay_ms plan_id case_state reviewer grade sign",
     "call_facts": "attempt_id content",
     "verdicts": "id attempt_id rule_set code lawful needs_review content judged_at",
     "proposals": "id check_id rule_set in_force code content judged_at",
@@ -155,10 +158,12 @@ class Orders:
         )
         if state != "done":
             return
+        stands = self._random.choices(CASE_STATES, weights=CASE_SHARES)[0] if adverse or review else None
         for number in range(1, 3 if chance() < 0.12 else 2):
-            self._call(batch, key, number, unit, at + timedelta(minutes=11 * (number - 1)), kind, code)
+            moment = at + timedelta(minutes=11 * (number - 1))
+            self._call(batch, key, number, unit, moment, kind, code, plan, stands)
         if code is not None:
-            self._propose(batch, key, unit, at, kind, code, bool(adverse), bool(review))
+            self._propose(batch, key, unit, at, kind, code, bool(adverse), bool(review), stands)
 
     def _state(self, key: int) -> str:
         if key > self._rows - 20:
@@ -169,19 +174,28 @@ class Orders:
         return "missed" if drawn < 0.99 else "withdrawn" if drawn < 0.9995 else "planned"
 
     def _call(
-        self, batch: Batch, check: int, number: int, unit: int, at: datetime, kind: str, code: str | None
-    ) -> None:
+        self, batch: Batch, check: int, number: int, unit: int, at: datetime, kind: str, code: str | None,
+        plan: int | None, stands: str | None,
+    ) -> None:  # fmt: skip
         self._attempt += 1
         key = self._attempt
         verdict = code or "within"
         answered = verdict in ("within", "borderline", "overtime", "slow_review")
         ring_ms = round(3_000 + 9_000 * self._random.random(), 3) if answered else None
         review = verdict in self._review
+        decided = None if stands in (None, "to_review") else PEOPLE[unit % 7]
+        proof = "definitive" if answered else "strong" if code in self._adverse else "weak"
+        sign = (
+            SIGNS[key % 40]
+            if verdict in ("forwarded", "forwarding_review") and key % 40 < len(SIGNS)
+            else None
+        )
         batch.attempts.append(
             (key, check, number, unit, unit, f"0000{unit:07}", "finished", "bench", at, at,
              at + timedelta(seconds=30), f"{key:016x}@bench", "answered" if answered else "no_answer",
              "human" if answered else None, ring_ms, 2 if answered else 12,
-             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0)
+             "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0,
+             plan, stands, decided, proof, sign)
         )  # fmt: skip
         facts = {
             "schema": "dutyring.call/1", "target": f"0000{unit:07}", "outcome": "answered", "sip_status": 200,
@@ -204,6 +218,7 @@ class Orders:
         code: str,
         adverse: bool,
         review: bool,
+        stands: str | None,
     ) -> None:
         content = {
             "schema": "dutyring.proposal/1", "code": code, "adverse": adverse, "needs_review": review,
@@ -211,9 +226,6 @@ class Orders:
         }  # fmt: skip
         told = json.dumps(content, ensure_ascii=False)
         batch.proposals.append((check, check, "neutral/1", True, code, told, at))
-        if adverse or review:
+        if stands is not None:
             self._case += 1
-            state = self._random.choices(
-                ("to_review", "proposed", "confirmed", "revoked", "published"), weights=(5, 3, 50, 30, 12)
-            )[0]
-            batch.cases.append((self._case, check, unit, code, kind, at, state, told, at, at, False))
+            batch.cases.append((self._case, check, unit, code, kind, at, stands, told, at, at, False))

@@ -73,6 +73,7 @@ class Dispatcher:
         self._prompts_doubted = True
         """Whether an alarm may stand against the prompts: one of an earlier process too."""
         self._stopping = asyncio.Event()
+        self._draining = False
         self._wake = asyncio.Event()
         self._live: dict[int, Attempt] = {}
         self._watch = CallWatch(database, self._engine, placer, self._live)
@@ -153,8 +154,14 @@ class Dispatcher:
         """Look for due checks now."""
         self._wake.set()
 
+    def drain(self) -> None:
+        """Start no more calls; those under way go on. What is due stays so."""
+        self._draining = True
+
     async def place_due(self) -> int:
         """Start what is due and fits; return how many calls were started."""
+        if self._draining:
+            return 0
         capacity = self._placer.capacity
         most = self._settings.concurrency if capacity is None else min(self._settings.concurrency, capacity)
         room = most - len(self._calls)
@@ -167,6 +174,8 @@ class Dispatcher:
         refused = await self._refused(order_ids) if order_ids else ()
         started = 0
         for order_id in order_ids:
+            if self._draining:
+                break
             if order_id in refused:
                 log.error("target refused", check=order_id)
                 await self._engine.refuse(order_id)

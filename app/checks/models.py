@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.checks import shelves
+from app.checks.copies import ListCopies, fill_evidence, indices
 from app.database import Base, BigId, one_of
 from app.directory.models import DutyLine, Unit
 from app.planning.models import Plan
@@ -102,7 +103,7 @@ class SpotCheck(Base):
     )
 
 
-class Attempt(Base):
+class Attempt(ListCopies, Base):
     """One dial. The ledger's row and, once the call is over, the columns that lists need."""
 
     __tablename__ = "attempts"
@@ -121,6 +122,7 @@ class Attempt(Base):
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
         Index("ix_attempts_shelf", "shelf", "claimed_at", "id", "unit_id"),
         Index("ix_attempts_of_unit", "unit_id", "claimed_at", "id", "shelf"),
+        *indices(),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -162,10 +164,6 @@ class Attempt(Base):
     three_ring: Mapped[str | None] = mapped_column(String(20))
     verdict_code: Mapped[str | None] = mapped_column(String(40))
     needs_review: Mapped[bool | None]
-    kind: Mapped[str] = mapped_column(String(20), server_default="designated")
-    """Of its check, copied here for the lists."""
-    proposal_code: Mapped[str | None] = mapped_column(String(40))
-    """Of its check's proposal under the rules in force, copied here for the lists."""
     shelf: Mapped[str] = mapped_column(
         String(shelves.SHELF_LENGTH),
         Computed(shelves.sql(shelves.ATTEMPT_LABELS), persisted=True),
@@ -398,3 +396,4 @@ class OfficeAlarm(Base):
 
 
 shelves.fill_copies(SpotCheck, Attempt, StoredProposal)
+fill_evidence(Attempt, StoredVerdict, CallFacts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,7 @@ from app.trunks.records import read
 from app.trunks.watcher import TrunkWatcher
 from recordings import RecordingError
 from sip.guard import NeverDialledError
+from sip.live import CallEye, LiveCall
 from sip.media import load_prompt
 from sip.phone import MissedCall, Phone, Script, TargetError, Trunk
 from sip.progress import Limits
@@ -70,6 +72,8 @@ class PhonePlacer:
         self._stopping = asyncio.Event()
         self._farewells: dict[str, asyncio.Event] = {}
         """Of the calls under way, by the name of their recording."""
+        self._eyes: dict[str, CallEye] = {}
+        """The same."""
         self._notes: set[asyncio.Task[None]] = set()
         self._sounds: dict[Path, tuple[int, Sound]] = {}
         self._trunks: list[Trunk] = []
@@ -161,6 +165,7 @@ class PhonePlacer:
         names = None if is_uri(order.target) else _in_turn(self._usable_now(stored), order)
         trace = CallTrace()
         farewell = self._farewells[order.recording_name] = asyncio.Event()
+        eye = self._eyes[order.recording_name] = CallEye()
         try:
             record = await self._phone.call(
                 order.target,
@@ -170,9 +175,11 @@ class PhonePlacer:
                 stop=self._stopping,
                 farewell=farewell,
                 trace=trace,
+                eye=eye,
             )
         finally:
             self._farewells.pop(order.recording_name, None)
+            self._eyes.pop(order.recording_name, None)
             await self._tunes.write()
             if len(trace):
                 self._keep_trace(trace, order.recording_name)
@@ -200,6 +207,18 @@ class PhonePlacer:
         farewell = self._farewells.get(recording_name)
         if farewell is not None:
             farewell.set()
+
+    def live_calls(self) -> dict[str, LiveCall]:
+        """How the calls under way stand, by the name of their recording."""
+        now = time.monotonic()
+        seen = {name: eye.look(now) for name, eye in self._eyes.items()}
+        return {name: call for name, call in seen.items() if call is not None}
+
+    def hasten(self, recording_name: str, hasty: bool) -> None:
+        """Have the sound of a call written down more often, or as usual."""
+        eye = self._eyes.get(recording_name)
+        if eye is not None:
+            eye.hasten(hasty)
 
     def stop(self) -> None:
         """Hang up every call under way; their records say `cancelled`."""

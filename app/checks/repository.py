@@ -54,7 +54,7 @@ async def page(
         if unit is None:
             return []
         groups.append(unit)
-    labels = {name: getattr(narrowed, name) for name in shelves.ATTEMPT_LABELS}
+    labels = {name: getattr(narrowed, name, None) for name in shelves.ATTEMPT_LABELS}
     if any(value is not None for value in labels.values()):
         shelf = await shelf_group(
             session, ATTEMPTS, shelves.ATTEMPT_LABELS, lambda found: match(found, labels)

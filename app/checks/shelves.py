@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 
 SHELF_LENGTH = 160
 ORDER_LABELS = ("kind", "state", "code", "adverse", "needs_review")
-ATTEMPT_LABELS = ("kind", "verdict_code", "proposal_code", "needs_review")
+ATTEMPT_LABELS = ("kind", "verdict_code", "proposal_code", "needs_review", "grade", "case_state")
 _FLAGS = ("adverse", "needs_review")
 Labels = dict[str, str | bool | None]
 
@@ -52,8 +52,10 @@ def fill_copies(check: type[Any], attempt: type[Any], proposal: type[Any]) -> No
             row.unit_id = connection.scalar(select(lines.c.unit_id).where(lines.c.id == row.line_id))
 
     def of_attempt(_: Mapper[Any], connection: Connection, row: Any) -> None:
-        if row.kind is None:
-            row.kind = connection.scalar(select(checks.c.kind).where(checks.c.id == row.check_id))
+        if row.kind is None or row.plan_id is None:
+            wanted = select(checks.c.kind, checks.c.plan_id).where(checks.c.id == row.check_id)
+            kind, plan_id = connection.execute(wanted).one()
+            row.kind, row.plan_id = row.kind or kind, row.plan_id or plan_id
 
     def of_proposal(_: Mapper[Any], connection: Connection, row: Any) -> None:
         if not row.in_force:

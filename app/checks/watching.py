@@ -1,4 +1,4 @@
-"""What is watched while calls last: that they are still ours, and that nobody has stopped them (紧急停拨)."""
+"""What is watched while calls last: that they are still ours, and that nobody has stopped them, all or one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from app.checks import queue, service, stops
+from app.checks import by_hand, queue, service, stops
 from app.checks.engine import BEAT_S, TaskEngine
 from app.checks.models import Attempt
 from app.checks.ports import CallPlacer
@@ -51,7 +51,7 @@ class CallWatch:
                     self._placer.stop_call(service.recording_name(attempt))
 
     async def keep_stops(self) -> None:
-        """End calls under way that an emergency stop covers. Runs until cancelled."""
+        """End calls under way that an emergency stop covers, or that somebody hangs up. Runs until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             if not self._live:
@@ -63,15 +63,15 @@ class CallWatch:
                 log.exception("emergency stops could not be looked up")
 
     async def stop_covered(self, attempt_ids: Collection[int]) -> None:
-        """End those of these calls that an emergency stop covers."""
+        """End those of these calls that an emergency stop covers, or that somebody hangs up."""
         async with self._database.reading() as session:
-            if not await stops.standing(session):
-                return
-            covered = [
-                attempt_id
-                for attempt_id, line_id, unit_id in await queue.live_lines(session, attempt_ids)
-                if await stops.stopped_line(session, line_id, unit_id) is not None
-            ]
+            covered = set(await by_hand.to_hang_up(session, attempt_ids))
+            if await stops.standing(session):
+                covered |= {
+                    attempt_id
+                    for attempt_id, line_id, unit_id in await queue.live_lines(session, attempt_ids)
+                    if await stops.stopped_line(session, line_id, unit_id) is not None
+                }
         for attempt_id in covered:
             attempt = self._live.get(attempt_id)
             if attempt is not None:

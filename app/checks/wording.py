@@ -54,7 +54,7 @@ _STATUSES = {
     607: "用户拒接",
     608: "呼叫被网络拦截",
 }
-_SIGNS = {
+SIGNS = {
     "sip_181": "网络通知来电正在转移",
     "redirect": "被叫返回改号应答",
     "history_info": "信令中的转接历史指向其他号码",
@@ -114,7 +114,7 @@ def announced(text: str) -> str:
 
 def forwarding_sign(kind: str, target: str | None, target_class: str | None = None) -> str:
     """Name a sign of forwarding and, where it is known, the number it leads to."""
-    words = _SIGNS.get(kind, "有呼叫转移迹象")
+    words = SIGNS.get(kind, "有呼叫转移迹象")
     own = "本单位号码 " if target_class == "same_unit" else ""
     return f"{words}，转至{own or ' '}{target}" if target else words
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 from rich.console import Console
 
+from app.accounts.permissions import ROLE_ZH
 from app.commands.serve import address_of, listen, service
 from app.database import Database, upgrade
 from app.demo import (
@@ -77,6 +78,7 @@ def demo_settings(settings: Settings, host: str, port: int) -> Settings:
             "concurrency": max(settings.concurrency, 50),
             "phone_process": True,
             "log_level": "warning",
+            "stop_wait_s": 0.0,
         }
     )
 
@@ -107,10 +109,11 @@ async def _let_in(database: Database, console: Console, address: str) -> None:
     """Tell the links by which the pages are entered, one for each role."""
     async with database.unit_of_work() as session:
         ways = await entrances(session)
-    console.print("Enter the pages by one of these links; each works once:")
+    console.print("Enter the pages as whom you like. Each link works once, in a browser window of its own:")
     for way in ways:
-        console.print(f"  {way.role}  {address}/enter/{way.secret}", soft_wrap=True, highlight=False)
-    console.print("The first shows calls, the second hears them and decides. Ctrl-C ends the demo.")
+        link = f"{address}/enter/{way.secret}"
+        console.print(f"  {way.role.value:14}{link}  {ROLE_ZH[way.role]}", soft_wrap=True, highlight=False)
+    console.print("The dispatcher sees calls, the supervisor hears them and decides. Ctrl-C ends the demo.")
 
 
 @asynccontextmanager

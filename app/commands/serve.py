@@ -19,11 +19,14 @@ from app.accounts import people
 from app.database import Database, upgrade
 from app.logs import configure
 from app.main import create_app
+from app.phone_keeper import PhoneKeeper
 from app.policy import answer_keys
 from app.settings import Settings, get_settings
 
 log = structlog.get_logger(__name__)
 EXIT_OUR_FAILURE = 3
+HANG_UP_S = 5
+"""How long answers under way may take once the service is to stop; streams never end by themselves."""
 
 
 class Service(uvicorn.Server):
@@ -60,7 +63,8 @@ def serve(host: str | None = None, port: int | None = None) -> int:
         print(f"pages at {address}/", flush=True)  # noqa: T201
         secret = asyncio.run(first_link(settings))
         if secret is not None:
-            print(f"no account yet; create the administrator, once, at {address}/enter/{secret}", flush=True)  # noqa: T201
+            link = f"{address}/enter/{secret}"
+            print(f"no account yet; create the administrator, once, within 24 hours:\n{link}", flush=True)  # noqa: T201
         if not is_loopback(settings.host) and not settings.secure_cookies:
             warning = "passwords travel unencrypted unless a proxy speaks HTTPS; then set DUTYRING_SECURE_COOKIES=true"
             print(f"dutyring serve: warning: {warning}", file=sys.stderr)  # noqa: T201
@@ -124,9 +128,10 @@ def service(settings: Settings) -> Service:
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
-        access_log=settings.log_level == "debug",
+        # It would show query strings; `app.operations.requests` writes a line for each request.
+        access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=HANG_UP_S,
         lifespan="on",
     )
     return Service(config)
@@ -136,9 +141,16 @@ async def _until_signal(settings: Settings, listener: socket.socket) -> None:
     server = service(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, server)
+        loop.add_signal_handler(number, _stop, server, settings)
     await server.serve(sockets=[listener])
 
 
-def _stop(server: Service) -> None:
+def _stop(server: Service, settings: Settings) -> None:
+    """Close the pages, and let the phone finish its calls meanwhile; told once more, hang them up."""
+    keeper: PhoneKeeper | None = server.config.app.state.keeper  # type: ignore[union-attr]
+    if keeper is not None:
+        if server.should_exit:
+            keeper.hurry()
+        elif settings.stop_wait_s:
+            keeper.begin_finish(settings.stop_wait_s)
     server.should_exit = True

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import people
 from app.accounts.models import Account
-from app.accounts.permissions import ROLE_ZH, Role
+from app.accounts.permissions import Role
 
 NAMES = {
     Role.DISPATCHER: "演示值班员",
@@ -26,20 +26,22 @@ NAMES = {
 class Entrance:
     """A way into the demo."""
 
-    role: str
+    role: Role
     name: str
     secret: str
     """Of the one-time link."""
 
 
 async def entrances(session: AsyncSession) -> Sequence[Entrance]:
-    """Make the accounts where they are missing; return a link for each."""
+    """Make the accounts where they are missing; return a link for each that was not closed or locked meanwhile."""
     found = []
     for role, name in NAMES.items():
         login = f"demo-{role.value}"
         account = await session.scalar(select(Account).where(Account.login == login))
         if account is None:
             account = await people.create(session, login, name, frozenset({role}))
+        if account.state == "closed" or account.locked_by is not None:
+            continue
         secret = await people.make_link(session, "demo", account.id)
-        found.append(Entrance(ROLE_ZH[role], name, secret))
+        found.append(Entrance(role, name, secret))
     return found

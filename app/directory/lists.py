@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -39,6 +40,8 @@ class UnitFilter:
     """There on this day."""
     span: tuple[date, date] | None = None
     """There on a day between these, both inclusive."""
+    anywhere: str | None = None
+    """In the name, or the beginning of the code or of a number of one of its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,25 @@ def _unit_conditions(wanted: UnitFilter) -> list[ColumnElement[bool]]:
         found.append(Unit.category == wanted.category)
     if wanted.words:
         found.append(or_(begins(Unit.name, wanted.words), begins(Unit.code, wanted.words)))
+    if wanted.anywhere:
+        found.append(_found_by(wanted.anywhere))
     if wanted.day is not None:
         found.append(holds_on(Unit, wanted.day))
     if wanted.span is not None:
         found.append(_in_span(wanted.span))
     return found
+
+
+def _found_by(words: str) -> ColumnElement[bool]:
+    named = func.lower(Unit.name).contains(words.lower(), autoescape=True)
+    digits = re.sub(r"[\s-]", "", words)
+    if not re.fullmatch(r"[0-9]{3,}", digits):
+        return or_(named, begins(Unit.code, words))
+    numbers = (DutyLine.number, DutyLine.target)
+    by_line = select(DutyLine.unit_id).where(
+        or_(*(func.replace(number, "-", "").startswith(digits, autoescape=True) for number in numbers))
+    )
+    return or_(named, begins(Unit.code, words), Unit.id.in_(by_line))
 
 
 def _in_span(days: tuple[date, date]) -> ColumnElement[bool]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.api.text import ONE_LINE, Code, Day, Id, Long, Moment, Name, Short, Title, Words
+from app.directory import masking
 
 Category = Literal["city", "county", "town", "city_department", "county_department", "institution", "other"]
 LineKind = Literal["duty", "leader", "fax", "other"]
@@ -22,6 +23,8 @@ Printed = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE)
 ]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=ONE_LINE)]
+ShownPhone = Annotated[str, AfterValidator(masking.phone)]
+"""Of a person: in part for who may not see it whole."""
 Target = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=ONE_LINE)
 ]
@@ -244,7 +247,7 @@ class PersonOut(Shown):
     title: str
     role: str
     staffing: str
-    phone: str
+    phone: ShownPhone
     first_day: date | None
     last_day: date | None
     revision: int

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks.models import Attempt, Recording
@@ -53,6 +53,18 @@ def held(now: datetime) -> ColumnElement[bool]:
             select(Case.id).join(Attempt, _of_case()).where(_case(now), Attempt.id == Recording.attempt_id)
         ),
         exists(select(PhoneRecord.id).where(_unsigned(), PhoneRecord.recording_id == Recording.id)),
+    )
+
+
+def held_keys(now: datetime) -> CompoundSelect[int]:
+    """The keys of all recordings of which `held` is true: they are few, and found from what holds them."""
+    return union(
+        select(RecordingHold.recording_id).where(_hold()),
+        select(Recording.id)
+        .join(Attempt, Attempt.id == Recording.attempt_id)
+        .join(Case, _of_case())
+        .where(_case(now)),
+        select(PhoneRecord.recording_id).where(_unsigned(), PhoneRecord.recording_id.is_not(None)),
     )
 
 

@@ -54,7 +54,11 @@ class RecordingFilter:
             found.append(Recording.created_at < self.until)
         if self.held is not None:
             kept = Recording.gone_why.is_(None)
-            found += [kept, holding.held(now)] if self.held else [~(kept & holding.held(now))]
+            found += (
+                [kept, Recording.id.in_(holding.held_keys(now))]
+                if self.held
+                else [~(kept & holding.held(now))]
+            )
         if self.gone is not None:
             found.append(Recording.gone_why.is_not(None) if self.gone else Recording.gone_why.is_(None))
         if self.why is not None:
@@ -84,6 +88,13 @@ async def one(session: AsyncSession, recording_id: int) -> Kept | None:
     query = _rows().where(Recording.id == recording_id).execution_options(populate_existing=True)
     row = (await session.execute(query)).one_or_none()
     return None if row is None else _kept(*row)
+
+
+async def of_attempts(session: AsyncSession, attempt_ids: Sequence[int]) -> Sequence[Kept]:
+    """The recordings of some dials, in their order; those that have none are left out."""
+    rows = await session.execute(_rows().where(Recording.attempt_id.in_(attempt_ids)))
+    found = {row[0].attempt_id: _kept(*row) for row in rows}
+    return [found[key] for key in attempt_ids if key in found]
 
 
 def _rows() -> Select[Recording, int | None, int | None, str | None, str | None]:

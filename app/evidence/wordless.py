@@ -31,31 +31,39 @@ def shown_verdict(attempt: Attempt) -> dict[str, Any] | None:
         return None
     content = dict(attempt.verdicts[-1].content)
     if attempt.recording is not None and attempt.recording.gone_why == "withdrawn":
-        content["findings"] = [_unquoted(finding) for finding in content.get("findings") or ()]
+        content["findings"] = [unquoted(finding) for finding in content.get("findings") or ()]
     return content
 
 
-def _unquoted(finding: Mapping[str, Any]) -> dict[str, Any]:
-    detail = _QUOTED.sub(f"“{WITHDRAWN_ZH}”", str(finding.get("detail") or ""))
-    return dict(finding) | ({"detail": _HEARD.sub(WITHDRAWN_ZH, detail)} if detail else {})
+def unquoted(finding: Mapping[str, Any], mark: str = WITHDRAWN_ZH) -> dict[str, Any]:
+    """Return a finding that quotes nothing of what was heard; `mark` stands in its place."""
+    detail = unquoted_text(str(finding.get("detail") or ""), mark)
+    return dict(finding) | ({"detail": detail} if detail else {})
 
 
-def without_words(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a call record without what was said in it."""
+def unquoted_text(text: str, mark: str = WITHDRAWN_ZH) -> str:
+    """Return words of ours without what they quote."""
+    return _HEARD.sub(mark, _QUOTED.sub(f"“{mark}”", text))
+
+
+def without_words(facts: Mapping[str, Any], mark: str = WITHDRAWN_ZH) -> dict[str, Any]:
+    """Return a call record without what was said in it; `mark` stands where words were."""
     shown = dict(facts)
     if shown.get("transcript") is not None:
         shown["transcript"] = None
     for name in ("announcements", "answerer"):
         if shown.get(name):
-            shown[name] = [_wordless(sign) for sign in shown[name]]
+            shown[name] = [_wordless(sign, mark) for sign in shown[name]]
     forwarding = shown.get("forwarding")
     if forwarding and forwarding.get("evidence"):
-        shown["forwarding"] = forwarding | {"evidence": [_wordless(sign) for sign in forwarding["evidence"]]}
+        shown["forwarding"] = forwarding | {
+            "evidence": [_wordless(sign, mark) for sign in forwarding["evidence"]]
+        }
     return shown
 
 
-def _wordless(sign: Mapping[str, Any]) -> dict[str, Any]:
+def _wordless(sign: Mapping[str, Any], mark: str) -> dict[str, Any]:
     """A label of a sample, a status or a tone are no words of the call."""
     detail = str(sign.get("detail") or "")
     spoken = sign.get("road") == "words" or detail.startswith("says ") or "announced by words" in detail
-    return dict(sign) | ({"detail": WITHDRAWN_ZH} if spoken else {})
+    return dict(sign) | ({"detail": mark} if spoken else {})

@@ -387,3 +387,5 @@ IGNORED = frozenset(
 """Headings that lists carry for their reader."""
 CLEAR = "清空"
 """What stands in a cell whose old value is to be taken out; an empty cell leaves it."""
+GUIDE = "填写说明"
+"""Title of the sheet of the empty workbook that says how to fill it in. It is read by people alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from app.imports.columns import CLEAR
+from app.imports.columns import CLEAR, GUIDE
 from app.imports.expanding import expanded
 from app.imports.files import open_file
 from app.imports.findings import Finding, WrongValueError, shown
@@ -32,7 +32,7 @@ def read(content: bytes, name: str) -> Preview:
     for sheet in book.sheets:
         if sheet.hidden:
             preview.findings.add(Finding("sheet_hidden", sheet.title, ""))
-        else:
+        elif sheet.title != GUIDE:
             _read_sheet(sheet, preview)
     if not preview.sheets:
         preview.findings.add(Finding("nothing", "", ""))

@@ -28,6 +28,7 @@ from app.imports.reading import read
 from app.imports.records import Preview
 from app.imports.schemas import ChangeOut, FindingOut, ImportOut
 from app.imports.telling import case_told
+from app.imports.writing import write_workbook
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = (XLSX, "text/csv", "application/octet-stream")
@@ -79,8 +80,15 @@ async def bring(
 
     Nothing is entered before it is confirmed. The file is kept for 24 hours.
     """
+    return await take(state, who, name, await _body(request))
+
+
+async def take(state: State, who: str, name: str, content: bytes) -> ImportOut:
+    """Read a file, compare it with the records, and keep it until it is confirmed; its name goes on record.
+
+    Raises `BadInputError` where the file as a whole cannot be read.
+    """
     database, settings = state
-    content = await _body(request)
     plain = PurePath(name.replace("\\", "/")).name or "名录"
     preview = await asyncio.to_thread(_read, content, plain)
     async with database.reading() as session:
@@ -158,8 +166,12 @@ async def export(
 ) -> Response:
     """Directory, rosters and calendar as a workbook that an import takes back; put on record."""
     database, settings = state
+    async with database.reading() as session:
+        snapshot = await service.gathered(session, settings, unit_code=unit, since=since)
+    # Seconds for thirty thousand turns: neither the service nor whoever wants to write waits for it.
+    content = await asyncio.to_thread(write_workbook, snapshot)
     async with database.unit_of_work() as session:
-        content = await service.export(session, settings, who, unit_code=unit, since=since)
+        await service.record_export(session, snapshot, who, unit)
     day = clock.now().astimezone(settings.zone).date()
     headers = {
         "Content-Disposition": f'attachment; filename="dutyring-{day}.xlsx"',

@@ -21,6 +21,7 @@ from app.imports.applying import apply
 from app.imports.changes import Comparison
 from app.imports.comparing import compare
 from app.imports.records import Preview
+from app.imports.stored import Snapshot
 from app.imports.writing import only_units, write_workbook
 from app.settings import Settings
 
@@ -103,6 +104,16 @@ async def export(
 
     Raises `NotFoundError` for a unit that there is not, `BadInputError` for more rows than a file takes.
     """
+    snapshot = await gathered(session, settings, unit_code=unit_code, since=since)
+    content = write_workbook(snapshot)
+    await record_export(session, snapshot, who, unit_code)
+    return content
+
+
+async def gathered(
+    session: AsyncSession, settings: Settings, *, unit_code: str | None = None, since: date | None = None
+) -> Snapshot:
+    """Read what an export of it holds. Raises `NotFoundError` as `export` does."""
     today = clock.now().astimezone(settings.zone).date()
     keys: frozenset[int] | None = None
     if unit_code is not None:
@@ -114,7 +125,10 @@ async def export(
     first = since or today - ROSTERS_BACK
     snapshot.rosters = await repository.newest_rosters(session, first, date.max, settings.zone, keys)
     snapshot.days = await repository.calendar_days(session, date.min, date.max)
-    content = write_workbook(snapshot if keys is None else only_units(snapshot, keys))
+    return snapshot if keys is None else only_units(snapshot, keys)
+
+
+async def record_export(session: AsyncSession, snapshot: Snapshot, who: str, unit_code: str | None) -> None:
+    """Put an export on record."""
     rows = sum(len(getattr(snapshot, name)) for name in ("units", "lines", "people"))
     await audit.record(session, "export", "directory", f"unit={unit_code or '*'} rows<={rows}", who)
-    return content

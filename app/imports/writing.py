@@ -21,7 +21,7 @@ from app.imports.values import first_word
 
 Cells = dict[str, str | date | None]
 """One row by key of the column."""
-_WORDS: Mapping[tuple[SheetKind, str], Mapping[str, str]] = {
+WORDS: Mapping[tuple[SheetKind, str], Mapping[str, str]] = {
     ("units", "category"): columns.CATEGORIES,
     ("regimes", "duty"): columns.DUTY,
     ("regimes", "leader"): columns.LEADING,
@@ -147,7 +147,7 @@ def _cells(kind: SheetKind, entry: Stored, lines: Mapping[int, Stored]) -> Cells
 
 def cell_text(kind: SheetKind, key: str, value: Any) -> str | date | None:
     """Return what stands in a cell for a value."""
-    words = _WORDS.get((kind, key))
+    words = WORDS.get((kind, key))
     if words is not None:
         return first_word(words, value) if value else ""
     if isinstance(value, bool):

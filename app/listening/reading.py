@@ -25,7 +25,7 @@ class Reading:
     """The page view that it belongs to; empty: it stands for itself."""
     wanted: str
     """The range that was asked for."""
-    who: str = audit.LOCAL
+    who: str
 
     @property
     def detail(self) -> str:

@@ -68,6 +68,7 @@ Moment = Annotated[float, Query(ge=0, le=MOST_MS, allow_inf_nan=False)]
 async def sound(
     request: Request,
     state: State,
+    who: Reader,
     recording_id: int,
     download: bool = False,
     view: View = "",
@@ -92,6 +93,7 @@ async def sound(
         "download" if download else "play",
         "" if download else view,
         wanted if kind == "flac" else f"format={kind} {wanted}".rstrip(),
+        who,
     )
     return SoundResponse(found, lambda: reading.write(database))
 

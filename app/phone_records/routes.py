@@ -7,7 +7,6 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import structlog
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
@@ -18,14 +17,13 @@ from app.api.actor import Actor
 from app.api.newest import Place
 from app.api.paging import After, Key, Limit, Page, cut, pack, unpack
 from app.api.text import Moment, Title
-from app.archive import open_archive
 from app.database import Database
 from app.directory.routing import PathKey, State
-from app.errors import BadInputError, ConflictError, Fault, NotFoundError, UnavailableError
+from app.errors import BadInputError, Fault, NotFoundError
 from app.phone_records import repository, service, sounds
+from app.phone_records.bringing import begin_record, bring
 from app.phone_records.document import MEDIA_TYPE as DOCX
 from app.phone_records.document import document
-from app.phone_records.filling import fill
 from app.phone_records.models import PhoneRecord
 from app.phone_records.repository import Narrowed
 from app.phone_records.schemas import (
@@ -42,13 +40,8 @@ from app.phone_records.schemas import (
     version_out,
 )
 from app.phone_records.sheet import sheet
-from app.phone_records.sounds import Sound
 from app.settings import Settings
-from app.transcripts.requests import enqueue
-from recordings import Archive, RecordingError
-from sip.record import RecordingInfo
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["phone records"])
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -66,30 +59,13 @@ async def begin(state: State, who: Actor, key: idempotency.Key, body: NewRecord)
 
     async def work(session: AsyncSession) -> tuple[int, dict[str, Any]]:
         # Its key alone is kept for a second request: what was said must not outlive a withdrawal.
-        return 201, {"id": await _begun(session, settings, body, who)}
+        return 201, {"id": await begin_record(session, settings, body, who)}
 
     asked = [body.model_dump(mode="json"), who]
     begun = await idempotency.once(database, key, "POST /phone-records", asked, work)
     record = await _record(state, json.loads(bytes(begun.body))["id"])
     replay = {name: begun.headers[name] for name in (idempotency.REPLAY,) if name in begun.headers}
     return JSONResponse(record_out(record).model_dump(mode="json"), begun.status_code, replay)
-
-
-async def _begun(session: AsyncSession, settings: Settings, body: NewRecord, who: str) -> int:
-    if body.call_back is not None:
-        if body.model_fields_set != {"call_back"}:
-            fault = Fault("call_back", "is given alone")
-            raise BadInputError("由回拨开立时不再填写其他内容 (a call back brings its own)", [fault])
-        return (await service.begin_from_call_back(session, body.call_back, settings, who)).id
-    if body.called_at is None:
-        raise BadInputError("须填写来电时间 (when the call came)", [Fault("called_at", "is missing")])
-    given = service.Given(body.called_at, body.source, body.fields.given(), body.unit_id, body.recording_id)
-    record = await service.begin(session, given, settings, who)
-    if record.recording_id is not None:
-        said = await repository.transcription(session, record.recording_id)
-        if said is not None:
-            await fill(session, record, said, settings)
-    return record.id
 
 
 @router.post(
@@ -115,69 +91,9 @@ async def begin_from_sound(
     """Bring the recording of a call: it is kept, transcribed, and a record is filled from it. The body is the file."""
     database, settings = state
     fields = {"number": number, "recorder": recorder} | ({"office": office} if office else {})
-    async with sounds.received(settings.data_dir, request.stream()) as sound:
-        async with database.reading() as session:
-            await _must_be_new(session, sound.kept_sha256)
-        archive = open_archive(settings)
-        origin = {"name": name, "sha256": sound.sha256, "size": sound.size, "converted": sound.converted}
-        info = await _kept(archive, sound)
-        given = service.Given(called_at, source, fields, unit)
-        try:
-            return await _entered(database, settings, info, given, origin, who)
-        except Exception:
-            await _discard(database, archive, info, who)
-            raise
-
-
-async def _must_be_new(session: AsyncSession, sha256: str) -> None:
-    known = await repository.report_with(session, sha256)
-    if known is not None:
-        raise ConflictError(f"这段录音已在档案中（录音 {known.id}）(this sound is in the archive already)")
-    withdrawn = await repository.withdrawn_with(session, sha256)
-    if withdrawn is not None:
-        raise ConflictError(f"这段录音已封存（录音 {withdrawn.id}），不得再次存入 (this sound was withdrawn)")
-
-
-async def _kept(archive: Archive, sound: Sound) -> RecordingInfo:
-    try:
-        return await asyncio.to_thread(archive.add, sound.path, f"report/{sound.kept_sha256}", "report")
-    except RecordingError as error:
-        log.error("a sound that was brought could not be kept", reason=str(error))
-        raise UnavailableError("录音暂时无法存入档案，请稍后再试 (the archive does not take it)") from error
-
-
-async def _entered(
-    database: Database,
-    settings: Settings,
-    info: RecordingInfo,
-    given: service.Given,
-    origin: dict[str, Any],
-    who: str,
-) -> RecordOut:
-    async with database.unit_of_work() as session:
-        await _must_be_new(session, info.sha256)
-        recording = await service.keep_report(session, info)
-        enqueue(session, recording)
-        record = await service.begin(session, given.on(recording.id), settings, who, origin)
-        return record_out(record)
-
-
-async def _discard(database: Database, archive: Archive, info: RecordingInfo, who: str) -> None:
-    """Take out of the archive what did not become part of the records, and nothing that did by another request."""
-    async with database.reading() as session:
-        known = await repository.report_with(session, info.sha256)
-    try:
-        await asyncio.to_thread(_take_out, archive, info, 0 if known is None else 1, who)
-    except RecordingError as error:
-        log.error("a sound that is of no use stays in the archive", reason=str(error))
-
-
-def _take_out(archive: Archive, info: RecordingInfo, known: int, who: str) -> None:
-    """Each bringing has an entry of its own in the manifest: ours goes where there are more than the records know."""
-    kept = archive.index.refresh().by_key.get(info.path)
-    if kept is not None and len(kept.entries) > known:
-        reason = "it did not become part of the records"
-        archive.erase(info.path, info.sha256, "removed", reason, who)
+    given = service.Given(called_at, source, fields, unit)
+    record = await bring(database, settings, request.stream(), name, given, who)
+    return record_out(record)
 
 
 @router.get("/phone-records", operation_id="list_phone_records")

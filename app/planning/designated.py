@@ -18,6 +18,7 @@ from app.accounts import service as audit
 from app.accounts.principal import every_unit
 from app.checks.alarms import clock_ok, disk_ok
 from app.checks.models import SpotCheck
+from app.directory import repository as directory
 from app.directory.models import DutyLine
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import choosing, ledger, permits, repository
@@ -64,8 +65,47 @@ async def order(session: AsyncSession, settings: Settings, wanted: Designation, 
             refused = await _refusal(session, settings, line, wanted, now)
         if refused is None:
             return await _enter(session, line, wanted, who, now)
-    detail = "no line that may be called" if refused is None else refused.detail
-    raise ConflictError(f"the check cannot be ordered: {detail}")
+    if refused is None:
+        refused = Refusal("line", "no line that may be called")
+    raise ConflictError(
+        f"the check cannot be ordered: {refused.detail}", [Fault(refused.why, refused.detail)]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A line that an order would call, and what is against it now."""
+
+    line: DutyLine
+    """With its unit."""
+    caps: Caps
+    refused: Refusal | None
+    """None: it may be called now."""
+    verification_refused: str | None
+    """Why its number cannot be verified (核号) now; None: it can."""
+
+
+async def outlook(session: AsyncSession, settings: Settings, line_ids: Sequence[int]) -> list[Outlook]:
+    """What an order of these lines would meet now; nothing is entered and nothing is allowed beyond the rules."""
+    now = clock.now()
+    found = []
+    for line_id in line_ids:
+        line = await directory.line(session, line_id)
+        if line is None:
+            continue
+        refused = await _refusal(session, settings, line, Designation("", line_id=line_id), now)
+        unverified = await _no_verification(session, settings, line, now)
+        found.append(Outlook(line, await caps_for(session, line), refused, unverified))
+    return found
+
+
+async def office_fault(session: AsyncSession) -> str | None:
+    """What on our own side keeps any call from being ordered now; None where nothing does."""
+    try:
+        await _check_office(session)
+    except ConflictError as error:
+        return error.detail
+    return None
 
 
 async def _check_office(session: AsyncSession) -> None:

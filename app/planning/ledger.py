@@ -52,6 +52,8 @@ def _counted_in(span: Span) -> list[ColumnElement[bool]]:
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
     """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    if required == 1:
+        return ~_reached(span)
     own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
     shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
     last = (
@@ -62,6 +64,20 @@ def _short(span: Span, required: int) -> ColumnElement[bool]:
         .offset(required - 1)
     )
     return ~last.exists()
+
+
+def _reached(span: Span) -> ColumnElement[bool]:
+    """Whether a unit has a counted check, by a line of its own or a shared one: one look into the index a line."""
+    own = exists().where(
+        DutyLine.unit_id == Unit.id,
+        DutyLine.kind != "fax",
+        exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span)).correlate(DutyLine),
+    )
+    shared = exists().where(
+        LineUnit.unit_id == Unit.id,
+        exists().where(SpotCheck.line_id == LineUnit.line_id, *_counted_in(span)).correlate(LineUnit),
+    )
+    return or_(own.correlate(Unit), shared.correlate(Unit))
 
 
 def _to_cover(span: Span) -> ColumnElement[bool]:
@@ -120,7 +136,6 @@ async def counted_moments(
         .join(SpotCheck, SpotCheck.line_id == reach.c.line_id)
         .where(*_counted_in(span))
         .order_by(SpotCheck.first_due_at, SpotCheck.id)
-        .execution_options(every_unit=True)
     )
     found: dict[int, list[datetime]] = {}
     for unit_id, at in await session.execute(query):
@@ -202,6 +217,16 @@ async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequ
     for unit_id, at in await session.execute(query):
         found.setdefault(unit_id, []).append(at)
     return found
+
+
+async def count_by_unit(
+    session: AsyncSession, plan_id: int, since: datetime | None = None
+) -> Mapping[int, int]:
+    """How many checks of a plan that count each unit had, by the unit that answered for the line when it was called."""
+    query = select(SpotCheck.unit_id, func.count()).where(SpotCheck.plan_id == plan_id, _counts_so_far())
+    if since is not None:
+        query = query.where(SpotCheck.first_due_at >= since)
+    return {row[0]: row[1] for row in await session.execute(query.group_by(SpotCheck.unit_id))}
 
 
 async def done_by_year(

@@ -194,6 +194,18 @@ async def running_plans(session: AsyncSession) -> Sequence[Plan]:
     return (await session.scalars(query.order_by(Plan.id))).all()
 
 
+async def plans_playing(session: AsyncSession, prompt_ids: Sequence[int]) -> Mapping[int, Sequence[Plan]]:
+    """The running and paused plans that name some prompts, by prompt."""
+    found: dict[int, list[Plan]] = {}
+    for row in await running_plans(session):
+        content = row.content or {}
+        played = {content.get("opening_id"), content.get("closing_id")}
+        for key in set(prompt_ids):
+            if key in played:
+                found.setdefault(key, []).append(row)
+    return found
+
+
 async def reaches(session: AsyncSession, line_id: int, unit_id: int) -> bool:
     """Whether a line is a unit's own, or shared with it (综合值班室)."""
     own = select(DutyLine.id).where(DutyLine.id == line_id, DutyLine.unit_id == unit_id)

@@ -141,7 +141,12 @@ def _spec(plan: Plan) -> PlanSpec:
 
 async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Preview:
     """Work out what a plan would do if it was started now. Only reads; takes a second or two for 2,000 units."""
-    plan = await get(session, plan_id)
+    return await look(session, settings, await get(session, plan_id))
+
+
+async def look(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
+    """As `preview`, of a plan that need not be written down yet: its key is then 0, for it has no checks."""
+    await _check_scope(session, _spec(plan))
     with every_unit():
         # A draw depends on caps, shared lines and other plans, whoever may see them.
         return await _preview(session, settings, plan)

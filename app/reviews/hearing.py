@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.service import LOCAL
 from app.errors import BadInputError, ConflictError, Fault
 from app.reviews import repository
 from app.reviews.models import Case
@@ -33,16 +32,12 @@ class Heard:
 
 
 async def heard(session: AsyncSession, case: Case, who: str) -> Heard:
-    """Say what this person has heard of a case's calls.
-
-    The pages read without accounts as yet: what was played at this machine (`local`) counts for the person who then
-    puts her name to the confirmation.
-    """
+    """Say what this person has heard of a case's calls: herself, whatever anybody else has played."""
     if case.check_id is None:
         return Heard()
     rows = await repository.recordings(session, case.check_id)
     recorded = {recording.id: attempt.id for attempt, recording in rows if recording is not None}
-    lines = await repository.hearings(session, list(recorded), (who, LOCAL))
+    lines = await repository.hearings(session, list(recorded), (who,))
     # A recording that has gone since can be heard no more: it asks for nothing, and what was heard of it stays so.
     gone = {r.attempt_id for _, r in rows if r is not None and r.gone_why is not None}
     last = {int(line.subject.removeprefix("recording:")): line for line in lines}

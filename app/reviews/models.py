@@ -48,6 +48,10 @@ class Case(Base):
         Index("ix_cases_kind_happened_at_id", "kind", "happened_at", "id"),
         Index("ix_cases_mitigated_happened_at_id", "mitigated", "happened_at", "id"),
         Index("ix_cases_end_cause", "end_cause"),
+        # Of summaries and scores: findings of a period without their rows.
+        Index(
+            "ix_cases_found", "state", "happened_at", "kind", "unit_id", "check_id", "confirmed_code", "code"
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -13,16 +13,18 @@ from app.api.paging import After, Key, Limit, Page, cut, pack
 from app.api.text import Code, Day
 from app.directory.models import Unit
 from app.errors import NotFoundError
-from app.reviews import repository, service, views
+from app.reviews import by_hand, repository, service, views
 from app.reviews.models import Case
 from app.reviews.repository import CaseFilter
 from app.reviews.schemas import (
     AcceptIn,
     CaseDetail,
     CaseOut,
+    CommentIn,
     ConfirmIn,
     DisputeIn,
     NotifyIn,
+    OpenIn,
     Overturned,
     ProposeIn,
     PublicationRef,
@@ -192,6 +194,22 @@ async def dispute(given: Service, case_id: PathKey, body: DisputeIn, who: Actor)
 async def confirm(given: Service, case_id: PathKey, body: ConfirmIn, who: Actor) -> CaseDetail:
     """认定: after the unit has accepted, or after its deadline."""
     return await _step(given, lambda session: service.confirm(session, case_id, who, body.reason, body.seen))
+
+
+@router.post("/cases/{case_id}/comment")
+async def comment(given: Service, case_id: PathKey, body: CommentIn, who: Actor) -> CaseDetail:
+    """批注: words beside a case, which stays where it stands."""
+    return await _step(given, lambda session: service.comment(session, case_id, who, body.words, body.seen))
+
+
+@router.post("/orders/{order_id}/cases", status_code=201)
+async def open_case(given: Service, order_id: PathKey, body: OpenIn, who: Actor) -> CaseDetail:
+    """Open a case of an order where the machine put nothing forward; the person cites the clause."""
+    cited = [clause.model_dump() for clause in body.clauses]
+    return await _step(
+        given,
+        lambda session: by_hand.open_by_person(session, order_id, body.code, body.reason, cited, who),
+    )
 
 
 @router.post("/cases/{case_id}/uphold")

@@ -174,6 +174,22 @@ class ConfirmIn(_Body):
     reason: Long = ""
 
 
+class CommentIn(_Body):
+    """批注."""
+
+    words: Words
+
+
+class OpenIn(BaseModel):
+    """A case that a person opens where the machine put nothing forward."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Code
+    reason: Words
+    clauses: Annotated[list[ClauseIn], Field(min_length=1, max_length=10)]
+
+
 class UpholdIn(_Body):
     """维持."""
 

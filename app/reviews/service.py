@@ -230,6 +230,15 @@ async def confirm(
     return case
 
 
+async def comment(
+    session: AsyncSession, case_id: int, who: str, words: str, seen: State | None = None
+) -> Case:
+    """批注: words of a person beside a case; it stays where it stands."""
+    case = await steps.begin(session, case_id, Step.COMMENT, who, seen)
+    await steps.take(session, case, Step.COMMENT, who, {"words": words})
+    return case
+
+
 async def uphold(
     session: AsyncSession, case_id: int, who: str, reason: str, seen: State | None = None
 ) -> Case:

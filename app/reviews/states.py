@@ -39,6 +39,7 @@ class Step(StrEnum):
     PUBLISH = "publish"
     OVERTURN = "overturn"
     ATTACH = "attach"
+    COMMENT = "comment"
 
 
 OPENED = "open"
@@ -68,6 +69,7 @@ STEP_ZH: Mapping[Step, str] = MappingProxyType(
         Step.PUBLISH: "通报",
         Step.OVERTURN: "通报后撤销",
         Step.ATTACH: "附材料",
+        Step.COMMENT: "批注",
     }
 )
 _MEANING: Mapping[State, str] = MappingProxyType(
@@ -95,9 +97,12 @@ _ASKS: Mapping[Step, str] = MappingProxyType(
         Step.PUBLISH: "a publication that names the case",
         Step.OVERTURN: "a reason; while a dispute is open not by the confirmer; every publication is listed",
         Step.ATTACH: "a file within the bounds",
+        Step.COMMENT: "words",
     }
 )
 
+BESIDE = (Step.ATTACH, Step.COMMENT)
+"""Steps that leave a case where it stands."""
 _OPEN = (State.TO_REVIEW, State.PROPOSED, State.NOTIFIED, State.DISPUTED, State.CONFIRMED, State.PUBLISHED)
 
 TRANSITIONS: Mapping[tuple[State, Step], State] = MappingProxyType(
@@ -123,7 +128,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = MappingProxyType(
         (State.PUBLISHED, Step.PUBLISH): State.PUBLISHED,
         (State.PUBLISHED, Step.OVERTURN): State.OVERTURNED,
     }
-    | {(state, Step.ATTACH): state for state in _OPEN}
+    | {(state, step): state for state in _OPEN for step in BESIDE}
 )
 """The whole machine. What is not here cannot be done; no step leads back to `to_review`."""
 
@@ -146,11 +151,11 @@ def review_states_page() -> str:
     lines += [
         f"    {source} --> {target}: {step}"
         for (source, step), target in TRANSITIONS.items()
-        if step is not Step.ATTACH
+        if step not in BESIDE
     ]
     ends = [state for state in State if not steps_from(state)]
     lines += [f"    {state} --> [*]" for state in ends]
-    lines += ["```", "", "`attach` is possible in every state that is not an end.", ""]
+    lines += ["```", "", "`attach` and `comment` are possible in every state that is not an end.", ""]
     lines += ["## States", "", "| state | 状态 | what it means |", "|---|---|---|"]
     lines += [f"| `{state}` | {STATE_ZH[state]} | {_MEANING[state]} |" for state in State]
     lines += ["", "## Steps", "", "| step | 步骤 | from | what it asks for |", "|---|---|---|---|"]

@@ -16,6 +16,7 @@ from app.accounts import service as audit
 from app.accounts.service import LOCAL
 from app.errors import ConflictError, Fault, ForbiddenError, NotFoundError
 from app.reviews import repository
+from app.reviews.copies import copy_review
 from app.reviews.models import Case, CaseEvent
 from app.reviews.opening import MACHINE
 from app.reviews.states import STATE_ZH, STEP_ZH, TRANSITIONS, State, Step, steps_from
@@ -85,6 +86,7 @@ async def take(
     )
     session.add(event)
     await session.flush()
+    await copy_review(session, case.check_id)
     await audit.record(session, f"case_{step}", f"case:{case.id}", f"{source} -> {target}", who)
     await session.refresh(case)
     return event

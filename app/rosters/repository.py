@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, exists, func, select
+from sqlalchemy import CursorResult, and_, case, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager, selectinload
 
@@ -77,6 +77,32 @@ async def first_filings(
         Roster.unit_id.in_(unit_ids), Roster.day.between(first, last), Roster.version == 1
     )
     return {(row.unit_id, row.day, row.kind): row.filed_at for row in await session.execute(query)}
+
+
+async def newest_versions(
+    session: AsyncSession, unit_ids: Sequence[int], first: date, last: date
+) -> dict[tuple[int, date, str], int]:
+    """The newest version of each roster of these days, by unit, day and kind."""
+    query = (
+        select(Roster.unit_id, Roster.day, Roster.kind, func.max(Roster.version))
+        .where(Roster.unit_id.in_(unit_ids), Roster.day.between(first, last))
+        .group_by(Roster.unit_id, Roster.day, Roster.kind)
+    )
+    return {(row[0], row[1], row[2]): row[3] for row in await session.execute(query)}
+
+
+async def filed_counts(
+    session: AsyncSession, deadlines: Mapping[date, datetime]
+) -> dict[tuple[date, str], tuple[int, int]]:
+    """How many units filed a roster for each of these days, and how many of them after its deadline."""
+    days = sorted(deadlines)
+    is_late = or_(*(and_(Roster.day == day, Roster.filed_at >= deadlines[day]) for day in days))
+    query = (
+        select(Roster.day, Roster.kind, func.count(Roster.id), func.sum(case((is_late, 1), else_=0)))
+        .where(Roster.day.between(days[0], days[-1]), Roster.version == 1)
+        .group_by(Roster.day, Roster.kind)
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in await session.execute(query)}
 
 
 async def present_people(session: AsyncSession, person_ids: Iterable[int | None]) -> frozenset[int]:

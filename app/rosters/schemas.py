@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.text import Day, Id, Long, Moment, Name, Title
-from app.directory.schemas import Phone, ShortTitle, UnitOut
+from app.directory.schemas import Phone, ShortTitle, ShownPhone, UnitOut
 from app.rosters.views import RosterView
 
 RosterKind = Literal["duty", "leader"]
@@ -54,7 +54,7 @@ class ShiftOut(Shown):
 
     name: str
     title: str
-    phone: str
+    phone: ShownPhone
     person_id: int | None
     start_at: datetime
     end_at: datetime

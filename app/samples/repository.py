@@ -18,6 +18,18 @@ async def samples(session: AsyncSession, *, active_only: bool = True) -> Sequenc
     return (await session.scalars(query)).all()
 
 
+async def newest(
+    session: AsyncSession, before: int | None, limit: int, *, active_only: bool = True
+) -> Sequence[AnnouncementSample]:
+    """Samples, the one that was marked last first, from a key on."""
+    query = select(AnnouncementSample).order_by(AnnouncementSample.id.desc()).limit(limit)
+    if active_only:
+        query = query.where(AnnouncementSample.active)
+    if before is not None:
+        query = query.where(AnnouncementSample.id < before)
+    return (await session.scalars(query)).all()
+
+
 async def sample(session: AsyncSession, sample_id: int) -> AnnouncementSample | None:
     """One sample, whether active or not."""
     return await session.get(AnnouncementSample, sample_id) if 0 < sample_id < 2**63 else None

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.checks.models import Recording
+from app.checks.copies import fill_signs
+from app.checks.models import Attempt, Recording
 from app.database import Base, BigId, one_of
 
 TRANSCRIPTION_STATES = ("waiting", "running", "done", "failed", "withdrawn")
@@ -89,3 +90,7 @@ class CallReading(Base):
     )
     content: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True))
     made_at: Mapped[datetime]
+
+
+# Read again, a call may show other signs.
+fill_signs(Attempt, CallReading)

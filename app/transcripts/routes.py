@@ -29,8 +29,8 @@ router = APIRouter(prefix="/api/v1", tags=["transcripts"])
 async def show(state: State, who: Actor, recording_id: PathKey) -> TranscriptOut:
     """What was said on a recording, by the transcription that counts: the newest that is done.
 
-    404 where there is none (yet); the list of its transcriptions says why. 410 where it went with its recording. Who
-    read it is put on record before the answer leaves.
+    404 where there is none (yet); the list of its transcriptions says why. 410 where it went with its recording. That
+    it was read is put on record before the answer leaves.
     """
     database, settings = state
     async with database.reading() as session:

@@ -28,6 +28,7 @@ PLACES = (
     Place("plans", "/plans", "抽查计划", (P.PLANS,)),
     Place("checks", "/checks", "抽查记录", (P.CHECKS,)),
     Place("recordings", "/recordings", "录音", (P.LISTEN,)),
+    Place("phone-records", "/phone-records", "电话记录单", (P.PHONE_RECORDS,)),
     Place("units", "/units", "单位与电话", (P.DIRECTORY,)),
     Place("reports", "/reports", "报表通报", (P.TABLES,)),
     Place("system", "/system", "系统", (P.SYSTEM, P.ACCOUNTS, P.AUDIT)),

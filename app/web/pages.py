@@ -26,6 +26,7 @@ from app.trunks.wording import alarms_zh
 from app.web import i18n
 from app.web.navigation import places
 from app.web.security import HEADERS
+from app.web.spoken import spoken
 from sip.trunks import AlarmKind
 
 FOLDER = Path(__file__).parent
@@ -39,6 +40,11 @@ def _our_error(text: str) -> str:
 def _clock(at: datetime, zone: ZoneInfo) -> str:
     """Write a moment of the last days in the time zone of the pages."""
     return at.astimezone(zone).strftime("%m-%d %H:%M:%S")
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    """Write a moment of any year in the time zone of the pages."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 _environment = Environment(
@@ -56,8 +62,10 @@ _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.globals["MEANING_ZH"] = MEANING_ZH
 _environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
+_environment.filters["spoken"] = spoken
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
+_environment.filters["moment"] = _moment
 _environment.filters["announced"] = wording.announced
 _environment.filters["proof"] = lambda evidence: evidence_words.detail(evidence["kind"], evidence["detail"])
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
@@ -74,6 +82,8 @@ def render(request: Request, name: str, status_code: int = 200, **values: Any) -
         "csrf": secrets.csrf_token(me.csrf_secret) if me is not None and me.csrf_secret else "",
         "places": places(me),
         "here": request.url.path,
+        "office_zone": request.app.state.settings.zone,
+        "stops": request.scope.get("state", {}).get("stops", ()),
     }
     content = _environment.get_template(name).render(known | values)
     return HTMLResponse(content, status_code=status_code)

@@ -9,7 +9,6 @@ disk, and it ends when the parent's end of the pair closes.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import gc
 import os
@@ -32,6 +31,7 @@ from sip.media.keeper import WRITER_LIMIT_BYTES, Keeper
 from sip.media.model import COLUMN_MS, COLUMN_SAMPLES, MediaReport, RemoteMedia, SessionSpec
 from sip.media.outlet import Outlet
 from sip.media.pace import Pace
+from sip.media.rights import hurry, open_many
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
 from sip.record import DtmfDigit
@@ -42,13 +42,13 @@ _LONGEST_CATCH_UP_S: Final = 0.2
 _COMMAND_S: Final = 0.002
 """What a command may cost: none is begun closer to a tick than this."""
 _HARVEST_TICKS: Final = 25
+_HASTY_TICKS: Final = 5
+"""The same for calls that somebody listens to."""
 _HARVEST_DELAY_S: Final = 0.3
 """How late a packet may be to still get into the capture."""
 _PARENT_LIMIT_BYTES: Final = 64 << 20
 """10 s of the columns of 1,000 calls."""
 _FAILURES_SHOWN: Final = 3
-_NICE: Final = -11
-"""As desktop sound servers run, where real-time scheduling is not allowed."""
 _LATEST_END_MS: Final = 1000.0
 """A call cannot have ended further in the future than this."""
 
@@ -70,6 +70,8 @@ class Engine:
         self._free_rows = list(range(capacity - 1, -1, -1))
         self._rows: list[Call | None] = [None] * capacity
         self._calls: dict[int, Call] = {}
+        self._hasty: dict[int, Call] = {}
+        """Those whose sound goes to the capture more often than usual."""
         self._sounds: dict[bytes, Sound] = {}
         self._commands: deque[Message] = deque()
         self._ticks = 0
@@ -126,12 +128,10 @@ class Engine:
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
         for row in range(self._ticks % _HARVEST_TICKS, len(self._rows), _HARVEST_TICKS):
-            call = self._rows[row]
-            if call is not None and call.t0 is not None:
-                try:
-                    self._harvest(call, slot)
-                except Exception:
-                    _failed(call)
+            self._harvest_safely(self._rows[row], slot)
+        if self._hasty and self._ticks % _HASTY_TICKS == 0:
+            for call in list(self._hasty.values()):
+                self._harvest_safely(call, slot)
         if self._commands:
             # However full the ticks are, commands are heard.
             self._obey(self._commands.popleft())
@@ -150,6 +150,13 @@ class Engine:
         call.attentive = not call.told_first or since is not None
         if self._analyst is not None and call.analyse:
             self._analyst.limit(call, None if since is None else call.position(since) // COLUMN_SAMPLES)
+
+    def _harvest_safely(self, call: Call | None, now: float) -> None:
+        if call is not None and call.t0 is not None:
+            try:
+                self._harvest(call, now)
+            except Exception:
+                _failed(call)
 
     def _harvest(self, call: Call, now: float) -> None:
         """Do what is due twice a second: sound and log for the writer, reports, and what waits in vain."""
@@ -281,8 +288,16 @@ class Engine:
                 call.sender.digits.add(digits)
             case "stop", ():
                 call.sender.stop()
+            case "hasten", (bool(hasty),):
+                self._hasten(call, hasty)
             case "close", (float(end_ms),):
                 self._close(call, end_ms)
+
+    def _hasten(self, call: Call, hasty: bool) -> None:
+        if hasty:
+            self._hasty[call.number] = call
+        else:
+            self._hasty.pop(call.number, None)
 
     def _begin(self, call: Call, t0: float, wall_time_s: float) -> None:
         if call.t0 is not None:
@@ -314,6 +329,7 @@ class Engine:
         self._intake.remove(call)
         self._outlet.remove(call)
         del self._calls[call.number]
+        self._hasty.pop(call.number, None)
         self._rows[call.row] = None
         call.close()
         self._free_rows.append(call.row)
@@ -351,25 +367,6 @@ def _spawn_writer(alive: int | None) -> tuple[Channel, int]:
     return Channel(ours, WRITER_LIMIT_BYTES), process.pid
 
 
-def _hurry() -> None:
-    """Go before ordinary work, as telephone servers do.
-
-    Only a privileged user may; without it a busy machine makes packets late.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-
-
-def _open_many() -> None:
-    """Allow as many open files as this process may have: each call takes two sockets, each capture a file."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def main() -> None:
     """Run the engine on the descriptors of the command line."""
     parser = argparse.ArgumentParser(prog="python -m sip.media.engine")
@@ -382,11 +379,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a writer that dies leaves no zombie
-    _open_many()
+    open_many()
     parent = Channel(socket.socket(fileno=options.parent), _PARENT_LIMIT_BYTES)
     writer, writer_pid = _spawn_writer(options.alive) if options.writer else (None, None)
     os.close(options.alive)
-    _hurry()
+    hurry()
     engine = Engine(parent, writer, options.capacity, options.bank)
     gc.collect()
     gc.freeze()

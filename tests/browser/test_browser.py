@@ -2,120 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Iterator
 from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
-from sqlalchemy import select, text
+from playwright.async_api import Page
+from sqlalchemy import text
 
-from app.checks.models import Recording
 from app.checks.rules import Rules
-from app.database import Database, upgrade
-from app.logs import configure
+from app.database import Database
 from app.picture import LANGUAGES, Sheet, draw, svg_file
 from app.settings import Settings
+from tests.browser.office import Watch
 from tests.drawn_calls import drawn_calls
-from tests.peers import program
-from tests.web.searching import say
-from tests.web.seed import fill
 
 pytestmark = pytest.mark.peer("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A data folder whose lines were all called once."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("browser") / "data", phone_process=False)
-    configure(settings)
-    upgrade(settings)
-
-    async def run() -> None:
-        async with Database(settings.url) as database:
-            await fill(database, settings)
-            async with database.unit_of_work() as session:
-                recording = await session.scalar(select(Recording).where(Recording.attempt_id == 3))
-                assert recording is not None
-                await say(session, recording, ("您好", "我是王强", "请讲"))
-
-    asyncio.run(run())
-    return settings
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    """The service as a process; gives its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve", "--port", "0"],
-        stdout=subprocess.PIPE,
-        env=os.environ | settings.environment(),
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline().decode()
-        found = line.split()[-1].rstrip("/")
-        _wait_for(f"{found}/healthz")
-        yield found
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        process.stdout.close()
-
-
-def _wait_for(address: str) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(address):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(address)
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program("chromium"), headless=True, args=FLAGS
-        )
-        opened = await browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-        yield opened
-        await browser.close()
-
-
-class Watch:
-    """What the browser asked for and complained of."""
-
-    def __init__(self, page: Page) -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", self._request)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _request(self, request: Request) -> None:
-        self.requests.append(request.url)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
 
 
 async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
@@ -125,11 +27,11 @@ async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
     await page.wait_for_url("**/checks/3")
     assert await page.locator("h1").inner_text() == "云溪县城关镇值班电话 0000-5550103"
     player = page.locator("audio")
-    assert not [url for url in watch.requests if "/recordings/" in url]
+    assert not [url for url in watch.requests if "/recordings/3?" in url]
     await page.locator("a[data-seek]").first.click()
     # Before the head of the sound is read, currentTime already reads the moment that was asked for.
     await page.wait_for_function(
-        "(sound => sound.readyState > 0 && sound.currentTime > 24.05)(document.querySelector('audio'))",
+        "() => (sound => sound.readyState > 0 && sound.currentTime > 24.05)(document.querySelector('audio'))",
         timeout=15_000,
     )
     duration = await player.evaluate("element => element.duration")
@@ -138,22 +40,6 @@ async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
     assert await page.locator("svg rect.ring").count() == 5
     assert watch.complaints == []
     assert {urlsplit(url).netloc for url in watch.requests} == {urlsplit(address).netloc}
-
-
-async def test_a_moment_that_was_found_opens_at_its_words(page: Page, address: str) -> None:
-    watch = Watch(page)
-    await page.goto(f"{address}/checks/3#attempt-3&t=11.40")
-    player = page.locator("#attempt-3 audio")
-    assert await page.locator("tr.sought").all_inner_texts() == ["11.0 秒\t对方\t我是王强"]
-    assert await player.evaluate("element => [element.currentTime, element.paused]") == [10.9, True]
-    assert not [url for url in watch.requests if "/recordings/" in url]
-    await page.keyboard.press(" ")
-    await page.wait_for_function("() => document.querySelector('audio').currentTime > 11", timeout=15_000)
-    assert await player.evaluate("element => element.currentTime") < 20
-    await player.evaluate("element => element.pause()")
-    await page.goto(f"{address}/checks/3#attempt-3&t=21.00")
-    await page.locator("tr.sought", has_text="请讲").wait_for()
-    assert watch.complaints == []
 
 
 async def test_the_picture_and_pages_fit_an_office_screen(page: Page, address: str) -> None:
@@ -241,27 +127,6 @@ async def test_the_list_keeps_up_with_calls_under_way(page: Page, address: str, 
         await session.execute(text(live), {"state": "finished", "code": "borderline", "outcome": "answered"})
     await page.get_by_text("当前没有正在进行的拨测").wait_for(timeout=20_000)
     await database.close()
-    assert watch.complaints == []
-
-
-async def test_the_page_of_a_call_under_way_shows_its_end(
-    page: Page, address: str, settings: Settings
-) -> None:
-    database = Database(settings.url)
-    change = "UPDATE attempts SET state = :state, verdict_code = :code WHERE id = 6"
-    async with database.unit_of_work() as session:
-        await session.execute(text(change), {"state": "ringing", "code": None})
-    watch = Watch(page)
-    await page.goto(f"{address}/checks/6")
-    await page.get_by_text("本次拨测正在进行").wait_for()
-    async with database.unit_of_work() as session:
-        await session.execute(text(change), {"state": "finished", "code": "busy"})
-    await page.get_by_text("本次拨测正在进行").wait_for(state="detached", timeout=20_000)
-    await database.close()
-    assert await page.locator(".ruling .code").inner_text() == "占线"
-    asked = len(watch.requests)
-    await page.wait_for_timeout(2_500)
-    assert len(watch.requests) == asked
     assert watch.complaints == []
 
 

@@ -24,7 +24,7 @@ from app.errors import OfficeError
 from app.reviews import publishing, repository, scores, service
 from app.reviews.models import COUNTING, Case, CaseEvent
 from app.reviews.score_repository import Period
-from app.reviews.states import TRANSITIONS, State, Step, steps_from
+from app.reviews.states import BESIDE, TRANSITIONS, State, Step, steps_from
 from app.settings import Settings
 from tests.web.migrated import migrate
 from tests.web.reviewing import THURSDAY, proposal
@@ -121,6 +121,7 @@ async def attempt(world: World, step: str, who: str, case: int) -> bool:
         "uphold": lambda s: service.uphold(s, case, who, "不成立"),
         "revoke": lambda s: service.revoke(s, case, who, "not_a_finding", "不构成"),
         "overturn": lambda s: service.overturn(s, case, who, "new_facts", "更正"),
+        "comment": lambda s: service.comment(s, case, who, "已看"),
         "publish": lambda s: publishing.publish(s, who, "table", "表", [case]),
     }
     try:
@@ -167,7 +168,7 @@ def check_history(seen: Seen, taken: list[tuple[str, str]]) -> None:
 
 def one_from(state: State, wish: int) -> str:
     """One of the steps that the table has from a state; of an end, one that there must not be."""
-    steps = [step for step in steps_from(state) if step is not Step.ATTACH] or [Step.CONFIRM]
+    steps = [step for step in steps_from(state) if step not in BESIDE] or [Step.CONFIRM]
     return steps[wish % len(steps)].value
 
 

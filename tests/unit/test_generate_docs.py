@@ -15,6 +15,7 @@ def test_pages_are_written_once(tmp_path: Path) -> None:
     assert sorted(generate_docs.write(tmp_path)) == [
         "alarms.md",
         "api-operations.md",
+        "permissions.md",
         "review-states.md",
         "simulated-lines.md",
         "state-machines.md",

@@ -118,10 +118,17 @@ class Office:
         await session.flush()
         session.add(CallFacts(attempt_id=attempt.id, content=record.to_dict()))
         limits = {"within_s": 11.0, "limit_s": 15.0, "finding_s": 20.0}
-        found = {"code": "no_answer", "detail": "振铃 60.0 秒无人接听"}
+        found = {
+            "code": "no_answer", "title_zh": "无人接听", "grade": "definitive", "t_ms": None,
+            "detail": "振铃 60.0 秒无人接听", "clauses": [],
+        }  # fmt: skip
+        content = {
+            "code": "no_answer", "lawful": None, "needs_review": True, "rule_set": "r", "exempted": [],
+            "limits": limits, "findings": [found],
+        }  # fmt: skip
         verdict = StoredVerdict(
             attempt_id=attempt.id, rule_set="r", code="no_answer", lawful=None, needs_review=True,
-            content={"limits": limits, "findings": [found]}, judged_at=started,
+            content=content, judged_at=started,
         )  # fmt: skip
         session.add(verdict)
         if sound:
@@ -184,14 +191,15 @@ class Office:
         assert answer.status_code == expect, answer.text
         return answer.json()
 
-    async def hear(self, case_id: int) -> None:
-        """Play every recording of a case on the pages."""
+    async def hear(self, case_id: int, who: str = WANG) -> None:
+        """Play every recording of a case on the pages, as a person."""
         for key in (await self.get(f"/cases/{case_id}"))["recordings"]:
-            assert (await self.client.get(f"/recordings/{key}")).status_code == 200
+            answer = await self.client.get(f"/recordings/{key}", headers=as_person(who))
+            assert answer.status_code == 200
 
     async def proposed(self, case_id: int, who: str = WANG, code: str = "no_answer", **more: Any) -> Any:
         """Listen and confirm."""
-        await self.hear(case_id)
+        await self.hear(case_id, who)
         return await self.post(f"/cases/{case_id}/propose", who, code=code, **more)
 
     async def confirmed(self, case_id: int, who: str = WANG, **more: Any) -> Any:

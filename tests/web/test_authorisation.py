@@ -29,6 +29,7 @@ from app.accounts.scope import BY_OWN_RULE, BY_PARENT, BY_PLAN, BY_RECORDING, BY
 from app.database import Base, Database
 from app.directory.models import Unit
 from app.settings import Settings
+from tests.web import ways_of_units
 from tests.web.apps import make_app
 from tests.web.migrated import migrate
 from tests.web.twin import HERE, THERE, Side, Twin, copied, fill, spec
@@ -41,7 +42,14 @@ WHY = {"reason": "试"}
 OPEN_WAYS = re.compile(
     r"(GET|POST|HEAD) (/sign-in|/sign-in/language|/enter/\{secret\}|/healthz|/readyz|/metrics)"
 )
-OF_ALL = {"day": "2026-11-24", "name": "sample-city-2026", "prompt_id": 1, "key": "0" * 32, "secret": "x"}
+OF_ALL = {
+    "day": "2026-11-24",
+    "kind": "duty",
+    "name": "sample-city-2026",
+    "prompt_id": 1,
+    "key": "0" * 32,
+    "secret": "x",
+}
 """Keys in paths of what belongs to no unit."""
 NAMED_OTHERWISE = {
     "/api/v1/line-exemptions/{exemption_id}": {"exemption_id": "line_exemption"},
@@ -262,10 +270,18 @@ class County:
             if isinstance(content, bytes):
                 kind = "text/csv" if "import" in way.path else "text/plain"
                 given["content"], given["headers"]["Content-Type"] = content, kind
+            elif not way.path.startswith("/api/"):
+                given["data"] = content
             else:
                 given["json"] = content
         query = {} if bare and way.method != "GET" else QUERIES.get(way.name, {})
         return await self.client.request(way.method, way.address(side), params=query or None, **given)
+
+
+BODIES = {**BODIES, **ways_of_units.BODIES}
+NAMED_OTHERWISE = {**NAMED_OTHERWISE, **ways_of_units.NAMED_OTHERWISE}
+OF_THE_BODY = (*OF_THE_BODY, *ways_of_units.OF_THE_BODY)
+EMPTY = (*EMPTY, *ways_of_units.EMPTY)
 
 
 def ways_of(app: FastAPI) -> list[Way]:

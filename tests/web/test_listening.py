@@ -159,7 +159,10 @@ async def test_a_copy_is_made_once_and_kept(kept: Settings, database: Database) 
         assert file_name(mp3) == "抽查录音-000001.mp3"
         assert (await client.get(address, params={"format": "aac"})).status_code == 422
     lines = await audit_lines(database, recording)
-    assert lines[-2:] == [("local", "play", "format=opus bytes=4-9"), ("local", "download", "format=mp3")]
+    assert lines[-2:] == [
+        ("李值班", "play", "format=opus bytes=4-9"),
+        ("李值班", "download", "format=mp3"),
+    ]
     files = [path for path in (kept.recordings_dir).rglob("*") if path.is_file()]
     if kept.recordings_key is not None:
         assert not any(b"OggS" in path.read_bytes() or b"fLaC" in path.read_bytes() for path in files)

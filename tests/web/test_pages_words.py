@@ -274,12 +274,12 @@ async def test_the_page_of_a_call_under_way_follows_it(
 ) -> None:
     check_id = await house.call(answered("x"))
     over = (await client.get(f"/checks/{check_id}")).text
-    assert "live.js" not in over
+    assert "keeps-up.js" not in over
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE attempts SET state = 'ringing', verdict_code = NULL"))
     page = (await client.get(f"/checks/{check_id}")).text
     assert f'data-rows="/checks/{check_id}/body"' in page
-    assert "live.js" in page
+    assert "keeps-up.js" in page
     body = (await client.get(f"/checks/{check_id}/body")).text
     assert 'data-live="1"' in body
     assert "<html" not in body

@@ -1,0 +1,1 @@
+"""Tables of checks, inspection forms, period summaries, and exports in the background."""

@@ -1,0 +1,1 @@
+"""我的账号: one's own password, sessions and tokens."""

@@ -1,0 +1,1 @@
+"""账号: who may sign in, asked for and approved."""

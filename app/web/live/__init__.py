@@ -1,0 +1,1 @@
+"""实时: the calls under way."""

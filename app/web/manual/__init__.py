@@ -1,0 +1,1 @@
+"""人工补录: checks that were made by hand."""

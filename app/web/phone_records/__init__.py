@@ -1,0 +1,1 @@
+"""电话记录单: the list, the form, the sheet."""

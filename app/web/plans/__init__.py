@@ -1,0 +1,1 @@
+"""抽查计划: the pages of plans."""

@@ -1,0 +1,1 @@
+"""提示语: the page of prompts."""

@@ -1,0 +1,1 @@
+"""提示音样本: marked announcements."""

@@ -1,0 +1,1 @@
+"""系统: trunks, rule sets, notices, storage, state, settings, examination."""

@@ -1,0 +1,1 @@
+"""单位与电话: the tree of units, their telephones and people, rosters, confirmations."""
