@@ -19,14 +19,11 @@ PAGE_PARAMETERS = ("after", "limit")
 LISTS_OF_CHECKS = ("/api/v1/checks", "/api/v1/orders")
 """Of these every pair of filters is asked for, of other lists each filter alone."""
 PAGES = {
-    "/today": ("",),
-    "/overview": ("",),
-    "/live": ("",),
-    "/stops": ("",),
     "/checks": ("", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review"),
 }
 MOST_OF_A_KIND = 24
 """Different requests of one list with one set of filters."""
+PAGES |= {page: ("",) for page in ("/today", "/overview", "/live", "/stops")}
 
 
 class UnansweredError(Exception):
