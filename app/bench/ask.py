@@ -23,7 +23,6 @@ PAGES = {
 }
 MOST_OF_A_KIND = 24
 """Different requests of one list with one set of filters."""
-PAGES |= {page: ("",) for page in ("/today", "/overview", "/live", "/stops")}
 
 
 class UnansweredError(Exception):
@@ -161,3 +160,7 @@ def _next(answer: httpx.Response) -> str | None:
     content = answer.json()
     place = content.get("next") if isinstance(content, dict) else None
     return place if isinstance(place, str) else None
+
+
+PAGES |= dict.fromkeys(("/today", "/overview", "/live", "/stops"), ("",))
+"""Pages without filters."""
