@@ -19,6 +19,10 @@ PAGE_PARAMETERS = ("after", "limit")
 LISTS_OF_CHECKS = ("/api/v1/checks", "/api/v1/orders")
 """Of these every pair of filters is asked for, of other lists each filter alone."""
 PAGES = {
+    "/today": ("",),
+    "/overview": ("",),
+    "/live": ("",),
+    "/stops": ("",),
     "/checks": ("", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review"),
 }
 MOST_OF_A_KIND = 24
@@ -160,7 +164,3 @@ def _next(answer: httpx.Response) -> str | None:
     content = answer.json()
     place = content.get("next") if isinstance(content, dict) else None
     return place if isinstance(place, str) else None
-
-
-PAGES |= dict.fromkeys(("/today", "/overview", "/live", "/stops"), ("",))
-"""Pages without filters."""
