@@ -18,7 +18,6 @@ from app.rules.models import RuleActivation
 from app.settings import Settings
 from app.trunks.records import read as read_trunks
 
-
 _AT_WORK = frozenset({Role.DISPATCHER, Role.SUPERVISOR, Role.INSPECTOR, Role.AUDITOR})
 
 
@@ -63,7 +62,7 @@ async def _of_the_office(session: AsyncSession) -> Sequence[Step]:
 
 
 async def _roles_held(session: AsyncSession) -> Set[str]:
-    """The roles that somebody holds; unlike `appointing.needs_officer` nothing is locked, for this is only looked at."""
+    """The roles that somebody holds. Nothing is locked, unlike by `appointing.needs_officer`: this only looks."""
     query = (
         select(AccountGrant.roles)
         .join(Account, Account.id == AccountGrant.account_id)
