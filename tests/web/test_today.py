@@ -111,7 +111,7 @@ async def test_each_role_sees_what_waits_for_it(either: Database) -> None:
         check = await service.order_now(session, line, "指定抽查")
         await alarms.raise_alarm(session, "coverage_short", "plan:1", "x")
         await alarms.raise_alarm(session, "disk_full", "", "x")
-        for number, state in enumerate(("to_review", "disputed", "notified", "overturned")):
+        for number, state in enumerate(("to_review", "disputed", "notified", "overturned", "confirmed")):
             session.add(
                 Case(
                     check_id=check.id, unit_id=unit.id, code=f"c{number}", happened_at=NOW, state=state, proposal={},
@@ -127,6 +127,7 @@ async def test_each_role_sees_what_waits_for_it(either: Database) -> None:
     }
     assert supervisor["申辩待裁决"].urgent
     assert next(iter(supervisor)) == "申辩待裁决"
+    assert set(await tasks_of(either, Permission.PUBLISH)) == {"已认定，待通报"}
     dispatcher = await tasks_of(either, Permission.DIRECTORY_CHANGE, Permission.ALARMS)
     assert dispatcher["号码变更待录入"].count == 1
     assert dispatcher["核号不通的电话"].count == 1

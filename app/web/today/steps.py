@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -71,5 +72,5 @@ async def _roles_held(session: AsyncSession) -> Set[str]:
     return {role for roles in await session.scalars(query) for role in roles}
 
 
-async def _any(session: AsyncSession, query: Select[tuple[int]]) -> bool:
+async def _any(session: AsyncSession, query: Select[Any]) -> bool:
     return await session.scalar(query.limit(1)) is not None

@@ -28,7 +28,6 @@ _CASES: tuple[tuple[str, str, str], ...] = (
     ("proposed", "待告知", "已复核为拟认定，尚未告知单位"),
     ("notified", "已告知，待回复", "单位可在期限内申辩；到期未回复的可认定"),
     ("disputed", "申辩待裁决", "单位有异议，由另一名督查人员裁决"),
-    ("confirmed", "已认定，待通报", "可列入下一期表格或通报"),
 )
 """State of a case, what it is called here, and what is to be done."""
 
@@ -97,6 +96,12 @@ async def _cases(session: AsyncSession, reader: Reader) -> None:
         select(func.count()).select_from(Case).where(Case.state == "notified", Case.answer_until < reader.now)
     )
     reader.add("告知期已满，可认定", await _count(session, late), "/checks?state=notified", "期限内没有回复")
+
+
+async def _to_publish(session: AsyncSession, reader: Reader) -> None:
+    confirmed = select(func.count()).select_from(Case).where(Case.state == "confirmed")
+    count = await _count(session, confirmed)
+    reader.add("已认定，待通报", count, "/checks?state=confirmed", "可列入下一期表格或通报")
 
 
 async def _directory(session: AsyncSession, reader: Reader) -> None:
@@ -203,6 +208,7 @@ Collector = Callable[[AsyncSession, Reader], Awaitable[None]]
 _COLLECTORS: tuple[tuple[P, Collector], ...] = (
     (P.ALARMS, _alarms),
     (P.REVIEW, _cases),
+    (P.PUBLISH, _to_publish),
     (P.DIRECTORY_CHANGE, _directory),
     (P.PLANS_APPROVE, _approvals),
     (P.REVIEW, _removals),
