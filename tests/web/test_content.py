@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts import doors
+from app.accounts import service as audit
 from app.accounts.permissions import CARRIED, Permission, Role
 from app.checks.models import CallFacts, Mitigation, StoredProposal, StoredVerdict
 from app.database import Database
@@ -137,3 +138,20 @@ async def test_words_and_numbers_are_for_those_who_may_have_them(
             address.format(**twin.here.keys), headers=dict(people[Role.SUPERVISOR].headers)
         )
         assert [secret for secret in SECRETS if secret not in page.text] == []
+
+
+async def test_each_person_who_listens_leaves_a_line(settings: Settings) -> None:
+    twin = copied(settings)
+    app = own_doors(settings)
+    database: Database = app.state.database
+    transport = httpx.ASGITransport(app)
+    address = f"/recordings/{twin.here['recording_id']}?view=abcdefghijkl"
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        for name in ("甲", "乙", "甲"):
+            who = await signed_in(database, settings, Role.SUPERVISOR, name=name)
+            assert (await client.get(address, headers=dict(who.headers))).status_code == 200
+    async with database.reading() as session:
+        lines = await audit.of_subject(session, f"recording:{twin.here['recording_id']}")
+    # The ranges of one page view are one listening, but of nobody else.
+    assert [line.who for line in lines if line.action == "play"] == ["甲", "乙"]
+    await database.close()
