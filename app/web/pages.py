@@ -57,6 +57,7 @@ _environment = Environment(
 )
 _environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
 _environment.filters["tr"] = i18n.gettext
+_environment.filters["head"] = i18n.head
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH

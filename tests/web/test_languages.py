@@ -1,0 +1,77 @@
+"""Pages speak Chinese and English: every message of a template has its English, and every catalogue is sound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from app.web import i18n
+from app.web.pages import FOLDER
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+HOLDS = re.compile(r"%\((\w+)\)s")
+PARTS = sorted((i18n.CATALOGUES / "en").glob("*.po"))
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Every message of the templates, with its place."""
+    found = extract_from_dir(
+        FOLDER / "templates",
+        method_map=[("**.html", "jinja2")],
+        options_map={"**.html": {"newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}},
+    )
+    for file, line, message, _, _ in found:
+        for one in (message,) if isinstance(message, str) else message:
+            if one:
+                yield one, f"{file}:{line}"
+
+
+def test_every_message_has_its_english() -> None:
+    english = i18n.catalogue("en")
+    missing = sorted({f"{place}: {message}" for message, place in messages() if message not in english})
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.stem)
+def test_a_catalogue_is_sound(path: Path) -> None:
+    with path.open("rb") as file:
+        entries = [message for message in read_po(file, locale="en", abort_invalid=True) if message.id]
+    for entry in entries:
+        assert entry.string, f"{path.name}: {entry.id} has no English"
+        assert not entry.fuzzy, f"{path.name}: {entry.id} is fuzzy"
+        assert set(HOLDS.findall(str(entry.id))) == set(HOLDS.findall(str(entry.string))), entry.id
+        assert not CHINESE.search(re.sub(r"[（(].*?[)）]", "", str(entry.string))), (
+            f"{path.name}: {entry.string}"
+        )
+
+
+def test_one_message_has_one_english() -> None:
+    found: dict[str, dict[str, str]] = {}
+    for path in PARTS:
+        for message, english in i18n.messages_of(path).items():
+            found.setdefault(message, {})[path.name] = english
+    differ = {message: by for message, by in found.items() if len(set(by.values())) > 1}
+    assert differ == {}
+
+
+def test_no_chinese_of_a_template_stands_outside_a_message() -> None:
+    bare = []
+    for path in sorted((FOLDER / "templates").rglob("*.html")):
+        text = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}|<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
+        found = CHINESE.search(text)
+        if found:
+            bare.append(f"{path.name}: {text[found.start() :][:30]!r}")
+    assert bare == []
+
+
+def test_scripts_take_their_words_from_the_page() -> None:
+    bare = []
+    for path in sorted((FOLDER / "static").glob("*.js")):
+        code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+        bare += [f"{path.name}: {line.strip()[:80]}" for line in code.splitlines() if CHINESE.search(line)]
+    assert bare == []
