@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import openpyxl
@@ -27,6 +28,7 @@ from tests.web.apps import make_app
 from tests.web.searching import say
 
 DISPATCHER, SUPERVISOR, SECOND = "周值班", "吴督查", "钱督查"
+FINDINGS = ("no_answer", "overtime", "forwarded", "crbt", "fax")
 SAID = ("您好，这里是值班室", "我是值班员王强", "今天带班领导是李建国", "好的，请讲")
 
 
@@ -55,7 +57,7 @@ class Filler:
 
     async def do(self, method: str, path: str, who: str = DISPATCHER, **given: Any) -> Any:
         """Ask one way; return what it answers. Raises RuntimeError where it refuses."""
-        headers = {"X-DutyRing-Actor": quote(who)} | given.pop("headers", {})
+        headers = {"X-DutyRing-Actor": quote(who), "Idempotency-Key": uuid4().hex} | given.pop("headers", {})
         answer = await self._client.request(method, f"/api/v1/{path}", headers=headers, **given)
         if answer.status_code >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:400]}")
@@ -199,7 +201,8 @@ class Filler:
                         session, unit_id=check.unit_id, code=row.code, proposal=row.content, check_id=row.check_id
                     )
         async with self._database.reading() as session:
-            cases = list(await session.scalars(select(Case).order_by(Case.id)))
+            found = select(Case).where(Case.code.in_(FINDINGS)).order_by(Case.id)
+            cases = list(await session.scalars(found))
         for number, case in enumerate(cases[:6]):
             await self._further(case, number)
 
