@@ -6,7 +6,7 @@ All is done by the verbs and ways of the product; every name and number is inven
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -35,7 +35,10 @@ SAID = ("您好，这里是值班室", "我是值班员王强", "今天带班领
 class Filler:
     """Enters what a county has in use."""
 
-    def __init__(self, client: httpx.AsyncClient, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, database: Database, settings: Settings, write: Callable[[str], str]
+    ) -> None:
+        self._write = write
         self._client, self._database, self._settings = client, database, settings
         self._now = clock.now()
         self._today = self._now.astimezone(settings.zone).date()
@@ -53,21 +56,32 @@ class Filler:
         await self._sound_records()
         await self._phone_records()
         await self._imports()
-        await self._notices()
+        await self._stops()
 
     async def do(self, method: str, path: str, who: str = DISPATCHER, **given: Any) -> Any:
         """Ask one way; return what it answers. Raises RuntimeError where it refuses."""
-        headers = {"X-DutyRing-Actor": quote(who), "Idempotency-Key": uuid4().hex} | given.pop("headers", {})
+        if "json" in given:
+            given["json"] = self._written(given["json"])
+        headers = {"X-DutyRing-Actor": quote(self._write(who)), "Idempotency-Key": uuid4().hex}
+        headers |= given.pop("headers", {})
         answer = await self._client.request(method, f"/api/v1/{path}", headers=headers, **given)
         if answer.status_code >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:400]}")
         return answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
 
+    def _written(self, given: Any) -> Any:
+        if isinstance(given, dict):
+            return {name: self._written(value) for name, value in given.items()}
+        if isinstance(given, list):
+            return [self._written(value) for value in given]
+        return self._write(given) if isinstance(given, str) else given
+
     async def _tree(self) -> None:
         """The county above its offices and towns."""
         county = await self.do("POST", "units", json={"code": "YX", "name": "云溪县", "category": "county"})
         async with self._database.reading() as session:
-            units = list(await session.scalars(select(Unit).where(Unit.code.like("demo-%")).order_by(Unit.id)))
+            found = select(Unit).where(Unit.id != county["id"]).order_by(Unit.id)
+            units = list(await session.scalars(found))
         self._units = {unit.name.removeprefix("云溪县"): unit.id for unit in units}
         for unit in units:
             seen = await self.do("GET", f"units/{unit.id}")
@@ -148,9 +162,11 @@ class Filler:
     async def _prompts_and_plans(self) -> None:
         """Two plans, one of which runs."""
         async with self._database.unit_of_work() as session:
-            added = await prompts.add_shipped(session, self._settings.data_dir, DISPATCHER)
+            added = await prompts.add_shipped(
+                session, self._settings.data_dir, self._write(DISPATCHER)
+            )
             for prompt in added:
-                await prompts.approve(session, prompt.id, SUPERVISOR)
+                await prompts.approve(session, prompt.id, self._write(SUPERVISOR))
         spec: dict[str, Any] = {
             "first_day": self._today.isoformat(),
             "last_day": (self._today + timedelta(days=60)).isoformat(),
@@ -229,14 +245,18 @@ class Filler:
         """What was said in the calls that were answered."""
         async with self._database.unit_of_work() as session:
             for recording in list(await session.scalars(select(Recording).order_by(Recording.id)))[:8]:
-                await say(session, recording, SAID)
+                await say(session, recording, [self._write(words) for words in SAID])
 
     async def _sound_records(self) -> None:
-        """A recording that is held, and a marked announcement."""
+        """A recording that is held, and one that was withdrawn."""
         await self.do("POST", "recordings/1/holds", SUPERVISOR, json={"reason": "申辩期间保留"})
-        await self.do("POST", "recordings/2/removals", SUPERVISOR, json={"reason": "误拨居民电话"})
+        async with self._database.reading() as session:
+            last = (await session.scalars(select(Recording.id).order_by(Recording.id.desc()).limit(1))).one()
+        await self.do("POST", f"recordings/{last}/withdraw", SUPERVISOR, json={"reason": "误拨居民电话，封存"})
 
     async def _phone_records(self) -> None:
+        """A record that was signed, and one that waits."""
+        at = self._now.isoformat()
         fields = {
             "office": "云溪县委办公室",
             "day": self._today.isoformat(),
@@ -247,9 +267,9 @@ class Filler:
             "content": "今日 16 时许，青石镇柳树沟村发生山体小型滑坡，无人员伤亡，道路中断约 200 米，镇里已组织抢通。",
             "opinion": "请应急管理局跟踪，19 时前续报。",
         }
-        made = await self.do("POST", "phone-records", json={"fields": fields, "source": "report"})
+        made = await self.do("POST", "phone-records", json={"fields": fields, "source": "report", "called_at": at})
         await self.do("POST", f"phone-records/{made['id']}/sign", json={"version": 1})
-        await self.do("POST", "phone-records", json={"fields": fields | {"unit": "柳河镇"}, "source": "incoming"})
+        await self.do("POST", "phone-records", json={"fields": fields | {"unit": "柳河镇"}, "source": "incoming", "called_at": at})
 
     async def _imports(self) -> None:
         """An upload with bad cells, waiting for its reader."""
@@ -263,19 +283,20 @@ class Filler:
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         await self.do("POST", "imports", content=held.getvalue(), headers={"Content-Type": kind})
 
-    async def _notices(self) -> None:
-        """A designated check that comes due, and a unit that is stopped."""
-        towns = list(self._units.values())[-6:]
-        stop = {"unit_id": towns[0], "reason": "该单位正在处置突发事件"}
-        await self.do("POST", "stops", SUPERVISOR, json=stop)
+    async def _stops(self) -> None:
+        """A unit that was stopped for a while."""
+        last = list(self._units.values())[-1]
+        stop = {"unit_id": last, "reason": "该单位正在处置突发事件"}
+        placed = await self.do("POST", "stops", SUPERVISOR, json=stop)
+        await self.do("POST", f"stops/{placed['id']}/lift", SUPERVISOR, json={"reason": "处置结束"})
 
 
-async def fill(settings: Settings) -> None:
-    """Fill the office of these settings, whose lines were called."""
+async def fill(settings: Settings, write: Callable[[str], str] = str) -> None:
+    """Fill the office of these settings, whose lines were called; `write` puts each text into the script wanted."""
     app = make_app(settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
     transport = httpx.ASGITransport(app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-            await Filler(client, app.state.database, settings).fill()
+            await Filler(client, app.state.database, settings, write).fill()
     finally:
         await app.state.database.close()
