@@ -238,7 +238,12 @@ def write_index(folder: Path) -> None:
     ]
     for shot in SHOTS:
         rows += [f"## {shot.title}", "", f"`{shot.path or '/units/import/…'}`, as {shot.role.value}", ""]
-        rows += [f"![{shot.name}, Chinese]({shot.name}.zh.png)", "", f"![{shot.name}, English]({shot.name}.en.png)", ""]
+        rows += [
+            f"![{shot.name}, Chinese]({shot.name}.zh.png)",
+            "",
+            f"![{shot.name}, English]({shot.name}.en.png)",
+            "",
+        ]
     (folder / "README.md").write_text("\n".join(rows), encoding="utf-8")
 
 

@@ -135,17 +135,31 @@ class Filler:
         await self.do(
             "POST",
             f"units/{water}/exemptions",
-            json={"kind": "maintenance", "first_at": self._now.isoformat(), "last_at": later, "reason": "线路割接"},
+            json={
+                "kind": "maintenance",
+                "first_at": self._now.isoformat(),
+                "last_at": later,
+                "reason": "线路割接",
+            },
         )
         await self.do(
             "POST",
             f"lines/{self._lines[weather]}/exemptions",
-            json={"kind": "forwarding", "first_day": self._today.isoformat(), "reason": "办公室搬迁，经批准转接"},
+            json={
+                "kind": "forwarding",
+                "first_day": self._today.isoformat(),
+                "reason": "办公室搬迁，经批准转接",
+            },
         )
         await self.do(
             "POST",
             "number-changes",
-            json={"unit_id": weather, "line_id": self._lines[weather], "number": "0000-5559913", "note": "来电报告"},
+            json={
+                "unit_id": weather,
+                "line_id": self._lines[weather],
+                "number": "0000-5559913",
+                "note": "来电报告",
+            },
         )
         await self.do("POST", f"units/{office}/confirmations", json={"note": "电话核对无误"})
         await self.do(
@@ -162,9 +176,7 @@ class Filler:
     async def _prompts_and_plans(self) -> None:
         """Two plans, one of which runs."""
         async with self._database.unit_of_work() as session:
-            added = await prompts.add_shipped(
-                session, self._settings.data_dir, self._write(DISPATCHER)
-            )
+            added = await prompts.add_shipped(session, self._settings.data_dir, self._write(DISPATCHER))
             for prompt in added:
                 await prompts.approve(session, prompt.id, self._write(SUPERVISOR))
         spec: dict[str, Any] = {
@@ -214,7 +226,11 @@ class Filler:
                 check = await session.get_one(SpotCheck, row.check_id)
                 if row.content.get("adverse") and check.unit_id:
                     await open_case(
-                        session, unit_id=check.unit_id, code=row.code, proposal=row.content, check_id=row.check_id
+                        session,
+                        unit_id=check.unit_id,
+                        code=row.code,
+                        proposal=row.content,
+                        check_id=row.check_id,
                     )
         async with self._database.reading() as session:
             found = select(Case).where(Case.code.in_(FINDINGS)).order_by(Case.id)
@@ -252,7 +268,9 @@ class Filler:
         await self.do("POST", "recordings/1/holds", SUPERVISOR, json={"reason": "申辩期间保留"})
         async with self._database.reading() as session:
             last = (await session.scalars(select(Recording.id).order_by(Recording.id.desc()).limit(1))).one()
-        await self.do("POST", f"recordings/{last}/withdraw", SUPERVISOR, json={"reason": "误拨居民电话，封存"})
+        await self.do(
+            "POST", f"recordings/{last}/withdraw", SUPERVISOR, json={"reason": "误拨居民电话，封存"}
+        )
 
     async def _phone_records(self) -> None:
         """A record that was signed, and one that waits."""
@@ -267,9 +285,15 @@ class Filler:
             "content": "今日 16 时许，青石镇柳树沟村发生山体小型滑坡，无人员伤亡，道路中断约 200 米，镇里已组织抢通。",
             "opinion": "请应急管理局跟踪，19 时前续报。",
         }
-        made = await self.do("POST", "phone-records", json={"fields": fields, "source": "report", "called_at": at})
+        made = await self.do(
+            "POST", "phone-records", json={"fields": fields, "source": "report", "called_at": at}
+        )
         await self.do("POST", f"phone-records/{made['id']}/sign", json={"version": 1})
-        await self.do("POST", "phone-records", json={"fields": fields | {"unit": "柳河镇"}, "source": "incoming", "called_at": at})
+        await self.do(
+            "POST",
+            "phone-records",
+            json={"fields": fields | {"unit": "柳河镇"}, "source": "incoming", "called_at": at},
+        )
 
     async def _imports(self) -> None:
         """An upload with bad cells, waiting for its reader."""

@@ -11,7 +11,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from app.web import i18n
-from app.web.pages import FOLDER
+from app.web.pages import FOLDER, _environment
+from sip.trunks.alarms import MEANINGS
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 HOLDS = re.compile(r"%\((\w+)\)s")
@@ -56,7 +57,15 @@ def test_a_page_speaks_the_words_of_its_own_room_and_the_head_is_the_same_everyw
     """撤销 is a button among the accounts and a state among the checks; 一 is a Monday in a plan and a number else."""
     i18n.speak("en")
     said = {}
-    for path in ("/account", "/checks", "/checks/7", "/plans/new", "/system/audit", "/units/3/close", "/today"):
+    for path in (
+        "/account",
+        "/checks",
+        "/checks/7",
+        "/plans/new",
+        "/system/audit",
+        "/units/3/close",
+        "/today",
+    ):
         i18n.enter(path)
         said[path] = (i18n.gettext("撤销"), i18n.gettext("一"), i18n.head("抽查记录"))
     i18n.speak(i18n.FIRST)
@@ -87,3 +96,20 @@ def test_scripts_take_their_words_from_the_page() -> None:
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
         bare += [f"{path.name}: {line.strip()[:80]}" for line in code.splitlines() if CHINESE.search(line)]
     assert bare == []
+
+
+def test_every_alarm_of_a_trunk_is_told_in_english() -> None:
+    english = i18n.catalogue("en")
+    told = [words for meaning in MEANINGS.values() for words in (meaning.zh, meaning.do_zh)]
+    assert [words for words in told if words not in english] == []
+
+
+def test_words_of_other_rooms_are_translated_for_each_reader() -> None:
+    """What stands in a template is not translated once for all readers when the template is compiled."""
+    template = _environment.from_string('{{ "紧急停拨"|head }} {{ "撤销"|tr }}')
+    said = []
+    for language in ("en", i18n.FIRST):
+        i18n.speak(language)
+        i18n.enter("/units")
+        said.append(template.render())
+    assert said == ["Emergency stop Close", "紧急停拨 撤销"]
