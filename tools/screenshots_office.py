@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx
 import openpyxl
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import clock
 from app.checks.models import Recording, SpotCheck, StoredProposal
@@ -24,6 +24,7 @@ from app.planning import prompts
 from app.reviews.models import Case
 from app.reviews.opening import open_case
 from app.settings import Settings
+from app.transcripts.models import Transcription
 from tests.web.apps import make_app
 from tests.web.searching import say
 
@@ -261,6 +262,7 @@ class Filler:
         """What was said in the calls that were answered."""
         async with self._database.unit_of_work() as session:
             for recording in list(await session.scalars(select(Recording).order_by(Recording.id)))[:8]:
+                await session.execute(delete(Transcription).where(Transcription.recording_id == recording.id))
                 await say(session, recording, [self._write(words) for words in SAID])
 
     async def _sound_records(self) -> None:

@@ -1,19 +1,25 @@
-"""Every page in a real browser: no serious fault by axe-core, nothing wider than the screen, paper without navigation."""
+"""Every page in a real browser: no serious fault, nothing wider than the screen, paper without navigation."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from playwright.async_api import Page
 
+from app.accounts.gate import COOKIE
 from app.accounts.permissions import Role
-from app.database import Database, upgrade
-from app.logs import configure
+from app.database import Database
 from app.settings import Settings
-from tests.browser.office import OFFICE_SCREEN, Office, chromium, office
+from tests.browser.office import OFFICE_SCREEN, chromium
+from tests.web.apps import own_doors
+from tests.web.migrated import migrate
+from tests.web.people import signed_in
 from tests.web.seed import fill as call_units
 from tools.screenshots_office import fill
 
@@ -50,34 +56,42 @@ SHOWN = """() => [...document.querySelectorAll("header nav, .stop-button, .under
   .filter((part) => part.checkVisibility()).map((part) => part.className || part.tagName)"""
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """An office in full use, so that no page is empty."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("full") / "data", phone_process=False)
-    configure(settings)
-    upgrade(settings)
-
-    async def run() -> None:
-        async with Database(settings.url) as database:
-            await call_units(database, settings)
-        await fill(settings)
-
-    asyncio.run(run())
-    with office(settings.data_dir, phone=False) as running:
-        yield running
+@asynccontextmanager
+async def full_office(settings: Settings) -> AsyncIterator[tuple[str, FastAPI]]:
+    """An office in full use, so that no page is empty, served by this process; gives its address."""
+    migrate(settings)
+    async with Database(settings.url) as database:
+        await call_units(database, settings)
+    await fill(settings)
+    app = own_doors(settings)
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", app
+    finally:
+        server.should_exit = True
+        await running
+        await app.state.database.close()
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm install")
-async def test_every_page_is_accessible_fits_the_screen_and_prints_alone(full: Office) -> None:
+async def test_every_page_is_accessible_fits_the_screen_and_prints_alone(tmp_path: Path) -> None:
     wrong: list[str] = []
     rules = AXE.read_text(encoding="utf-8")
-    async with chromium() as browser:
+    settings = Settings(data_dir=tmp_path / "data", phone_process=False)
+    async with full_office(settings) as (address, app), chromium() as browser:
         for role, paths in PAGES.items():
-            async with full.signed_in(browser, role) as page:
-                for path in paths:
-                    await page.goto(f"{full.address}{path}")
-                    await page.evaluate(rules)
-                    wrong += [f"{path}: {fault}" for fault in await _faults(page)]
+            who = await signed_in(app.state.database, settings, role)
+            context = await browser.new_context(viewport=OFFICE_SCREEN, locale="zh-CN")
+            await context.add_cookies([{"name": COOKIE, "value": who.cookie, "url": address}])
+            page = await context.new_page()
+            await page.add_init_script(rules)
+            for path in paths:
+                await page.goto(address + path, wait_until="domcontentloaded")
+                wrong += [f"{path}: {fault}" for fault in await _faults(page)]
+            await context.close()
     assert wrong == []
 
 
@@ -85,7 +99,7 @@ async def _faults(page: Page) -> list[str]:
     """What is wrong with the page that is open."""
     found: list[str] = await page.evaluate(FAULTS)
     for screen in (ENLARGED, OFFICE_SCREEN):
-        await page.set_viewport_size(screen)  # type: ignore[arg-type]
+        await page.set_viewport_size(screen)
         wider = await page.evaluate(WIDER)
         if wider > 0:
             found.append(f"{wider} px wider than a screen of {screen['width']}")

@@ -16,7 +16,7 @@ from sip.trunks.alarms import MEANINGS
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 HOLDS = re.compile(r"%\((\w+)\)s")
-CITED = re.compile(r"[（(].*?[)）]|《.*?》|“.*?”|(?<=\d)转(?=\d)")
+CITED = re.compile(r"[（(].*?[)）]|《.*?》|“.*?”|转(?=\d)")
 """Chinese that English may name: in brackets, a title of a document, quoted words, an extension as it is written."""
 PAPERS = re.compile(r'<article[^>]* lang="zh-CN">.*?</article>', re.DOTALL)
 """Official papers, which are written in Chinese alone."""
