@@ -42,8 +42,8 @@ class Asked:
     """The page that it asks for, as the doors write it; empty: a list of the API."""
 
 
-def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int) -> Iterator[Asked]:
-    """Every list of the API and every page, with its filters. `tree`: heads of subtrees, large to small."""
+def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
+    """Every list of the API and every page, with its filters. `tree`: heads of subtrees, large to small; `plan`: a draft."""
     values = _values(tree, newest)
     for path, operation in sorted(app.openapi()["paths"].items()):
         if "get" not in operation or "{" in path or not path.startswith("/api/v1/"):
@@ -54,14 +54,14 @@ def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int) -> 
         given = _given(operation["get"].get("parameters", []), values)
         name = path.removeprefix("/api/v1/")
         yield from _of_list(name, path, given, pairs=path in LISTS_OF_CHECKS)
-    yield from page_requests(tree, newest, rows)
+    yield from page_requests(tree, newest, rows, plan)
 
 
-def page_requests(tree: Sequence[int], newest: datetime, rows: int) -> Iterator[Asked]:
+def page_requests(tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
     """Every page, with its filters."""
     values = _values(tree, newest)
     given = values | page_values(values, newest)
-    for page, addresses in page_paths(tree, rows):
+    for page, addresses in page_paths(tree, rows, plan):
         for chosen in FILTERS.get(page, ("",)):
             names = [name for name in chosen.split("&") if name]
             for address in addresses:

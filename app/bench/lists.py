@@ -21,7 +21,7 @@ from app.bench.ask import Took, page_requests, requests, times
 from app.bench.content import UnitRow, units
 from app.bench.fill import database_name, fill
 from app.bench.pages import open_to_part
-from app.bench.people import signed_in
+from app.bench.people import plan_of_year, signed_in
 from app.database import upgrade
 from app.main import create_app
 from app.settings import Settings
@@ -74,9 +74,11 @@ async def _asked(settings: Settings, rows: int, unit_count: int, repeats: int) -
     """Sign in, ask for everything; then for the pages as somebody who answers for one county."""
     app = create_app(settings)
     tree = units(unit_count)
+    with clock.running(lambda: NEWEST):
+        plan = await plan_of_year(app.state.database, settings, NEWEST.year)
     county = next(unit.key for unit in tree if unit.category == "county")
-    asked = list(requests(app, heads(tree), NEWEST, rows))
-    below = [one for one in page_requests(heads(tree, county), NEWEST, rows) if open_to_part(one.page)]
+    asked = list(requests(app, heads(tree), NEWEST, rows, plan))
+    below = [one for one in page_requests(heads(tree, county), NEWEST, rows, plan) if open_to_part(one.page)]
     transport = httpx.ASGITransport(app=app)
     with clock.running(lambda: NEWEST):
         try:

@@ -13,6 +13,7 @@ FILES = (
     "/units/import/template.xlsx", "/reports/summary/{form}", "/reports/exports/{job_id}/file", "/plans/{plan_id}/verify",
 )  # fmt: skip
 """What is a stream or a file, and the check of a whole draw, which a person starts and waits for."""
+OF_DRAFTS = ("/plans/{plan_id}/preview", "/plans/{plan_id}/edit")
 FILTERS: Mapping[str, Sequence[str]] = {
     "/checks": (
         "", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review", "since", "until", "kind",
@@ -65,15 +66,16 @@ def open_to_part(page: str) -> bool:
     return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(("/checks/{", "/manual/{", "/recordings/{"))
 
 
-def page_paths(tree: Sequence[int], rows: int) -> Iterator[tuple[str, Sequence[str]]]:
+def page_paths(tree: Sequence[int], rows: int, plan: int) -> Iterator[tuple[str, Sequence[str]]]:
     """Each page with the addresses at which it is asked for; those of what a filled database has none of are left out."""
     checks = sorted({1, rows // 3, rows // 2 + 1, max(1, rows - 25), max(1, rows - 1)})
+    plans = ["1", "30", "60", str(plan)]
     keys = {
         "unit_id": [str(unit) for unit in tree],
         "line_id": [str(unit) for unit in tree],
         "check_id": [str(check) for check in checks],
         "recording_id": [str(check) for check in checks],
-        "plan_id": ["1", "30", "60"],
+        "plan_id": plans,
         "manual_id": ["1", "40"],
         "day": ["2026-11-20"],
         "kind": ["duty"],
@@ -83,6 +85,9 @@ def page_paths(tree: Sequence[int], rows: int) -> Iterator[tuple[str, Sequence[s
     for path in sorted(PAGES):
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         if any(name not in keys for name in names) or path in ("/system/rules/{name}",):
+            continue
+        if path in OF_DRAFTS:
+            yield path, [path.replace("{plan_id}", str(plan))]
             continue
         yield path, list(_addresses(path, names, keys))
 
