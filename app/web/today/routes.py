@@ -18,6 +18,7 @@ from app.checks.repository import ListFilter
 from app.database import Database
 from app.directory.models import Unit
 from app.planning.models import Plan, Prompt
+from app.rules.models import RuleActivation
 from app.settings import Settings
 from app.trunks.records import read as read_trunks
 from app.trunks.view import TrunkView
@@ -91,6 +92,7 @@ async def _first_steps(session: AsyncSession) -> Sequence[tuple[str, str, bool]]
     approved = select(Prompt.id).where(Prompt.approved_at.is_not(None), Prompt.retired_at.is_(None))
     steps = (
         ("导入单位和值班电话", "/units/import", select(Unit.id)),
+        ("请系统管理员启用规则集，否则只记录、不认定", "/system/rules", select(RuleActivation.id)),
         ("录入开场提示音，并请督查人员批准", "/prompts", approved),
         ("制定并启动抽查计划", "/plans", select(Plan.id)),
     )

@@ -1,0 +1,148 @@
+"""A day in an office, for tests: its people at their browsers, its city as a spreadsheet, its clock at late morning."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import openpyxl
+from playwright.async_api import Browser, Dialog, Page
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Role
+from app.database import Database
+from app.directory.models import DutyLine, Unit
+from tests.browser.office import Office, Watch
+
+CITY, TOWN, WATER, FORWARDED, SLOW, SILENT = "云溪市", "城关镇", "水利局", "双桥县", "文旅局", "供销社"
+LINES = {TOWN: "61", WATER: "62", FORWARDED: "1811", SLOW: "65", SILENT: "71"}
+"""Unit: the simulated line that is its duty line (`sip.simulator`)."""
+_CATEGORIES = {"镇": "镇街", "县": "县区"}
+
+
+def late_morning() -> str:
+    """A time zone in which it is now between 11 and 12 o'clock: no night, no handover, no end of the day."""
+    ahead = 11 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"
+
+
+def printed(unit: str) -> str:
+    """The number of a unit as the directory prints it; 0000 is no area code."""
+    return f"0000-555{LINES[unit]:0>4}"
+
+
+def spreadsheet(**wrong: str) -> bytes:
+    """The city as a workbook made with another program than ours; `parent` and `dialled` make two cells wrong."""
+    book = openpyxl.Workbook()
+    units = book.active
+    assert units is not None
+    units.title = "单位"
+    units.append(["单位编码", "单位名称", "上级单位", "类别"])
+    units.append(["Y00", CITY, "", "市"])
+    for number, name in enumerate(LINES, 1):
+        above = wrong.get("parent", CITY) if name == WATER else CITY
+        units.append([f"Y{number:02}", name, above, _CATEGORIES.get(name[-1], "市直部门")])
+    lines = book.create_sheet("线路")
+    lines.append(["单位名称", "值班电话", "拨打号码"])
+    for name, extension in LINES.items():
+        lines.append([name, printed(name), wrong.get("dialled", extension) if name == FORWARDED else extension])
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
+@dataclass
+class Desk:
+    """Somebody at their browser."""
+
+    page: Page
+    watch: Watch
+    asked: list[str] = field(default_factory=list)
+    """What the pages asked before they did it; it is always affirmed."""
+
+    async def affirm(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.message)
+        await dialog.accept()
+
+    def outside(self) -> list[str]:
+        """Requests to anywhere but the office."""
+        own = urlsplit(self.page.url).netloc
+        return [url for url in self.watch.requests if urlsplit(url).netloc != own]
+
+
+@dataclass
+class Day:
+    """The office and everybody's desk in it."""
+
+    office: Office
+    browser: Browser
+    database: Database
+    stack: AsyncExitStack
+    desks: dict[Role, Desk] = field(default_factory=dict)
+    others: list[Desk] = field(default_factory=list)
+
+    async def desk(self, role: Role) -> Desk:
+        """The desk of the account with this role, where it was left."""
+        if role not in self.desks:
+            page = await self.stack.enter_async_context(self.office.signed_in(self.browser, role))
+            self.desks[role] = seated(page)
+        return self.desks[role]
+
+    async def stranger(self) -> Desk:
+        """Somebody who is not signed in."""
+        context = await self.browser.new_context(locale="zh-CN", base_url=self.office.address)
+        self.stack.push_async_callback(context.close)
+        self.others.append(seated(await context.new_page()))
+        return self.others[-1]
+
+    async def page(self, role: Role, path: str = "") -> Page:
+        """What somebody has before them, at an address if one is given."""
+        desk = await self.desk(role)
+        if path:
+            await desk.page.goto(path)
+        return desk.page
+
+    async def rows(self, query: Any) -> Sequence[Any]:
+        """What the database holds."""
+        async with self.database.reading() as session:
+            return (await session.execute(query)).all()
+
+    async def unit_id(self, name: str) -> int:
+        """The key of a unit."""
+        found: int = (await self.rows(select(Unit.id).where(Unit.name == name)))[0][0]
+        return found
+
+    async def status(self, role: Role, path: str) -> int:
+        """What a page answers to somebody."""
+        answer = await (await self.page(role)).context.request.get(path, max_redirects=0)
+        return answer.status
+
+
+def seated(page: Page) -> Desk:
+    """A desk with this page on it: watched, and every question of a page affirmed."""
+    page.set_default_timeout(20_000)
+    desk = Desk(page, Watch(page))
+    page.on("dialog", desk.affirm)
+    return desk
+
+
+@asynccontextmanager
+async def a_day(office: Office, browser: Browser) -> AsyncIterator[Day]:
+    """Open an office for a day; who comes to it gets a desk."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(office.settings.url))
+        yield Day(office, browser, database, stack)
+
+
+async def take_as_verified(session: AsyncSession, units: Sequence[str]) -> None:
+    """Let lines pass as answered on their 核号 call."""
+    of = select(Unit.id).where(Unit.name.in_(units)).scalar_subquery()
+    await session.execute(
+        update(DutyLine).where(DutyLine.unit_id.in_(of)).values(verification="verified")
+    )
