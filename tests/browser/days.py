@@ -20,8 +20,8 @@ from app.database import Database
 from app.directory.models import DutyLine, Unit
 from tests.browser.office import Office, Watch
 
-CITY, TOWN, WATER, FORWARDED, SLOW, SILENT = "云溪市", "城关镇", "水利局", "双桥县", "文旅局", "供销社"
-LINES = {TOWN: "61", WATER: "62", FORWARDED: "1811", SLOW: "65", SILENT: "71"}
+CITY, TOWN, WATER, FORWARDED, SINGING, SILENT = "云溪市", "城关镇", "水利局", "双桥县", "文旅局", "供销社"
+LINES = {TOWN: "61", WATER: "62", FORWARDED: "1811", SINGING: "90", SILENT: "71"}
 """Unit: the simulated line that is its duty line (`sip.simulator`)."""
 _CATEGORIES = {"镇": "镇街", "县": "县区"}
 

@@ -24,7 +24,7 @@ from tests.browser.days import (
     FORWARDED,
     LINES,
     SILENT,
-    SLOW,
+    SINGING,
     TOWN,
     WATER,
     Day,
@@ -182,8 +182,8 @@ async def test_calls_are_ordered_watched_heard_and_stopped(day: Day) -> None:
     await page.get_by_role("button", name="核号").click()
     await expect(page.get_by_text("已下达，马上拨打。")).to_be_visible()
     async with day.database.unit_of_work() as session:
-        await take_as_verified(session, (WATER, FORWARDED, SLOW, SILENT))
-    for unit in (SLOW, FORWARDED, WATER):
+        await take_as_verified(session, (WATER, FORWARDED, SINGING, SILENT))
+    for unit in (SINGING, FORWARDED, WATER):
         await order(day, unit, "节前抽查")
 
     await page.goto("/live")
@@ -197,7 +197,7 @@ async def test_calls_are_ordered_watched_heard_and_stopped(day: Day) -> None:
     await page.wait_for_function(loudest)
 
     other = await day.page(Role.SUPERVISOR, "/live")
-    await expect(page.locator("#live tbody tr", has_text=SLOW)).to_contain_text("通话中")
+    await expect(page.locator("#live tbody tr", has_text=SINGING)).to_contain_text("通话中")
     await order(day, SILENT, "上次无人接听")
     await page.goto("/live")
     await expect(page.locator("#live tbody tr", has_text=SILENT)).to_contain_text(re.compile("约 [1-4] 声"))
@@ -252,14 +252,14 @@ async def test_the_supervisor_finds_hears_confirms_and_overturns(day: Day) -> No
     await step(page, "认定")
     await expect(case.locator(".case-state")).to_have_text("认定")
 
-    await page.goto("/checks?verdict=overtime")
+    await page.goto("/checks?verdict=crbt")
     await page.locator("#rows table.list tbody a").first.click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text(SLOW)
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(SINGING)
     await step(page, "撤销（不认定、我方原因等）", reason="该单位当时正在处置险情")
     await expect(page.locator("article.case .case-state").first).to_have_text("撤销")
     assert desk.asked[-1].startswith("撤销事项")
     found = await day.rows(select(Unit.name, Case.state, Case.confirmed_by).join(Unit, Unit.id == Case.unit_id))
-    assert sorted(found) == sorted([(FORWARDED, "confirmed", "吴督查"), (SLOW, "revoked", None)])
+    assert sorted(found) == sorted([(FORWARDED, "confirmed", "吴督查"), (SINGING, "revoked", None)])
 
 
 async def step(page: Page, name: str, **fields: str) -> None:
@@ -272,3 +272,30 @@ async def step(page: Page, name: str, **fields: str) -> None:
         await box.locator(f"[name={field}]").fill(value)
     await box.get_by_role("button", name=name, exact=True).click()
     await page.wait_for_load_state()
+
+
+async def test_the_inspector_exports_what_the_list_shows(day: Day) -> None:
+    page = await day.page(Role.INSPECTOR, "/checks")
+    await page.get_by_text("更多条件").click()
+    await page.locator(".filter [name=kind]").select_option(label="指定抽查")
+    await page.get_by_role("button", name="筛选", exact=True).click()
+    await expect(page.locator("#rows tbody a[href^='/checks/']")).to_have_count(4)
+    await page.get_by_text("导出", exact=True).click()
+    await page.locator("[name=table]").select_option(label="值班电话抽查情况明细表")
+    async with page.expect_download() as coming:
+        await page.get_by_role("button", name="导出当前筛选").click()
+    book = openpyxl.load_workbook(await (await coming.value).path())
+    head, *rows = list(book["表"].iter_rows(min_row=3, values_only=True))
+    assert [dict(zip(head, row, strict=True)) for row in rows] == await as_recorded(day)
+    about = dict(book["导出说明"].iter_rows(values_only=True))
+    print(about)
+
+    await page.goto("/reports/forms")
+    await page.get_by_label("自", exact=True).fill(today(day))
+    await page.get_by_label("至", exact=True).fill(today(day))
+    await page.locator("select[name=units]").select_option(label=FORWARDED)
+    async with page.expect_download() as coming:
+        await page.get_by_role("button", name="生成").click()
+    paper = docx.Document(str(await (await coming.value).path()))
+    told = [cell.text for row in paper.tables[0].rows for cell in row.cells]
+    print(told)
