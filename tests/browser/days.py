@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Role
+from app.checks.models import Attempt, Recording, SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine, Unit
 from tests.browser.office import Office, Watch
@@ -24,6 +25,16 @@ CITY, TOWN, WATER, FORWARDED, SINGING, SILENT = "云溪市", "城关镇", "水�
 LINES = {TOWN: "61", WATER: "62", FORWARDED: "1811", SINGING: "90", SILENT: "71"}
 """Unit: the simulated line that is its duty line (`sip.simulator`)."""
 _CATEGORIES = {"镇": "镇街", "县": "县区"}
+UNKNOWN = {
+    "抽查方式": "指定抽查", "抽查计划": "—", "拨打次数": 1, "第2次拨打": "—", "接听人姓名": "未核实", "职务": "未核实",
+    "是否值班表人员": "未核实", "带班领导": "未核实", "带班领导在岗情况": "未核实", "要求回电时间": "未核实",
+    "回电时间": "—", "回电用时（分）": "—", "回电号码": "—", "是否座机回电": "—", "业务问答": "未核实",
+    "扣分": "—", "拟认定问题": "无", "已认定问题": "无", "认定状态": "—", "复核人": "—", "复核意见": "—",
+}  # fmt: skip
+"""What the full table says of a designated check of which nobody has said anything."""
+JUDGED: Mapping[str, Mapping[str, Any]] = {
+    WATER: {"接听情况": "三声内接听"},
+}
 
 
 def late_morning() -> str:
@@ -146,3 +157,38 @@ async def take_as_verified(session: AsyncSession, units: Sequence[str]) -> None:
     await session.execute(
         update(DutyLine).where(DutyLine.unit_id.in_(of)).values(verification="verified")
     )
+
+
+async def as_recorded(day: Day) -> list[dict[str, Any]]:
+    """The rows of the full table of designated checks, made anew from what the database and the day say."""
+    query = (
+        select(Attempt, SpotCheck, Unit.name, DutyLine.number, Recording.id)
+        .join(SpotCheck, SpotCheck.id == Attempt.check_id)
+        .join(Unit, Unit.id == Attempt.unit_id)
+        .join(DutyLine, DutyLine.id == Attempt.line_id)
+        .join(Recording, Recording.attempt_id == Attempt.id, isouter=True)
+        .where(SpotCheck.kind == "designated")
+        .order_by(Attempt.started_at)
+    )
+    found = []
+    for place, (attempt, check, unit, number, recording) in enumerate(await day.rows(query), 1):
+        at = attempt.started_at.astimezone(day.office.settings.zone).replace(microsecond=0, tzinfo=None)
+        found.append(
+            UNKNOWN
+            | {
+                "序号": place,
+                "单位": unit,
+                "值班电话": number,
+                "抽查时间": at,
+                "第1次拨打": at,
+                "响铃时长（秒）": round(attempt.ring_to_answer_ms / 1000, 1)
+                if attempt.ring_to_answer_ms
+                else "未核实",
+                "约响铃声数": attempt.rings or "未核实",
+                "录音编号": f"录音{recording}",
+                "抽查人": check.ordered_by,
+                "备注（申诉／核实）": f"事由：{check.reason}",
+            }
+            | JUDGED[unit]
+        )
+    return found
