@@ -134,11 +134,9 @@ async def page(
     return [(row[0], row[1]) for row in rows]
 
 
-async def counts(session: AsyncSession) -> tuple[int, int]:
-    """How many lines there are, and how many of them are sealed."""
-    events = await session.scalar(select(func.count()).select_from(AuditEvent)) or 0
-    links = await session.scalar(select(func.count()).select_from(AuditLink)) or 0
-    return events, links
+async def waiting(session: AsyncSession) -> int:
+    """How many lines near the end of the trail are not sealed yet."""
+    return len(await unsealed(session, LATE))
 
 
 def _in_time(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:

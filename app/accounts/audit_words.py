@@ -21,6 +21,7 @@ ACTION_ZH: Mapping[str, str] = {
     "bundle": "下载证据包",
     "download": "下载",
     "export": "导出",
+    "check": "核对审计记录",
     "import": "导入通讯录",
     "upload": "上传表格",
     "discard": "放弃导入",

@@ -19,6 +19,10 @@ PAGE_PARAMETERS = ("after", "limit")
 LISTS_OF_CHECKS = ("/api/v1/checks", "/api/v1/orders")
 """Of these every pair of filters is asked for, of other lists each filter alone."""
 PAGES = {
+    "/today": ("",),
+    "/overview": ("",),
+    "/live": ("",),
+    "/stops": ("",),
     "/checks": (
         "", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review", "since", "until", "kind",
         "plan", "code", "state", "by", "proof", "sign", "unit&state", "verdict&state", "code&proof", "plan&state",

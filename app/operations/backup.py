@@ -49,7 +49,7 @@ from recordings.places import DERIVED, OBJECTS
 NEVER_CHANGE = (".flac", ".wav", ".sip.txt")
 """How files of the recordings' folder end that are written once."""
 TRANSIENT = (".tmp", ".lock", "-wal", "-shm", "-journal")
-LEFT_OUT = ("models", "imports", "live", "exports", "backups")
+LEFT_OUT = ("models", "imports", "live", "calls", "exports", "backups")
 """Folders of the data folder that hold nothing of record: what can be fetched, uploaded or made again."""
 KEY_FILES = {
     "seal.key": "seal_key_file",
@@ -255,7 +255,7 @@ def _take_data(settings: Settings, work: _Work) -> None:
         work.take(f"{DATA}/{inner}", file)
     if settings.heads_dir is not None:
         for file in _files(settings.heads_dir):
-            work.take(f"{DATA}/heads/{file.name}", file)
+            work.take(f"{DATA}/heads/{file.relative_to(settings.heads_dir).as_posix()}", file)
 
 
 def _take_keys(settings: Settings, work: _Work) -> None:

@@ -23,6 +23,8 @@ OURS = ("our_side", "cancelled", "interrupted")
 CALLED_STATES = ("due", "claimed", "retry", "done")
 """Orders that called a line, or are about to; those withdrawn or missed rang nowhere."""
 OPEN_STATES = ("due", "claimed", "retry")
+_LATEST_REPEAT = timedelta(days=2)
+"""How much later than its first call an order's last one can be."""
 Span = tuple[datetime, datetime]
 
 
@@ -37,16 +39,21 @@ def _counts() -> ColumnElement[bool]:
 
 def _counted_in(span: Span) -> list[ColumnElement[bool]]:
     return [
-        # Kind and state as they begin the shelf: an index on the state would lead through everybody's checks.
-        SpotCheck.shelf.startswith("random|done|"),
+        SpotCheck.kind == "random",
+        SpotCheck.state == "done",
         SpotCheck.first_due_at >= span[0],
         SpotCheck.first_due_at < span[1],
+        # For the index: the moment of the last call.
+        SpotCheck.due_at >= span[0],
+        SpotCheck.due_at < span[1] + _LATEST_REPEAT,
         _counts(),
     ]
 
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
     """Whether a unit has fewer counted checks than are required: the last one required is not there."""
+    if required == 1:
+        return ~_reached(span)
     own = select(DutyLine.id).where(DutyLine.unit_id == Unit.id, DutyLine.kind != "fax").correlate(Unit)
     shared = select(LineUnit.line_id).where(LineUnit.unit_id == Unit.id).correlate(Unit)
     last = (
@@ -57,6 +64,20 @@ def _short(span: Span, required: int) -> ColumnElement[bool]:
         .offset(required - 1)
     )
     return ~last.exists()
+
+
+def _reached(span: Span) -> ColumnElement[bool]:
+    """Whether a unit has a counted check, by a line of its own or a shared one: one look into the index a line."""
+    own = exists().where(
+        DutyLine.unit_id == Unit.id,
+        DutyLine.kind != "fax",
+        exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span)).correlate(DutyLine),
+    )
+    shared = exists().where(
+        LineUnit.unit_id == Unit.id,
+        exists().where(SpotCheck.line_id == LineUnit.line_id, *_counted_in(span)).correlate(LineUnit),
+    )
+    return or_(own.correlate(Unit), shared.correlate(Unit))
 
 
 def _to_cover(span: Span) -> ColumnElement[bool]:
@@ -91,25 +112,12 @@ async def covered_units(
 
 async def count_units(session: AsyncSession, span: Span, required: int) -> tuple[int, int]:
     """How many units there are to cover in a span, and how many of them are short."""
-    cover = and_(_to_cover(span), *visible_units())
-    ids = select(Unit.id).where(cover).execution_options(every_unit=True)
-    wanted = set(await session.scalars(ids))
-    if required == 1:
-        return len(wanted), len(wanted - await _reached(session, span))
-    short = select(func.count()).select_from(Unit).where(cover, _short(span, required))
-    return len(wanted), await session.scalar(short.execution_options(every_unit=True)) or 0
-
-
-async def _reached(session: AsyncSession, span: Span) -> set[int]:
-    """Units with a counted check in a span, by their own lines or by shared ones: one look into the index a line."""
-    counted = exists().where(SpotCheck.line_id == DutyLine.id, *_counted_in(span))
-    query = select(DutyLine.id, DutyLine.unit_id).where(DutyLine.kind != "fax", counted)
-    # Of the units in scope every check counts, also by a line of others.
-    found = await session.execute(query.execution_options(every_unit=True))
-    units = {row.id: row.unit_id for row in found}
-    sharing = select(LineUnit.line_id, LineUnit.unit_id).execution_options(every_unit=True)
-    shared = await session.execute(sharing)
-    return {*units.values(), *(row.unit_id for row in shared if row.line_id in units)}
+    query = select(func.count()).select_from(Unit).where(_to_cover(span), *visible_units())
+    query = query.execution_options(every_unit=True)
+    return (
+        await session.scalar(query) or 0,
+        await session.scalar(query.where(_short(span, required))) or 0,
+    )
 
 
 async def counted_moments(
@@ -128,7 +136,6 @@ async def counted_moments(
         .join(SpotCheck, SpotCheck.line_id == reach.c.line_id)
         .where(*_counted_in(span))
         .order_by(SpotCheck.first_due_at, SpotCheck.id)
-        .execution_options(every_unit=True)
     )
     found: dict[int, list[datetime]] = {}
     for unit_id, at in await session.execute(query):

@@ -16,7 +16,10 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
-KINDS = "'phone_down', 'trunk_down', 'calendar_ending', 'disk', 'coverage_short', 'reviews_waiting', 'other_alarms', 'test'"
+KINDS = (
+    "'phone_down', 'trunk_down', 'calendar_ending', 'disk', "
+    "'coverage_short', 'reviews_waiting', 'other_alarms', 'test'"
+)
 
 
 def upgrade() -> None:

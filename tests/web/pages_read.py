@@ -13,7 +13,33 @@ from babel.messages.extract import extract
 
 WEB = Path(__file__).parents[2] / "app/web"
 CHINESE = re.compile("[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
+"""Chinese and what stands between it."""
 _VOID = {"input", "meta", "link", "br", "img", "hr"}
+
+FIELDS: dict[str, Any] = {
+    "name": "三月抽查",
+    "first_day": "2026-03-05",
+    "last_day": "2026-03-29",
+    "period": "week",
+    "start_workday": ["08:00", ""],
+    "end_workday": ["20:00", ""],
+    "calls_per_unit": "1",
+    "extra_per_unit": "0.5",
+    "yearly_coverage": "1",
+    "line_day": "1",
+    "line_week": "3",
+    "least_gap_h": "12",
+    "after_min_s": "600",
+    "after_max_s": "780",
+    "most_calls": "3",
+    "causes": ["no_answer", "busy"],
+    "line_kinds": "duty",
+    "max_talk_s": "30",
+    "max_ring_s": "60",
+    "opening_id": "1",
+    "notice": "1",
+}
+"""What a browser sends of the form of a plan that can be started."""
 
 
 class Page(HTMLParser):

@@ -17,7 +17,12 @@ NAMED_OTHERWISE: Mapping[str, Mapping[str, str]] = {
 }
 OF_ALL = {"kind": "duty"}
 BODIES: Mapping[str, Callable[[Side], Any] | None] = {
-    "POST /units/new": lambda side: {"code": "neu2", "name": "新", "category": "other", "parent_id": f"c{side['head']}"},
+    "POST /units/new": lambda side: {
+        "code": "neu2",
+        "name": "新",
+        "category": "other",
+        "parent_id": side["code"].partition("-")[0],
+    },
     "POST /units/{unit_id}/change": lambda side: {"revision": "9", "name": side.says("改")},
     "POST /units/{unit_id}/move": lambda side: {"revision": "9", "parent_id": ""},
     "POST /units/{unit_id}/close": lambda side: {"revision": "9", "last_day": "2030-01-01"},

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.accounts import audit_chain, audit_export
 from app.accounts import audit_repository as repository
+from app.accounts import service as audit
 from app.accounts.audit_chain import Checked
 from app.accounts.audit_lines import Head, Problem
 from app.accounts.audit_repository import Filter
@@ -60,6 +61,9 @@ async def verify(request: Request, state: State) -> Response:
     unreadable = [one for one in kept if isinstance(one, Problem)]
     found = await audit_chain.verify(state[0], [one for one in kept if isinstance(one, Head)])
     checked = Checked(found.lines, found.heads, (*unreadable, *found.problems))
+    async with state[0].unit_of_work() as session:
+        detail = f"{checked.lines} lines, {len(checked.problems)} problems"
+        await audit.record(session, "check", "audit", detail, done=checked.holds)
     return await _page(request, state, Asked(), checked=checked)
 
 
@@ -101,7 +105,7 @@ async def _page(
             found = await repository.page(session, wanted, after, PAGE_ROWS + 1)
             page, last = cut(found, PAGE_ROWS)
             rows = [{"event": event, "number": number} for event, number in page]
-        lines, sealed = await repository.counts(session)
+        waiting = await repository.waiting(session)
         end = await repository.end(session)
     values = asked.values()
     return render(
@@ -112,7 +116,12 @@ async def _page(
         asked=asked,
         actions=ACTION_ZH,
         zone=settings.zone,
-        chain={"lines": lines, "waiting": lines - sealed, "number": end.number, "digest": end.digest},
+        chain={
+            "lines": end.number + waiting,
+            "waiting": waiting,
+            "number": end.number,
+            "digest": end.digest,
+        },
         heads=sorted(path.stem for path in audit_chain.heads_dir(settings).glob("*.json"))[-1:],
         checked=checked,
         problem=problem,

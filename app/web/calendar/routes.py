@@ -31,6 +31,8 @@ READ = ["GET", "HEAD"]
 CHANGES_SHOWN = 50
 MOST_SHOWN = 400
 DayInPath = Annotated[Day, Path()]
+REASONS: Mapping[str, str] = {"shipped data": "随附数据"}
+"""Reasons that the program gives by itself."""
 SOURCES: Mapping[str, str] = {"seed": "随附数据", "import": "文件导入", "entered": "人工录入"}
 
 
@@ -114,7 +116,7 @@ async def _day(request: Request, state: Any, day: date, tried: _Tried | None = N
                 item.changed_by,
                 views.told(day, item.before),
                 views.told(day, item.after),
-                item.reason,
+                REASONS.get(item.reason, item.reason),
             )
             for item in changes
         ],

@@ -5,12 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import Response
 
+from app.accounts.principal import current
 from app.directory.routing import State
 from app.errors import NotFoundError
 from app.reviews import repository as reviews
 from app.reviews.states import Step
 from app.web.check import steps
 from app.web.check.page import check_page
+from app.web.check.sight import sight_of
 from app.web.pages import render
 from app.web.spoken import reader_speaks
 
@@ -40,4 +42,10 @@ async def show_notice(request: Request, state: State, check_id: int, case_id: in
     if case is None or case.check_id != check_id or sent is None:
         error = NotFoundError(f"事项 {case_id} 尚未发出核实通知单 (no notice was sent yet)")
         raise HTTPException(404, error.detail)
-    return render(request, "check/notice.html", notice=sent.content["notice"], check_id=check_id)
+    return render(
+        request,
+        "check/notice.html",
+        notice=sent.content["notice"],
+        check_id=check_id,
+        told=sight_of(current()).reasons,
+    )
