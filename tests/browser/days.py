@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Role
-from app.checks.models import Attempt, Recording, SpotCheck
+from app.checks.models import Attempt, Recording, SpotCheck, StoredProposal
 from app.database import Database
 from app.directory.models import DutyLine, Unit
 from tests.browser.office import Office, Watch
@@ -34,7 +34,17 @@ UNKNOWN = {
 """What the full table says of a designated check of which nobody has said anything."""
 JUDGED: Mapping[str, Mapping[str, Any]] = {
     WATER: {"接听情况": "三声内接听"},
-}
+    SILENT: {"接听情况": "我方取消"},
+    SINGING: {
+        "接听情况": "三声内接听；有彩铃迹象", "拟认定问题": "设置彩铃", "已认定问题": "不予认定", "认定状态": "设置彩铃：撤销",
+        "复核人": "吴督查", "复核意见": "撤销：已按规定申请豁免",
+    },
+    FORWARDED: {
+        "接听情况": "三声内接听；有呼叫转移迹象", "拟认定问题": "呼叫转移", "已认定问题": "呼叫转移", "认定状态": "呼叫转移：认定",
+        "扣分": "未设扣分", "复核人": "吴督查", "复核意见": "认定", "备注（申诉／核实）": "单位无异议；事由：节前抽查",
+    },
+}  # fmt: skip
+"""What is said of each unit's check beyond that, after the supervisor's day."""
 
 
 def late_morning() -> str:
@@ -62,7 +72,9 @@ def spreadsheet(**wrong: str) -> bytes:
     lines = book.create_sheet("线路")
     lines.append(["单位名称", "值班电话", "拨打号码"])
     for name, extension in LINES.items():
-        lines.append([name, printed(name), wrong.get("dialled", extension) if name == FORWARDED else extension])
+        lines.append(
+            [name, printed(name), wrong.get("dialled", extension) if name == FORWARDED else extension]
+        )
     target = io.BytesIO()
     book.save(target)
     return target.getvalue()
@@ -129,6 +141,12 @@ class Day:
         found: int = (await self.rows(select(Unit.id).where(Unit.name == name)))[0][0]
         return found
 
+    async def recording(self, unit: str) -> int:
+        """The key of the recording of a unit's call."""
+        query = select(Recording.id).join(Attempt, Attempt.id == Recording.attempt_id)
+        found: int = (await self.rows(query.where(Attempt.unit_id == await self.unit_id(unit))))[0][0]
+        return found
+
     async def status(self, role: Role, path: str) -> int:
         """What a page answers to somebody."""
         answer = await (await self.page(role)).context.request.get(path, max_redirects=0)
@@ -154,24 +172,23 @@ async def a_day(office: Office, browser: Browser) -> AsyncIterator[Day]:
 async def take_as_verified(session: AsyncSession, units: Sequence[str]) -> None:
     """Let lines pass as answered on their 核号 call."""
     of = select(Unit.id).where(Unit.name.in_(units)).scalar_subquery()
-    await session.execute(
-        update(DutyLine).where(DutyLine.unit_id.in_(of)).values(verification="verified")
-    )
+    await session.execute(update(DutyLine).where(DutyLine.unit_id.in_(of)).values(verification="verified"))
 
 
 async def as_recorded(day: Day) -> list[dict[str, Any]]:
     """The rows of the full table of designated checks, made anew from what the database and the day say."""
     query = (
-        select(Attempt, SpotCheck, Unit.name, DutyLine.number, Recording.id)
+        select(Attempt, SpotCheck, Unit.name, DutyLine.number, Recording.id, StoredProposal.content)
         .join(SpotCheck, SpotCheck.id == Attempt.check_id)
         .join(Unit, Unit.id == Attempt.unit_id)
         .join(DutyLine, DutyLine.id == Attempt.line_id)
+        .join(StoredProposal, StoredProposal.check_id == SpotCheck.id)
         .join(Recording, Recording.attempt_id == Attempt.id, isouter=True)
         .where(SpotCheck.kind == "designated")
         .order_by(Attempt.started_at)
     )
     found = []
-    for place, (attempt, check, unit, number, recording) in enumerate(await day.rows(query), 1):
+    for place, (attempt, check, unit, number, recording, proposal) in enumerate(await day.rows(query), 1):
         at = attempt.started_at.astimezone(day.office.settings.zone).replace(microsecond=0, tzinfo=None)
         found.append(
             UNKNOWN
@@ -181,9 +198,7 @@ async def as_recorded(day: Day) -> list[dict[str, Any]]:
                 "值班电话": number,
                 "抽查时间": at,
                 "第1次拨打": at,
-                "响铃时长（秒）": round(attempt.ring_to_answer_ms / 1000, 1)
-                if attempt.ring_to_answer_ms
-                else "未核实",
+                "响铃时长（秒）": round(proposal["attempts"][0]["ring_s"], 1),
                 "约响铃声数": attempt.rings or "未核实",
                 "录音编号": f"录音{recording}",
                 "抽查人": check.ordered_by,

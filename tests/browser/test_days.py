@@ -6,6 +6,7 @@ The tests go by the clock, each from where the one before left the office.
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime, timedelta
@@ -18,6 +19,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 from sqlalchemy import select
 
+from app.accounts.audit_words import ACTION_ZH
 from app.accounts.permissions import Role
 from app.checks.models import Attempt
 from app.directory.models import DutyLine, Unit
@@ -40,6 +42,25 @@ from tests.browser.days import (
 )
 from tests.browser.office import Office, chromium, office
 
+DISPATCHER, SUPERVISOR, INSPECTOR = "周值班", "吴督查", "郑检查"
+TRAIL = {
+    (DISPATCHER, "上传表格"), (DISPATCHER, "导入通讯录"), (DISPATCHER, "装入随附提示"), (SUPERVISOR, "批准录音提示"),
+    (DISPATCHER, "新建计划"), (DISPATCHER, "启动计划"), ("王管理", "启用规则"), ("王管理", "申请开设账号"),
+    ("冯安全", "批准账号"), ("孙立", "启用账号"), ("孙立", "退出登录"), ("孙立", "登录"), (DISPATCHER, "核实号码"),
+    (DISPATCHER, "指定抽查"), (DISPATCHER, "旁听通话"), (DISPATCHER, "紧急停拨"), (DISPATCHER, "解除停拨"),
+    (SUPERVISOR, "播放录音"), (SUPERVISOR, "提出认定"), (SUPERVISOR, "告知"), (SUPERVISOR, "单位无异议"),
+    (SUPERVISOR, "认定"), (SUPERVISOR, "撤销"), (INSPECTOR, "导出"),
+}  # fmt: skip
+"""Who did what, as the auditor reads it."""
+SHUT = {
+    Role.DISPATCHER: "/recordings /recordings/1 /system/audit /system/accounts",
+    Role.SUPERVISOR: "/plans/new /units/import /system/audit /system/accounts",
+    Role.INSPECTOR: "/live /recordings /recordings/1 /plans /designated /system/audit /system/accounts",
+    Role.ADMINISTRATOR: "/overview /live /checks /checks/1 /recordings /recordings/1 /units /reports /system/audit",
+    Role.SECURITY: "/overview /live /checks /checks/1 /recordings /units /plans /reports /system/audit /system/rules",
+    Role.AUDITOR: "/overview /live /checks /checks/1 /recordings /units /plans /reports /system/accounts",
+}
+PERIODS = ("工作日白天", "双休日", "法定节假日", "调休工作日白天", "调休后的公休日")
 PASSWORD = "Lu-Shui 2026 qiu"
 
 pytestmark = [
@@ -212,11 +233,17 @@ async def test_calls_are_ordered_watched_heard_and_stopped(day: Day) -> None:
     await page.locator("#panel").get_by_role("button", name="立即停拨").click()
     await expect(page.locator("#stop-banners")).to_contain_text("防汛应急响应")
     await expect(other.locator("#stop-banners")).to_contain_text("防汛应急响应")
-    for role, path in ((Role.AUDITOR, "/system/audit"), (Role.INSPECTOR, "/checks"), (Role.ADMINISTRATOR, "/system")):
+    for role, path in (
+        (Role.AUDITOR, "/system/audit"),
+        (Role.INSPECTOR, "/checks"),
+        (Role.ADMINISTRATOR, "/system"),
+    ):
         await expect((await day.page(role, path)).locator("#stop-banners")).to_contain_text("紧急停拨中")
     await page.goto("/live")
     await expect(page.get_by_text("此刻没有进行中的通话。")).to_be_visible()
-    ends = await day.rows(select(Attempt.outcome, Attempt.verdict_code).join(Attempt.unit).where(Unit.name == SILENT))
+    ends = await day.rows(
+        select(Attempt.outcome, Attempt.verdict_code).join(Attempt.unit).where(Unit.name == SILENT)
+    )
     assert ends == [("cancelled", "cancelled")]
     await page.goto(f"/designated?unit={await day.unit_id(WATER)}")
     await expect(page.locator("table.list").first).to_contain_text("停拨")
@@ -226,9 +253,9 @@ async def test_calls_are_ordered_watched_heard_and_stopped(day: Day) -> None:
     await page.get_by_role("button", name="解除停拨").click()
     await expect(page.get_by_text("没有停拨，抽查照常进行。")).to_be_visible()
     await expect(other.locator("#stop-banners .stop-banner")).to_have_count(0)
-    assert await day.rows(
-        select(DutyLine.verification).join(DutyLine.unit).where(Unit.name == TOWN)
-    ) == [("verified",)]
+    assert await day.rows(select(DutyLine.verification).join(DutyLine.unit).where(Unit.name == TOWN)) == [
+        ("verified",)
+    ]
 
 
 async def test_the_supervisor_finds_hears_confirms_and_overturns(day: Day) -> None:
@@ -259,18 +286,23 @@ async def test_the_supervisor_finds_hears_confirms_and_overturns(day: Day) -> No
     await page.goto("/checks?verdict=crbt")
     await page.locator("#rows table.list tbody a").first.click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(SINGING)
-    await step(page, "撤销（不认定、我方原因等）", reason="该单位当时正在处置险情")
+    await step(page, "撤销（不认定、我方原因等）", reason="已按规定申请豁免")
     await expect(page.locator("article.case .case-state").first).to_have_text("撤销")
     assert desk.asked[-1].startswith("撤销事项")
-    found = await day.rows(select(Unit.name, Case.state, Case.confirmed_by).join(Unit, Unit.id == Case.unit_id))
+    found = await day.rows(
+        select(Unit.name, Case.state, Case.confirmed_by).join(Unit, Unit.id == Case.unit_id)
+    )
     assert sorted(found) == sorted([(FORWARDED, "confirmed", "吴督查"), (SINGING, "revoked", None)])
 
 
 async def step(page: Page, name: str, **fields: str) -> None:
     """Take a step of the first case of a check."""
-    box = page.locator("article.case").first.locator("details.step").filter(
-        has=page.get_by_text(name, exact=True)
-    ).first
+    box = (
+        page.locator("article.case")
+        .first.locator("details.step")
+        .filter(has=page.get_by_text(name, exact=True))
+        .first
+    )
     await box.locator("summary").first.click()
     for field, value in fields.items():
         await box.locator(f"[name={field}]").fill(value)
@@ -290,9 +322,12 @@ async def test_the_inspector_exports_what_the_list_shows(day: Day) -> None:
         await page.get_by_role("button", name="导出当前筛选").click()
     book = openpyxl.load_workbook(io.BytesIO(Path(await (await coming.value).path()).read_bytes()))
     head, *rows = list(book["表"].iter_rows(min_row=3, values_only=True))
-    for row in rows: print(dict(zip(head, row)))
+    told = [dict(zip(head, row, strict=True)) for row in rows]
+    assert told.pop()["序号"] == "导出人：郑检查"
+    assert all(row.pop("时段").startswith(PERIODS) for row in told)
+    assert told == await as_recorded(day)
     about = dict(book["导出说明"].iter_rows(values_only=True))
-    print(about)
+    assert (about["导出人"], about["筛选条件"], about["行数"]) == ("郑检查", "方式：指定抽查", "4")
 
     await page.goto("/reports/forms")
     today = datetime.now(day.office.settings.zone).date().isoformat()
@@ -302,25 +337,42 @@ async def test_the_inspector_exports_what_the_list_shows(day: Day) -> None:
     async with page.expect_download() as coming:
         await page.get_by_role("button", name="生成").click()
     paper = docx.Document(str(await (await coming.value).path()))
-    told = [cell.text for row in paper.tables[0].rows for cell in row.cells]
-    print(told)
+    answers = {row.cells[2].text: row.cells[3].text for row in paper.tables[0].rows}
+    month, of_month = (int(part) for part in today.split("-")[1:])
+    assert answers["是否存在值班电话设置彩铃或呼转手机情况"] == f"已认定：{month}月{of_month}日呼叫转移"
+    assert answers["是否按要求报送值班表"].startswith("未核实")
 
 
 async def test_the_auditor_sees_all_of_it_and_the_chain_holds(day: Day) -> None:
     page = await day.page(Role.AUDITOR, "/today")
     await page.get_by_role("link", name="系统").click()
     await page.locator("main").get_by_role("link", name="审计").click()
-    seen = {}
+    trail = set()
     while True:
         for line in await page.locator("table.audit tbody tr").all_inner_texts():
-            print(line)
+            trail.add(tuple(line.split("\t")[1:4]))
         older = page.get_by_role("link", name="更早的记录")
         if not await older.count():
             break
         await older.click()
-        await page.wait_for_load_state()
+    assert {action for _, action, _ in trail} <= set(ACTION_ZH.values())
+    assert TRAIL <= {(who, action) for who, action, _ in trail}
+    heard = {(who, subject) for who, action, subject in trail if action == "播放录音"}
+    assert heard == {("吴督查", f"recording:{await day.recording(FORWARDED)}")}
+
     await page.get_by_role("button", name="核对全部记录").click()
     await expect(page.get_by_text("核对无误")).to_be_visible()
     async with page.expect_download() as coming:
         await page.get_by_role("button", name="导出（JSON，连同记录链）").click()
-    print(Path(await (await coming.value).path()).read_text()[:500])
+    lines = Path(await (await coming.value).path()).read_text(encoding="utf-8").splitlines()
+    exported = [json.loads(line)["event"] for line in lines[1:] if '"event"' in line]
+    assert {(event["who"], ACTION_ZH[event["action"]]) for event in exported} >= TRAIL
+
+
+async def test_nobody_left_the_office_or_came_through_another_ones_door(day: Day) -> None:
+    for role, paths in SHUT.items():
+        for path in paths.split():
+            assert (role, path, await day.status(role, path)) == (role, path, 403)
+    for desk in (*day.desks.values(), *day.others):
+        assert desk.watch.complaints == []
+        assert desk.outside() == []
