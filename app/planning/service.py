@@ -95,7 +95,7 @@ async def _check_scope(session: AsyncSession, spec: PlanSpec) -> None:
     missing = wanted - await directory.present_units(session, wanted)
     if missing:
         listed = "、".join(str(key) for key in sorted(missing))
-        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("subtrees", listed)])
+        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("subtrees", f"没有编号为 {listed} 的单位")])
 
 
 async def get(session: AsyncSession, plan_id: int, *, lock: bool = False) -> Plan:
