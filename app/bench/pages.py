@@ -63,7 +63,9 @@ PAGES = frozenset(
 
 def open_to_part(page: str) -> bool:
     """Whether who answers for a part of the tree may open a page, and units there are such as `page_paths` names."""
-    return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(("/checks/{", "/manual/{", "/recordings/{"))
+    return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(
+        ("/checks/{", "/manual/{", "/recordings/{")
+    )
 
 
 def page_paths(tree: Sequence[int], rows: int, plan: int) -> Iterator[tuple[str, Sequence[str]]]:

@@ -90,7 +90,9 @@ async def _check_scope(session: AsyncSession, spec: PlanSpec) -> None:
     if limits() is None:
         return
     if not spec.units.subtrees:
-        raise ForbiddenError(WHOLE_OFFICE_ONLY, [Fault("subtrees", "beyond your units: choose units of yours")])
+        raise ForbiddenError(
+            WHOLE_OFFICE_ONLY, [Fault("subtrees", "beyond your units: choose units of yours")]
+        )
     wanted = frozenset(spec.units.subtrees)
     missing = wanted - await directory.present_units(session, wanted)
     if missing:
