@@ -22,6 +22,7 @@ from app.evidence.models import RecordingRemoval
 from app.phone_records.models import PhoneRecord
 from app.planning.models import Plan, Prompt
 from app.reviews.models import Case
+from app.rules.models import RuleActivation
 
 _CASES: tuple[tuple[str, str, str], ...] = (
     ("to_review", "待复核", "机器拟认定或存疑的通话，要人听过再定"),
@@ -190,6 +191,18 @@ async def _grants(session: AsyncSession, reader: Reader) -> None:
     reader.add(title, await _count(session, asked), "/system/accounts", hint, urgent=decides)
 
 
+async def _rules(session: AsyncSession, reader: Reader) -> None:
+    """Without rules in force calls are recorded and nothing is ever put forward."""
+    activated = await session.scalar(select(RuleActivation.id).limit(1))
+    reader.add(
+        "尚未启用规则集",
+        int(activated is None),
+        "/system/rules",
+        "启用之前只记录接听情况，不对单位作出认定",
+        urgent=True,
+    )
+
+
 async def _audit(session: AsyncSession, reader: Reader) -> None:
     last = await session.scalar(select(func.max(AuditLink.event_id))) or 0
     # A line of just now, such as this sign-in, is sealed within seconds: it waits for nobody.
@@ -215,6 +228,7 @@ _COLLECTORS: tuple[tuple[P, Collector], ...] = (
     (P.PHONE_RECORDS, _phone_records),
     (P.PLANS_CHANGE, _plans),
     (P.ACCOUNTS, _grants),
+    (P.RULES_CHANGE, _rules),
     (P.AUDIT, _audit),
 )
 _HINTS = {
