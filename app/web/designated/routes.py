@@ -17,6 +17,7 @@ from app.api.actor import Actor
 from app.checks import orders
 from app.checks.models import SpotCheck
 from app.checks.orders import OrderFilter
+from app.checks.rules import CODES
 from app.directory import repository as directory
 from app.errors import NotFoundError, OfficeError
 from app.planning import designated, repository
@@ -132,6 +133,7 @@ def _words(settings: Settings) -> dict[str, Any]:
         "verifications": VERIFICATIONS,
         "line_kinds": choices.LINE_KINDS,
         "zone": settings.zone,
+        "codes": CODES,
     }
 
 
