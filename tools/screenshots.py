@@ -1,7 +1,7 @@
 """Takes a picture of every page, in both languages, of a filled office: `python -m tools.screenshots`.
 
-It calls the fictional county by the simulator (a minute and a half), fills the rest, and writes PNG files with a palette
-and an index into docs/screenshots. Chromium is needed.
+It calls the fictional county by the simulator (a minute and a half), fills the rest, and writes PNG files with a
+palette and an index into docs/screenshots. Chromium is needed.
 """
 
 from __future__ import annotations
