@@ -51,6 +51,7 @@ from app.directory.models import (
     UnitRegime,
 )
 from app.evidence.models import RecordingHold, RecordingRemoval
+from app.notices.models import Delivery, Notice
 from app.phone_records.models import PhoneRecord, PhoneRecordVersion
 from app.planning.models import (
     CalendarChange,
@@ -62,6 +63,7 @@ from app.planning.models import (
     PlanRun,
     Prompt,
 )
+from app.reports.models import ExportJob, ListColumns, SavedFilter
 from app.reviews.models import Attachment, Case, CaseEvent, Publication, PublicationEntry
 from app.rosters.models import Roster, Shift, Whereabouts
 from app.rules.models import RuleActivation, StoredRuleSet
@@ -129,6 +131,11 @@ OF_NO_UNIT: Mapping[Any, str] = {
     TrunkState: "our own trunks",
     TrunkEvent: "our own trunks",
     PolicyNumber: "numbers that are never dialled; no route shows them",
+    Notice: "a count and a link; names no unit",
+    Delivery: "as notices",
+    SavedFilter: "read by the account that saved it alone",
+    ListColumns: "read by the account that chose them alone",
+    ExportJob: "read by the account that ordered it alone; its rows were read within that one's scope",
 }
 """Models whose rows belong to no unit, each with the reason why an account for a part of the tree may read them."""
 UNITS = Unit.__table__

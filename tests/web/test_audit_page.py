@@ -135,7 +135,7 @@ async def test_the_page_speaks_english(client: httpx.AsyncClient, database: Data
     await audit_chain.seal(database)
     cookie = client.headers["cookie"] + "; dutyring_language=en"
     page = (await client.get("/system/audit", headers={"Cookie": cookie})).text
-    assert "Audit trail" in page
+    assert "The chain" in page
     assert "Played a recording" in page
     rest = page.partition("<main")[2].partition("</main>")[0]
     for name in ("王督查", "李值班", "第"):
