@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 
-from app.bench.lists import LIMIT_MS, measure, own_folder
+from app.bench.lists import LIMIT_MS, measure, own_folder, quiet
 from benchmarks.table import show_parts
 
 ROWS = 1_000_000
@@ -23,7 +22,7 @@ def main() -> int:
     parser.add_argument("--database", metavar="URL", help="an empty PostgreSQL database [a SQLite file]")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    logging.disable(logging.INFO)
+    quiet()
     with own_folder() as folder:
         figures = asyncio.run(measure(given.rows, given.database, folder))
     show_parts(figures, as_json=given.json)

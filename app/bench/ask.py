@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from itertools import combinations
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 from fastapi import FastAPI
 
 from app.bench.content import CODES_ASKED
+from app.bench.pages import FILTERS, PARAMETERS, page_paths, page_values
 
 Query = Mapping[str, str]
 PAGE_PARAMETERS = ("after", "limit")
 LISTS_OF_CHECKS = ("/api/v1/checks", "/api/v1/orders")
 """Of these every pair of filters is asked for, of other lists each filter alone."""
-PAGES = {
-    "/today": ("",),
-    "/overview": ("",),
-    "/live": ("",),
-    "/stops": ("",),
-    "/checks": (
-        "", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review", "since", "until", "kind",
-        "plan", "code", "state", "by", "proof", "sign", "unit&state", "verdict&state", "code&proof", "plan&state",
-        "by&since", "unit&sign", "kind&proof", "verdict&proof",
-    ),
-    "/reports": ("", "period", "unit", "unit&period"),
-    "/reports/ranking": ("", "unit", "period"),
-}  # fmt: skip
+AFTER = re.compile(r'<a [^>]*href="[^"]*[?&;]after=([^"&]+)')
 MOST_OF_A_KIND = 24
 """Different requests of one list with one set of filters."""
 
@@ -46,10 +38,12 @@ class Asked:
     name: str
     path: str
     query: Query
+    page: str = ""
+    """The page that it asks for, as the doors write it; empty: a list of the API."""
 
 
-def requests(app: FastAPI, tree: Sequence[int], newest: datetime) -> Iterator[Asked]:
-    """Every list of the API and every list page, with its filters. `tree`: heads of subtrees, large to small."""
+def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
+    """Every list of the API and every page, with its filters. `tree`: heads of subtrees, large to small; `plan`: a draft."""
     values = _values(tree, newest)
     for path, operation in sorted(app.openapi()["paths"].items()):
         if "get" not in operation or "{" in path or not path.startswith("/api/v1/"):
@@ -60,25 +54,19 @@ def requests(app: FastAPI, tree: Sequence[int], newest: datetime) -> Iterator[As
         given = _given(operation["get"].get("parameters", []), values)
         name = path.removeprefix("/api/v1/")
         yield from _of_list(name, path, given, pairs=path in LISTS_OF_CHECKS)
-    for path, sets in PAGES.items():
-        for chosen in sets:
+    yield from page_requests(tree, newest, rows, plan)
+
+
+def page_requests(tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
+    """Every page, with its filters."""
+    values = _values(tree, newest)
+    given = values | page_values(values, newest)
+    for page, addresses in page_paths(tree, rows, plan):
+        for chosen in FILTERS.get(page, ("",)):
             names = [name for name in chosen.split("&") if name]
-            yield from _with(f"page {path.strip('/')}", path, names, values | _page_values(values))
-
-
-def _page_values(values: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """What only pages are asked for."""
-    return {
-        "review": ["1"],
-        "since": [moment[:10] for moment in values["from"]],
-        "until": [moment[:10] for moment in values["to"]],
-        "kind": ["random", "designated", "demo"],
-        "state": ["to_review", "confirmed", "disputed"],
-        "by": ["王督查", "nobody"],
-        "proof": ["definitive", "strong", "weak"],
-        "sign": ["sip_181", "redirect"],
-        "period": ["2026-11", "2026Q3", "2025"],
-    }
+            for address in addresses:
+                for one in _with(f"page {page}", address, names, given):
+                    yield replace(one, page=page)
 
 
 def _values(tree: Sequence[int], newest: datetime) -> dict[str, list[str]]:
@@ -144,30 +132,40 @@ def _with(name: str, path: str, filters: Sequence[str], given: Mapping[str, list
         queries = [query | {one: value} for query in queries for value in given[one]]
     step = max(1, len(queries) // MOST_OF_A_KIND)
     for query in queries[::step]:
-        yield Asked(label, path, query)
+        yield Asked(label, path, {PARAMETERS.get(one, one): value for one, value in query.items()})
 
 
-async def times_ms(client: httpx.AsyncClient, asked: Sequence[Asked], repeats: int) -> dict[str, list[float]]:
+@dataclass(slots=True)
+class Took:
+    """What the requests of one name took, milliseconds each: by the clock, and of this process's processor time."""
+
+    wall_ms: list[float] = field(default_factory=list)
+    spent_ms: list[float] = field(default_factory=list)
+
+
+async def times(client: httpx.AsyncClient, asked: Sequence[Asked], repeats: int) -> dict[str, Took]:
     """Ask for everything `repeats` times, and for the page after the first; return the times by name.
 
     Of lists besides those of checks a filter is left out whose values could not be guessed. Raises `UnansweredError`
     for any other answer that is none.
     """
-    found: dict[str, list[float]] = {}
+    found: dict[str, Took] = {}
     for _ in range(repeats):
         for one in asked:
             query = dict(one.query)
             for _ in range(2):
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.process_time()
                 answer = await client.get(one.path, params=query)
-                took_ms = (time.perf_counter() - began) * 1000
-                if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY and _is_guessed(one):
+                took_ms, spent_ms = (time.perf_counter() - began) * 1000, (time.process_time() - busy) * 1000
+                if _was_guessed(one, answer.status_code):
                     break
-                if answer.status_code != httpx.codes.OK:
+                if answer.status_code != httpx.codes.OK and not (answer.is_redirect and one.page):
                     raise UnansweredError(
                         f"{answer.request.url} answered {answer.status_code}: {answer.text[:300]}"
                     )
-                found.setdefault(one.name, []).append(took_ms)
+                took = found.setdefault(one.name, Took())
+                took.wall_ms.append(took_ms)
+                took.spent_ms.append(spent_ms)
                 after = _next(answer)
                 if after is None:
                     break
@@ -175,12 +173,20 @@ async def times_ms(client: httpx.AsyncClient, asked: Sequence[Asked], repeats: i
     return found
 
 
-def _is_guessed(one: Asked) -> bool:
-    return one.path not in LISTS_OF_CHECKS and one.path not in PAGES
+def _was_guessed(one: Asked, status: int) -> bool:
+    """Whether what was asked for by a guess is not there: a filter's value, or a page of what has a key."""
+    if one.page:
+        return status == httpx.codes.NOT_FOUND and "{" in one.page
+    return status == httpx.codes.UNPROCESSABLE_ENTITY and one.path not in LISTS_OF_CHECKS
 
 
 def _next(answer: httpx.Response) -> str | None:
-    if "json" not in answer.headers.get("content-type", ""):
+    """The place after the page that was answered; None where it was the last one."""
+    kind = answer.headers.get("content-type", "")
+    if kind.startswith("text/html"):
+        found = AFTER.search(answer.text)
+        return None if found is None else unquote(unescape(found[1]))
+    if "json" not in kind:
         return None
     content = answer.json()
     place = content.get("next") if isinstance(content, dict) else None

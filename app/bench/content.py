@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from sip.record import CallRecord, MediaStatistics, TimelineEntry
+
 COUNTIES, TOWNS_OF_COUNTY = 12, 18
 PLANS = 60
 YEARS = 5
@@ -29,6 +31,20 @@ PEOPLE = ("王督查", "李督查", "赵督查", "钱督查", "孙督查", "周�
 SIGNS = ("sip_181", "history_info", "mobile_announcement", "ringback_restart", "late_ringing")
 NO_PROPOSAL = ("missed", "withdrawn", "due", "retry", "planned")
 Row = tuple[Any, ...]
+FACTS = CallRecord(
+    target="",
+    call_id="bench",
+    started_at="2026-11-20T12:00:00.000+08:00",
+    clock_synchronised=True,
+    outcome="answered",
+    sip_status=200,
+    timeline=(
+        TimelineEntry(0.0, "sent", {"method": "INVITE"}),
+        TimelineEntry(201.3, "received", {"status": 180, "reason": "Ringing", "sdp": False}),
+    ),
+    media=MediaStatistics("PCMA", received=640, jitter_ms=0.4, sent=640),
+).to_dict()
+"""What every call's facts hold."""
 
 
 @dataclass(slots=True)
@@ -197,15 +213,15 @@ class Orders:
              "within" if answered else "not_applicable", verdict, review, kind, code, "city", 210.0,
              plan, stands, decided, proof, sign)
         )  # fmt: skip
-        facts = {
-            "schema": "dutyring.call/1", "target": f"0000{unit:07}", "outcome": "answered", "sip_status": 200,
-            "ring_to_answer_ms": ring_ms, "errors": [],
-            "timeline": [{"t_ms": 0.0, "event": "sent", "method": "INVITE"},
-                         {"t_ms": 201.3, "event": "received", "status": 180, "reason": "Ringing", "sdp": False}],
-            "media": {"codec": "PCMA", "received": 640, "lost": 0, "late": 0, "jitter_ms": 0.4, "sent": 640},
-        }  # fmt: skip
+        facts = FACTS | {"target": f"0000{unit:07}", "ring_to_answer_ms": ring_ms}
         batch.call_facts.append((key, json.dumps(facts)))
-        content = {"code": verdict, "rule_set": "three-ring/1", "needs_review": review, "findings": []}
+        content = {
+            "code": verdict,
+            "rule_set": "three-ring/1",
+            "needs_review": review,
+            "findings": [],
+            "exempted": [],
+        }
         batch.verdicts.append((key, key, "three-ring/1", verdict, True, review, json.dumps(content), at))
 
     def _propose(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, Index, Table, create_engine, func, insert, select, text
 from sqlalchemy.engine import make_url
 
+from app.bench.beside import COLUMNS as OTHER_COLUMNS
+from app.bench.beside import Beside
 from app.bench.content import COLUMNS, PLANS, Orders, Row, UnitRow, units
 from app.database import Base, _blocking_url
 
@@ -29,9 +31,10 @@ def fill(url: str, rows: int, unit_count: int, newest: datetime) -> bool:
     """
     engine = create_engine(_blocking_url(url))
     try:
-        if _is_filled(engine, rows):
-            return False
         tree = units(unit_count)
+        if _is_filled(engine, rows):
+            _enter_beside(engine, tree, newest)
+            return False
         indices = _large_indices()
         with engine.begin() as connection:
             for index in indices:
@@ -41,7 +44,8 @@ def fill(url: str, rows: int, unit_count: int, newest: datetime) -> bool:
         with engine.begin() as connection:
             for index in indices:
                 index.create(connection)
-        _settle(engine)
+        _settle(engine, COLUMNS)
+        _enter_beside(engine, tree, newest)
         return True
     finally:
         engine.dispose()
@@ -104,10 +108,36 @@ def _enter_orders(engine: Engine, orders: Orders) -> None:
         _unguarded(driver)
         for batch in orders.batches():
             for name in COLUMNS:
-                _write(driver, name, getattr(batch, name))
+                _write(driver, name, COLUMNS[name].split(), getattr(batch, name))
             driver.commit()
     finally:
         raw.close()
+
+
+def _enter_beside(engine: Engine, tree: Sequence[UnitRow], newest: datetime) -> None:
+    beside = Beside(engine, tree, newest)
+    if beside.is_there:
+        return
+    indices = beside.indices()
+    with engine.begin() as connection:
+        for index in indices:
+            index.drop(connection, checkfirst=True)
+    raw = engine.raw_connection()
+    try:
+        driver: Any = raw.driver_connection
+        _unguarded(driver)
+
+        def write(name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+            _write(driver, name, columns, rows)
+            driver.commit()
+
+        beside.enter(write)
+    finally:
+        raw.close()
+    with engine.begin() as connection:
+        for index in indices:
+            index.create(connection)
+    _settle(engine, OTHER_COLUMNS)
 
 
 def _unguarded(driver: Any) -> None:
@@ -123,8 +153,7 @@ def _unguarded(driver: Any) -> None:
         driver.rollback()
 
 
-def _write(driver: Any, name: str, rows: Sequence[Row]) -> None:
-    columns = COLUMNS[name].split()
+def _write(driver: Any, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     fixed = _fixed(Base.metadata.tables[name], columns)
     listed = ", ".join([*columns, *fixed])
     last = tuple(fixed.values())
@@ -152,15 +181,17 @@ def _fixed(table: Table, given: Sequence[str]) -> dict[str, Any]:
 def _sqlite_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    if isinstance(value, date):
+        return value.isoformat()
     return value
 
 
-def _settle(engine: Engine) -> None:
+def _settle(engine: Engine, tables: Iterable[str]) -> None:
     """Let PostgreSQL number further rows from here on and know its tables, as its own housekeeping would in time."""
     if engine.dialect.name == "sqlite":
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name in ("units", "duty_lines", "plans", *COLUMNS):
+        for name in ("units", "duty_lines", "plans", *tables):
             if "id" in Base.metadata.tables[name].columns:
                 connection.execute(
                     text(

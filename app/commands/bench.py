@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from typing import Annotated, Any
 
 import typer
@@ -51,9 +50,9 @@ def _measured(rows: int, url: str | None, repeats: int) -> dict[str, Any]:
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
     from app.bench.fill import NotEmptyError
-    from app.bench.lists import measure, own_folder
+    from app.bench.lists import measure, own_folder, quiet
 
-    logging.disable(logging.INFO)
+    quiet()
     try:
         with own_folder() as folder:
             return asyncio.run(measure(rows, url, folder, repeats))

@@ -90,12 +90,14 @@ async def _check_scope(session: AsyncSession, spec: PlanSpec) -> None:
     if limits() is None:
         return
     if not spec.units.subtrees:
-        raise ForbiddenError(WHOLE_OFFICE_ONLY, [Fault("subtrees", "beyond your units: choose units of yours")])
+        raise ForbiddenError(
+            WHOLE_OFFICE_ONLY, [Fault("subtrees", "beyond your units: choose units of yours")]
+        )
     wanted = frozenset(spec.units.subtrees)
     missing = wanted - await directory.present_units(session, wanted)
     if missing:
         listed = "、".join(str(key) for key in sorted(missing))
-        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("subtrees", listed)])
+        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("subtrees", f"没有编号为 {listed} 的单位")])
 
 
 async def get(session: AsyncSession, plan_id: int, *, lock: bool = False) -> Plan:
