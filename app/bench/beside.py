@@ -86,7 +86,15 @@ class Beside:
                 person = people[-1 - day % 4]
                 shifts.append((key, person[0], person[2], at, at + timedelta(hours=24)))
         made = [
-            (unit.key, "on_site", self.newest - timedelta(days=7 * n), "李督查", "在岗", self.newest, "李督查")
+            (
+                unit.key,
+                "on_site",
+                self.newest - timedelta(days=7 * n),
+                "李督查",
+                "在岗",
+                self.newest,
+                "李督查",
+            )
             for unit in self.tree
             for n in range(4)
         ]
@@ -118,9 +126,7 @@ class Beside:
             write("recordings", COLUMNS["recordings"].split(), recordings)
             self._words(chance, spoken, write)
 
-    def _words(
-        self, chance: random.Random, calls: Sequence[tuple[int, datetime, int]], write: Write
-    ) -> None:
+    def _words(self, chance: random.Random, calls: Sequence[tuple[int, datetime, int]], write: Write) -> None:
         pairs = self.engine.dialect.name == "postgresql"
         transcriptions: list[Row] = []
         pieces: list[Row] = []
@@ -146,7 +152,15 @@ class Beside:
                 if state != "to_review":
                     action = "revoke" if state == "revoked" else "confirm"
                     rows.append(
-                        (key, at + timedelta(hours=3), "王督查", action, "to_review", state, '{"reason": "听过"}')
+                        (
+                            key,
+                            at + timedelta(hours=3),
+                            "王督查",
+                            action,
+                            "to_review",
+                            state,
+                            '{"reason": "听过"}',
+                        )
                     )
             write("case_events", COLUMNS["case_events"].split(), rows)
 
@@ -154,9 +168,7 @@ class Beside:
         """A line for every second recording that was heard or searched for."""
         recordings = Base.metadata.tables["recordings"].c
         query = (
-            select(recordings.id, recordings.created_at)
-            .where(recordings.id % 2 == 0)
-            .order_by(recordings.id)
+            select(recordings.id, recordings.created_at).where(recordings.id % 2 == 0).order_by(recordings.id)
         )
         number = 0
         for batch in _batches(connection, query):

@@ -215,7 +215,13 @@ class Orders:
         )  # fmt: skip
         facts = FACTS | {"target": f"0000{unit:07}", "ring_to_answer_ms": ring_ms}
         batch.call_facts.append((key, json.dumps(facts)))
-        content = {"code": verdict, "rule_set": "three-ring/1", "needs_review": review, "findings": [], "exempted": []}
+        content = {
+            "code": verdict,
+            "rule_set": "three-ring/1",
+            "needs_review": review,
+            "findings": [],
+            "exempted": [],
+        }
         batch.verdicts.append((key, key, "three-ring/1", verdict, True, review, json.dumps(content), at))
 
     def _propose(
