@@ -15,11 +15,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -38,6 +35,9 @@ from sqlalchemy.orm import DeclarativeBase
 
 import migrations
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 Step = Callable[[Settings], str | None]
 """A migration on the database of the settings; returns the revision that it is at."""
@@ -181,11 +181,15 @@ def prepare_sqlite(engine: Engine) -> None:
 
 def upgrade(settings: Settings, revision: str = "head") -> str | None:
     """Bring the database to `revision`, creating the data folder when needed; return its revision."""
+    from alembic import command
+
     return _migrate(settings, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(settings: Settings, revision: str) -> str | None:
     """Take the database back to `revision` (`base` removes every table); return the revision it is at."""
+    from alembic import command
+
     return _migrate(settings, lambda config: command.downgrade(config, revision))
 
 
@@ -195,6 +199,10 @@ def current(settings: Settings) -> str | None:
 
 
 def _migrate(settings: Settings, step: Callable[[Config], object]) -> str | None:
+    # Only who migrates pays for loading it, and no phone does.
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+
     make_private_folder(settings.data_dir)
     _make_private_file(settings)
     engine = create_engine(_blocking_url(settings.url))

@@ -64,6 +64,7 @@ from app.web.check import routes as check_page
 from app.web.checks import routes as checks_page
 from app.web.designated import routes as designated_page
 from app.web.help import routes as help_page
+from app.web.i18n import KnowRoom
 from app.web.live import routes as live_page
 from app.web.manual import routes as manual_page
 from app.web.overview import routes as overview_page
@@ -121,6 +122,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     describe(app)
     app.add_middleware(RequestGuard)
     app.add_middleware(KnowStops)
+    app.add_middleware(KnowRoom)
     app.add_middleware(Gate)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(

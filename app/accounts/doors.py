@@ -456,7 +456,16 @@ DOORS: Mapping[P, str] = {
 
 
 WHOLE_OFFICE = frozenset(
-    {P.CALENDAR_CHANGE, P.RULES_CHANGE, P.TRUNKS_CHANGE, P.ACCOUNTS, P.ACCOUNTS_APPROVE, P.AUDIT, P.SYSTEM}
+    {
+        P.CALENDAR_CHANGE,
+        P.RULES_CHANGE,
+        P.TRUNKS_CHANGE,
+        P.ACCOUNTS,
+        P.ACCOUNTS_CHANGE,
+        P.ACCOUNTS_APPROVE,
+        P.AUDIT,
+        P.SYSTEM,
+    }
 )
 """What holds for every unit at once: an account for a part of the tree does none of it, whatever its role."""
 

@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
-from app.accounts import secrets
+from app.accounts import passwords, secrets
 from app.accounts import service as audit
 from app.accounts.models import Account, AccountGrant, OneTimeLink
-from app.accounts.passwords import HASHER, KEPT
+from app.accounts.passwords import KEPT
 from app.accounts.permissions import Role
 from app.errors import BadInputError, ConflictError, Fault
 
@@ -103,7 +103,7 @@ async def enter(session: AsyncSession, login: str, name: str, who: str) -> Accou
 
 def set_password(account: Account, password: str) -> None:
     """Give an account a password, which takes it up; hashes here and now, for tests and the command line."""
-    take_password(account, HASHER.hash(password))
+    take_password(account, passwords.HASHER.hash(password))
 
 
 def take_password(account: Account, kept: str) -> None:

@@ -7,6 +7,7 @@ nothing but digits. What that hears, first or nearly so, and the books know, cou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from app.answers.digits import COMPLETE, SaidNumber, said_numbers
@@ -36,7 +37,6 @@ CUES: Final = (
 """What is said just before a number."""
 MOST_QUESTIONS: Final = 2
 _CUE_COST: Final = 0.3
-_DIGIT_SOUNDS: Final = frozenset(token.sound for token in tokens_of("零一二三四五六七八九幺洞拐勾两"))
 _SIGHT: Final = 8
 _LEAST_DIGITS: Final = 3
 """Of so many syllables behind a cue so many sound like digits where a number follows."""
@@ -54,6 +54,12 @@ _MOST_APART: Final = 1
 Heard = tuple[tuple[str, float], ...]
 
 
+@lru_cache(maxsize=1)
+def _digit_sounds() -> frozenset[str]:
+    """How digits sound; worked out late, for the tables of sounds take 0.3 s to load."""
+    return frozenset(token.sound for token in tokens_of("零一二三四五六七八九幺洞拐勾两"))
+
+
 def number_questions(script: Script, expected: Expected) -> tuple[Question, ...]:
     """Return where the second pass should hear digits, and which numbers of the books it should weigh there."""
     return tuple(question for _, question in _places(script, expected))
@@ -68,7 +74,7 @@ def _places(script: Script, expected: Expected) -> list[tuple[int, Question]]:
         pattern = tokens_of(cue)
         for hit in find(pattern, tokens, _CUE_COST * len(pattern) if len(pattern) > 1 else 0.0):
             ahead = tokens[hit.after : hit.after + _SIGHT]
-            if sum(token.sound in _DIGIT_SOUNDS for token in ahead) >= _LEAST_DIGITS:
+            if sum(token.sound in _digit_sounds() for token in ahead) >= _LEAST_DIGITS:
                 starts.setdefault(hit.after, script.text[: tokens[hit.first].start] + cue)
     found: dict[float, tuple[int, Question]] = {}
     for after, before in sorted(starts.items()):

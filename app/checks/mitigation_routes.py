@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.accounts.principal import current
 from app.api.actor import Actor
 from app.api.text import Long, Moment
 from app.checks import mitigations
 from app.checks.gathering import called_back_in_time
 from app.checks.models import Attempt, Mitigation
 from app.database import Database
+from app.evidence.sight import sight_of
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
 OrderKey = Annotated[int, Path(ge=1, lt=2**63)]
@@ -85,7 +87,7 @@ def _out(row: Mitigation, counts: bool) -> RecordedMitigation:
         order_id=row.check_id,
         kind=row.kind,
         at=row.at,
-        number=row.number,
+        number=sight_of(current()).number(row.number),
         note=row.note,
         recorded_at=row.recorded_at,
         recorded_by=row.recorded_by,

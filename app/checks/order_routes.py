@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 
 from app import clock
+from app.accounts.principal import current
 from app.api.newest import Place
 from app.api.paging import After, Key, Limit, Page, cut, pack, unpack
 from app.api.text import Code, Moment
 from app.checks import orders
-from app.checks.models import SpotCheck
+from app.checks.models import Mitigation, SpotCheck, StoredProposal
 from app.checks.order_schemas import (
     CaseRef,
     ManualRef,
@@ -29,6 +30,7 @@ from app.checks.orders import OrderFilter
 from app.checks.routes import State, detail_of
 from app.directory.schemas import LineOut, UnitOut
 from app.errors import NotFoundError
+from app.evidence.sight import Sight, sight_of
 from app.reviews.models import Case
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
@@ -88,13 +90,24 @@ async def show_order(state_of: State, order_id: Key) -> OrderDetail:
         if check is None:
             raise NotFoundError(f"there is no order {order_id}")
         beside = await orders.beside(session, check, _day(check.first_due_at, settings.zone))
+    sight = sight_of(current())
     return OrderDetail(
         order=_order(check, beside.cases),
         attempts=[detail_of(attempt) for attempt in check.attempts],
-        proposals=[ProposalOut.model_validate(proposal) for proposal in beside.proposals],
-        mitigations=[MitigationOut.model_validate(mitigation) for mitigation in beside.mitigations],
+        proposals=[_proposal(proposal, sight) for proposal in beside.proposals],
+        mitigations=[_mitigation(mitigation, sight) for mitigation in beside.mitigations],
         manual=[ManualRef.model_validate(made) for made in beside.manual],
     )
+
+
+def _proposal(row: StoredProposal, sight: Sight) -> ProposalOut:
+    found = ProposalOut.model_validate(row)
+    return found.model_copy(update={"content": sight.told(found.content)})
+
+
+def _mitigation(row: Mitigation, sight: Sight) -> MitigationOut:
+    found = MitigationOut.model_validate(row)
+    return found.model_copy(update={"number": sight.number(found.number)})
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from app.accounts import service as audit
+from app.accounts.principal import current
 from app.api.paging import After, Key, Limit
 from app.api.text import Code, Moment
 from app.checks import cursor, repository, service
@@ -16,7 +17,7 @@ from app.checks.models import Attempt
 from app.checks.repository import ListFilter
 from app.checks.schemas import AttemptDetail, AttemptOut, AttemptPage, CheckOut, RecordingOut, TargetOut
 from app.database import Database
-from app.evidence.wordless import shown_facts, shown_verdict
+from app.evidence.sight import sight_of
 from app.settings import Settings
 
 router = APIRouter()
@@ -77,13 +78,14 @@ async def show_check(state: State, check_id: int) -> CheckOut:
 
 
 def detail_of(attempt: Attempt) -> AttemptDetail:
-    """A dial with all that it left behind, as JSON."""
+    """A dial with all that it left behind, as JSON, as far as who asks may see it."""
+    sight = sight_of(current())
     return AttemptDetail(
         **AttemptOut.model_validate(attempt).model_dump(),
         call_id=attempt.call_id,
         error=attempt.error,
-        facts=shown_facts(attempt) or None,
-        verdict=shown_verdict(attempt),
+        facts=sight.facts(attempt, None) or None,
+        verdict=sight.verdict(attempt),
         recording=RecordingOut.model_validate(attempt.recording) if attempt.recording else None,
         targets=[TargetOut.model_validate(target) for target in attempt.targets],
     )

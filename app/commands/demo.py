@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.accounts.permissions import ROLE_ZH
+from app.checks.service import rules_of
 from app.commands.serve import address_of, listen, service
 from app.database import Database, upgrade
 from app.demo import (
@@ -24,6 +25,7 @@ from app.demo import (
     fill,
     mismatches,
     place_all,
+    put_rules_in_force,
     result_table,
     results,
     words,
@@ -93,6 +95,7 @@ async def _demo(settings: Settings, once: bool) -> int:
     async with Database(settings.url) as database:
         async with database.unit_of_work() as session:
             await fill(session)
+            await put_rules_in_force(session, rules_of(settings))
         async with far_end() as (host, port), _pages(demo_settings(settings, host, port), console) as pages:
             address, transcriber = pages
             found = await _call_all(database, console, stop)

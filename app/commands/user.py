@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import typer
@@ -117,7 +118,8 @@ def show(*, as_json: bool) -> int:
     for row in rows:
         state = row["state"] + (", locked" if row["locked"] else "")
         units = "all" if row["units"] is None else ", ".join(row["units"])
-        last = (row["last_signed_in_at"] or "")[:16].replace("T", " ")
+        last = row["last_signed_in_at"] and datetime.fromisoformat(row["last_signed_in_at"])
+        last = last.astimezone(settings.zone).strftime("%Y-%m-%d %H:%M") if last else ""
         # As Text: brackets of a name are no markup.
         cells = (row["login"], row["name"], state, ", ".join(row["roles"]), units, last)
         table.add_row(*(Text(cell) for cell in cells))

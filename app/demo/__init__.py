@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from app.demo.board import Board, moving_table, progress, result_table
 from app.demo.county import COUNTY, UNITS, DemoUnit
-from app.demo.service import ForeignUnitsError, Result, fill, mismatches, place_all, results
+from app.demo.service import (
+    ForeignUnitsError,
+    Result,
+    fill,
+    mismatches,
+    place_all,
+    put_rules_in_force,
+    results,
+)
 
 __all__ = [
     "COUNTY",
@@ -18,6 +26,7 @@ __all__ = [
     "moving_table",
     "place_all",
     "progress",
+    "put_rules_in_force",
     "result_table",
     "results",
 ]

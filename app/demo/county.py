@@ -6,6 +6,7 @@ A line's target is an extension of `sip.simulator`; the demo's trunk leads there
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.checks.rules import Code
@@ -38,6 +39,9 @@ def _unit(name: str, kind: str, extension: str, *expected: Code) -> DemoUnit:
 
 
 OFFICE, TOWN = "县直部门", "镇街"
+CATEGORIES: Mapping[str, str] = {OFFICE: "county_department", TOWN: "town"}
+RULE_SET, OWN_DOCUMENT = "baoji-2022", "《云溪县值班抽查办法》（虚构，仅供演示）"
+"""The rules that hold in it, and the document by which they do."""
 UNITS: tuple[DemoUnit, ...] = (
     _unit("应急管理局", OFFICE, "12", "within"),
     _unit("水利局", OFFICE, "62", "within"),

@@ -11,10 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.checks import repository, service
 from app.checks.models import LIVE_STATES, Attempt, AttemptEvent
+from app.checks.rules import Rules
 from app.demo.announcements import mark_announcements
-from app.demo.county import BY_CODE, UNITS, DemoUnit
+from app.demo.county import BY_CODE, CATEGORIES, OWN_DOCUMENT, RULE_SET, UNITS, DemoUnit
 from app.directory import repository as directory
 from app.directory import service as entries
+from app.rules import service as rules
+from app.rules.models import RuleActivation
+from app.rules.own import Own
 
 
 class ForeignUnitsError(RuntimeError):
@@ -63,8 +67,16 @@ async def fill(session: AsyncSession) -> int:
     missing = [unit for unit in UNITS if unit.code not in present]
     for unit in missing:
         row = await entries.add_unit(session, unit.code, unit.name, unit.kind)
+        row.category = CATEGORIES[unit.kind]
         await entries.add_line(session, row, unit.number, unit.extension, verified=True)
     return len(missing)
+
+
+async def put_rules_in_force(session: AsyncSession, limits: Rules) -> None:
+    """Let a shipped rule set bind the county, so that there is something to decide; what is in force stays."""
+    if await session.scalar(select(RuleActivation.id).limit(1)) is None:
+        found = await rules.find(session, RULE_SET)
+        await rules.activate(session, found, OWN_DOCUMENT, Own(), "demo", limits=limits)
 
 
 async def place_all(session: AsyncSession) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from sqlalchemy import select
@@ -25,6 +25,8 @@ LOOK_S = 0.05
 """How often a listener's end looks for more sound."""
 SIGN_S = 1.0
 """How often it says that it still listens, and looks whether the call lasts."""
+ASKED_S = 5.0
+"""How often it is looked whether a listener still may."""
 SUFFIX = ".part"
 """Of the capture of a call, beside the place of its recording."""
 
@@ -40,17 +42,34 @@ async def begin(session: AsyncSession, attempt_id: int, who: str) -> Attempt:
     return attempt
 
 
-async def sound(database: Database, settings: Settings, attempt: Attempt) -> AsyncIterator[bytes]:
-    """Yield the sound of a call in pieces (`live_sound.pack`) as it comes, until the call is over."""
+async def anybody() -> bool:
+    """For who is asked no more once they listen."""
+    return True
+
+
+async def sound(
+    database: Database,
+    settings: Settings,
+    attempt: Attempt,
+    allowed: Callable[[], Awaitable[bool]] = anybody,
+) -> AsyncIterator[bytes]:
+    """Yield the sound of a call in pieces (`live_sound.pack`) as it comes.
+
+    It ends with the call, and soon after whoever listens may not any more: signed out, locked, another role or scope.
+    """
     name = recording_name(attempt)
     with LiveSound(settings.recordings_dir / f"{name}{SUFFIX}") as ear:
-        signed = 0.0
+        signed, asked = 0.0, time.monotonic()
         while not ear.ended:
             now = time.monotonic()
             if now - signed >= SIGN_S:
                 signed = now
                 await asyncio.to_thread(live_board.want_to_hear, settings, name)
                 if not await _lasts(database, attempt.id):
+                    break
+            if now - asked >= ASKED_S:
+                asked = now
+                if not await allowed():
                     break
             try:
                 position, piece = await asyncio.to_thread(ear.read)

@@ -43,8 +43,12 @@ class Reading:
                 await audit.record(session, self.action, self.subject, self.detail, self.who)
 
     def _told(self, lines: Sequence[AuditEvent]) -> bool:
+        # By the same person: else who knows another's view would hear without a line of their own.
         since = clock.now() - ONE_LISTENING
         return any(
-            line.action == self.action and line.detail.split(" ")[0] == self._mark and line.at >= since
+            line.action == self.action
+            and line.who == self.who
+            and line.detail.split(" ")[0] == self._mark
+            and line.at >= since
             for line in lines
         )

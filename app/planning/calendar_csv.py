@@ -13,6 +13,7 @@ from app.errors import BadInputError, Fault
 from app.planning.calendar import DAY_KINDS_ZH
 from app.planning.calendar_service import Entry
 from app.planning.models import DAY_KINDS, CalendarDay
+from app.tables.cells import QUOTE, from_csv, starts_formula
 
 COLUMNS = ("day", "kind", "sensitive", "name", "sensitive_name", "note")
 REQUIRED = COLUMNS[:2]
@@ -36,8 +37,14 @@ def write(rows: Iterable[CalendarDay]) -> str:
     for row in rows:
         kind = row.kind if row.known else ""
         sensitive = "yes" if row.sensitive else "no"
-        writer.writerow((row.day.isoformat(), kind, sensitive, row.name, row.sensitive_name, row.note))
+        texts = (_no_formula(text) for text in (row.name, row.sensitive_name, row.note))
+        writer.writerow((row.day.isoformat(), kind, sensitive, *texts))
     return text.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    # Workbooks of the directory may bring days, too, and in those a text that begins so does no harm.
+    return QUOTE + text if starts_formula(text.lstrip(QUOTE)) else text
 
 
 def read(content: bytes) -> dict[date, Entry]:
@@ -145,10 +152,10 @@ def _entry(told: Mapping[str, str]) -> Entry:
     sensitive = _WORDS[told.get("sensitive", "").lower()]
     return Entry(
         _KINDS.get(told["kind"]),
-        told.get("name", ""),
+        from_csv(told.get("name", "")),
         sensitive,
-        told.get("sensitive_name", "") if sensitive else "",
-        told.get("note", ""),
+        from_csv(told.get("sensitive_name", "")) if sensitive else "",
+        from_csv(told.get("note", "")),
     )
 
 

@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.accounts.principal import every_unit
+from app.accounts.principal import current, every_unit
 from app.checks.alarms import clock_ok, disk_ok
 from app.checks.models import SpotCheck
 from app.directory import repository as directory
 from app.directory.models import DutyLine
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import choosing, ledger, permits, repository
+from app.planning.approvers import approvers
 from app.planning.permits import Asked, Refusal
 from app.planning.spec import Caps
 from app.settings import Settings
@@ -47,11 +48,12 @@ class Designation:
 async def order(session: AsyncSession, settings: Settings, wanted: Designation, who: str) -> SpotCheck:
     """Order a designated check, due at once.
 
-    Raises `BadInputError`, `NotFoundError`, `ForbiddenError` for one's own approval, and `ConflictError` that names the
-    rule that forbids the call now.
+    Raises `BadInputError`, also for an approval of somebody who may give none, `NotFoundError`, `ForbiddenError` for
+    one's own approval, and `ConflictError` that names the rule that forbids the call now.
     """
     if wanted.night_approved_by == who:
         raise ForbiddenError(f"{who} cannot approve their own call at night; somebody else must")
+    await _check_approver(session, wanted.night_approved_by, who)
     await _check_office(session)
     lines = await _lines(session, wanted)
     now = clock.now()
@@ -106,6 +108,14 @@ async def office_fault(session: AsyncSession) -> str | None:
     except ConflictError as error:
         return error.detail
     return None
+
+
+async def _check_approver(session: AsyncSession, named: str | None, who: str) -> None:
+    # Whoever is named stands on record as the one who allowed it; the command line is the office's own.
+    if named is None or current() is None or named in await approvers(session, who):
+        return
+    fault = Fault("night_approved_by", "must be somebody with an account that may approve calls at night")
+    raise BadInputError(f"{named} may not approve calls at night", [fault])
 
 
 async def _check_office(session: AsyncSession) -> None:

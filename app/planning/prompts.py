@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
+from app.accounts.principal import whole_office
 from app.database import make_private_folder
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
 from app.planning import repository
@@ -188,8 +189,13 @@ async def add_shipped(session: AsyncSession, data_dir: Path, who: str) -> list[P
 
 
 async def approve(session: AsyncSession, prompt_id: int, who: str) -> Prompt:
-    """Let a prompt be played. Raises `ForbiddenError` for the person who made it, `ConflictError` for a retired one."""
+    """Let a prompt be played into calls of every unit.
+
+    Raises `ForbiddenError` for the person who made it and for an account for a part of the units, `ConflictError` for a
+    retired one.
+    """
     prompt = await get(session, prompt_id)
+    whole_office()
     if prompt.retired_at is not None:
         raise ConflictError(f"prompt {prompt_id} is retired; enter it anew")
     if prompt.created_by == who:
@@ -202,8 +208,9 @@ async def approve(session: AsyncSession, prompt_id: int, who: str) -> Prompt:
 
 
 async def retire(session: AsyncSession, prompt_id: int, who: str) -> Prompt:
-    """Take a prompt out of use; calls that played it keep its hash."""
+    """Take a prompt out of use, for every unit; calls that played it keep its hash. Raises `ForbiddenError`."""
     prompt = await get(session, prompt_id)
+    whole_office()
     if prompt.retired_at is None:
         prompt.retired_at = clock.now()
         await session.flush()

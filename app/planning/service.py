@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts import service as audit
-from app.accounts.principal import every_unit, limits, whole_office
+from app.accounts.principal import WHOLE_OFFICE_ONLY, every_unit, limits
 from app.checks.alarms import clock_ok
 from app.directory import repository as directory
 from app.errors import BadInputError, ConflictError, Fault, ForbiddenError, NotFoundError
@@ -90,12 +90,14 @@ async def _check_scope(session: AsyncSession, spec: PlanSpec) -> None:
     if limits() is None:
         return
     if not spec.units.subtrees:
-        whole_office()
+        raise ForbiddenError(
+            WHOLE_OFFICE_ONLY, [Fault("subtrees", "beyond your units: choose units of yours")]
+        )
     wanted = frozenset(spec.units.subtrees)
     missing = wanted - await directory.present_units(session, wanted)
     if missing:
         listed = "、".join(str(key) for key in sorted(missing))
-        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("units.subtrees", listed)])
+        raise BadInputError(f"没有编号为 {listed} 的单位", [Fault("subtrees", f"没有编号为 {listed} 的单位")])
 
 
 async def get(session: AsyncSession, plan_id: int, *, lock: bool = False) -> Plan:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.principal import current
 from app.api.actor import Actor
 from app.api.paging import After, Key, Limit, Page, cut, pack
 from app.api.text import Code, Day
 from app.directory.models import Unit
 from app.errors import NotFoundError
+from app.evidence.sight import sight_of
 from app.reviews import by_hand, repository, service, views
 from app.reviews.models import Case
 from app.reviews.repository import CaseFilter
@@ -117,7 +119,7 @@ async def show_notice(given: Service, case_id: PathKey) -> dict[str, Any]:
         sent = await repository.last_event(session, case_id, Step.NOTIFY.value)
     if sent is None:
         raise NotFoundError(f"事项 {case_id} 尚未发出核实通知单 (no notice was sent yet)")
-    return cast(dict[str, Any], sent.content["notice"])
+    return sight_of(current()).told(sent.content["notice"])
 
 
 async def _known(session: AsyncSession, case_id: int) -> Case:

@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
+from app.accounts.principal import current
+from app.evidence.sight import Sight, sight_of
 from app.reviews import repository, steps
 from app.reviews.codes import title_of
-from app.reviews.models import COUNTING, Case
+from app.reviews.models import COUNTING, Case, CaseEvent
 from app.reviews.schemas import AttachmentOut, CaseDetail, CaseOut, EventOut, PublicationRef, UnitRef
 from app.reviews.states import STATE_ZH, State, steps_from
 
@@ -46,18 +48,30 @@ def _row(case: Case, unit_name: str, now: datetime) -> CaseOut:
     )
 
 
+def _event(row: CaseEvent, sight: Sight) -> EventOut:
+    """What a person wrote stands as it is; of what the machine told, what the reader may see."""
+    found = EventOut.model_validate(row)
+    told = {
+        name: sight.told(found.content[name])
+        for name in ("proposal", "notice")
+        if isinstance(found.content.get(name), dict)
+    }
+    return found.model_copy(update={"content": found.content | told})
+
+
 async def detail(session: AsyncSession, case: Case) -> CaseDetail:
-    """Return a case with its history."""
+    """Return a case with its history, as far as who asks may see it."""
+    sight = sight_of(current())
     row = (await rows(session, [case]))[0]
     heard = await repository.recordings(session, case.check_id) if case.check_id is not None else []
     return CaseDetail(
         **row.model_dump(),
-        proposal=case.proposal,
+        proposal=sight.told(case.proposal),
         counts=case.state in COUNTING,
         steps=list(steps_from(State(case.state))),
         dispute_open=await steps.dispute_open(session, case),
         recordings=[recording.id for _, recording in heard if recording is not None],
-        events=[EventOut.model_validate(event) for event in await repository.events(session, case.id)],
+        events=[_event(event, sight) for event in await repository.events(session, case.id)],
         attachments=[
             AttachmentOut.model_validate(found) for found in await repository.attachments(session, case.id)
         ],

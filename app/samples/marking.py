@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as audit
+from app.accounts.principal import whole_office
 from app.archive import open_archive
 from app.checks import repository as checks
 from app.database import Database
@@ -41,11 +42,14 @@ async def mark_recording(
     """Cut a stretch of the far side out of a check's recording and keep its prints; return the sample.
 
     Raises `NotFoundError`, `GoneError`, `BadInputError` for a stretch that cannot be a sample or a label that cannot be
-    kept, `ConflictError` where this recording of an announcement is a sample already, `UnavailableError`.
+    kept, `ForbiddenError` for an account for a part of the units, `ConflictError` where this recording of an
+    announcement is a sample already, `UnavailableError`.
     """
     _check(about, start_s, end_s)
     async with database.reading() as session:
         attempt_id, path, sha256, length_s = await _kept(session, recording_id)
+    # Every unit's calls are listened to by it from then on.
+    whole_office()
     end_s = min(end_s, length_s)
     _check(about, start_s, end_s)
     async with database.unit_of_work() as session:
@@ -66,11 +70,12 @@ async def mark_recording(
 
 
 async def withdraw(session: AsyncSession, sample_id: int, who: str) -> AnnouncementSample:
-    """Listen for a sample no more. Raises `NotFoundError`, `ConflictError` where it was withdrawn already."""
+    """Listen for a sample no more. Raises `NotFoundError`, `ConflictError`, `ForbiddenError`."""
     try:
         row = await service.get(session, sample_id)
     except UnknownSampleError as error:
         raise NotFoundError(f"没有样本 {sample_id} (no such sample)") from error
+    whole_office()
     if not row.active:
         raise ConflictError(f"样本 {sample_id} 已停用 (it was removed already)")
     return await service.remove(session, sample_id, who)

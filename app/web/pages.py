@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -56,13 +56,15 @@ _environment = Environment(
     extensions=["jinja2.ext.i18n"],
 )
 _environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
-_environment.filters["tr"] = i18n.gettext
+# With the context, or the engine would translate what stands in a template once for all readers, when it compiles it.
+_environment.filters["tr"] = pass_context(lambda _, message: i18n.gettext(message))
+_environment.filters["head"] = pass_context(lambda _, message: i18n.head(message))
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.globals["MEANING_ZH"] = MEANING_ZH
 _environment.globals["TRUNK_MUSIC"] = alarms_zh((AlarmKind.TRUNK_MUSIC,))
-_environment.filters["spoken"] = spoken
+_environment.filters["spoken"] = pass_context(lambda _, detail: spoken(detail))
 _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["moment"] = _moment

@@ -83,7 +83,9 @@ class Office:
     @asynccontextmanager
     async def signed_in(self, browser: Browser, role: Role, language: str = "zh-CN") -> AsyncIterator[Page]:
         """A page of somebody with this role, on an office screen."""
-        context = await browser.new_context(viewport=OFFICE_SCREEN, locale=language)
+        context = await browser.new_context(
+            viewport=OFFICE_SCREEN, locale=language, base_url=self.address, accept_downloads=True
+        )
         chosen = {"name": "dutyring_language", "value": language, "url": self.address}
         await context.add_cookies([await self.cookie(role), chosen])
         try:
@@ -106,10 +108,10 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @contextmanager
-def office(folder: Path, *, phone: bool = True) -> Iterator[Office]:
-    """Run an office on a data folder; without `phone` its pages alone."""
+def office(folder: Path, *, phone: bool = True, zone: str = "Asia/Shanghai") -> Iterator[Office]:
+    """Run an office on a data folder and by the clocks of a zone; without `phone` its pages alone."""
     if not phone:
-        with _service(Settings(data_dir=folder, phone_process=False)) as running:
+        with _service(Settings(data_dir=folder, phone_process=False, timezone=zone)) as running:
             yield running
         return
     far_end = subprocess.Popen(
@@ -130,7 +132,12 @@ def office(folder: Path, *, phone: bool = True) -> Iterator[Office]:
             per_called=None,
         )
         settings = Settings(
-            data_dir=folder, trunks={"main": trunk}, default_trunk="main", max_ring_s=40.0, max_talk_s=8.0
+            data_dir=folder,
+            timezone=zone,
+            trunks={"main": trunk},
+            default_trunk="main",
+            max_ring_s=40.0,
+            max_talk_s=8.0,
         )
         with _service(settings) as running:
             yield running

@@ -107,8 +107,8 @@ async def test_the_measured_values_open_by_keyboard(page: Page, address: str) ->
 
 async def test_filter_by_keyboard(page: Page, address: str) -> None:
     await page.goto(f"{address}/checks")
-    await page.get_by_label("结论").select_option(label="设置彩铃")
-    await page.get_by_label("结论").press("Tab")
+    await page.locator("select[name=verdict]").select_option(label="设置彩铃")
+    await page.locator("select[name=verdict]").press("Tab")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**verdict=crbt*")

@@ -12,18 +12,30 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pwdlib import PasswordHash
 
+from app.accounts import passwords
 from app.database import Database
 from app.logs import configure
 from app.settings import Settings
 from tests.peers import PEERS, program
 from tests.web.migrated import migrate, tell_server
+from tests.web.people import CHEAPLY
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
     """Log as the service does."""
     configure(Settings())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def products_hasher() -> Iterator[PasswordHash]:
+    """Hash cheaply: what a password costs whoever guesses it is the point of one test alone, which takes this one."""
+    with pytest.MonkeyPatch.context() as patched:
+        product = passwords.HASHER
+        patched.setattr(passwords, "HASHER", CHEAPLY)
+        yield product
 
 
 @pytest.fixture

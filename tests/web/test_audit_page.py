@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
 import pytest
 from sqlalchemy import select, text
 
+import app
 from app.accounts import audit_chain
+from app.accounts.audit_words import ACTION_ZH
 from app.accounts.models import AuditEvent
 from app.accounts.permissions import Role
 from app.database import Database
+from app.reviews.states import Step
 from app.settings import Settings
 from tests.web.apps import own_doors
 from tests.web.people import signed_in
@@ -38,14 +43,14 @@ async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.
                 )
             )
     auditor = await signed_in(database, settings, Role.AUDITOR)
-    app = own_doors(settings)
-    transport = httpx.ASGITransport(app)
+    office = own_doors(settings)
+    transport = httpx.ASGITransport(office)
     headers = dict(auditor.headers)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://testserver", headers=headers
     ) as opened:
         yield opened
-    await app.state.database.close()
+    await office.state.database.close()
 
 
 async def shown(client: httpx.AsyncClient, **asked: str) -> tuple[int, str]:
@@ -115,15 +120,15 @@ async def test_an_export_is_a_line_of_the_trail(client: httpx.AsyncClient, datab
 
 async def test_nobody_else_reads_the_trail(settings: Settings, database: Database) -> None:
     others = [await signed_in(database, settings, role) for role in Role if role is not Role.AUDITOR]
-    app = own_doors(settings)
-    transport = httpx.ASGITransport(app)
+    office = own_doors(settings)
+    transport = httpx.ASGITransport(office)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         for method, path in (("GET", ""), ("POST", "/verify"), ("POST", "/export")):
             for someone in (*others, *others):
                 answer = await client.request(method, f"/system/audit{path}", headers=dict(someone.headers))
                 assert answer.status_code == 403
                 assert "没有权限" in answer.text
-    await app.state.database.close()
+    await office.state.database.close()
     async with database.reading() as session:
         query = select(AuditEvent.subject).where(AuditEvent.action == "refused", ~AuditEvent.done)
         found = list(await session.scalars(query.order_by(AuditEvent.id)))
@@ -141,3 +146,25 @@ async def test_the_page_speaks_english(client: httpx.AsyncClient, database: Data
     for name in ("王督查", "李值班", "第"):
         rest = rest.replace(name, "")
     assert {sign for sign in rest if "\u4e00" <= sign <= "\u9fff"} == {"条"}
+
+
+def _put_on_record() -> set[str]:
+    """The actions that the program puts on record, by its source: `record(session, "action", ...)`."""
+    found = {f"case_{step}" for step in Step}
+    for path in Path(app.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith("record")
+                and len(node.args) > 1
+            ):
+                action = node.args[1]
+                if isinstance(action, ast.Constant) and isinstance(action.value, str):
+                    found.add(action.value)
+    return found
+
+
+def test_every_action_on_record_has_a_name() -> None:
+    recorded = _put_on_record()
+    assert len(recorded) > 80
+    assert recorded - ACTION_ZH.keys() == set()

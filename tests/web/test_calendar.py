@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -205,6 +207,22 @@ async def test_the_office_hears_of_the_end_sixty_days_before(either: Database) -
         await calendar_service.import_days(session, days, WHO)
         assert await calendar_service.watch_end(session, date(2026, 11, 3)) is None
         assert await alarms.standing(session, "calendar_ending") == []
+
+
+def test_a_text_that_looks_like_a_formula_is_exported_as_text() -> None:
+    told = ("=1+1", "＋SUM(A1)", "'@x", "- 注")
+    days = [
+        CalendarDay(day=date(2027, 3, number), kind="workday", known=True, sensitive=True, name=text,
+            sensitive_name=text, note=text)
+        for number, text in enumerate(told, 1)
+    ]  # fmt: skip
+    written = calendar_csv.write(days)
+    cells = list(csv.reader(io.StringIO(written)))[1:]
+    assert [cell[:1] for line in cells for cell in line[3:]] == ["'"] * 12
+    entries = calendar_csv.read(written.encode())
+    assert [(entry.name, entry.sensitive_name, entry.note) for entry in entries.values()] == [
+        (text, text, text) for text in told
+    ]
 
 
 async def test_what_is_exported_is_read_again_and_changes_nothing(either: Database) -> None:

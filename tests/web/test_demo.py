@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 
 from app.checks import service
 from app.checks.dispatcher import Dispatcher
 from app.checks.models import Attempt
 from app.checks.rules import CODES
+from app.checks.service import rules_of
 from app.commands.demo import demo_settings
 from app.commands.serve import address_of, listen
 from app.database import Database
@@ -29,11 +31,14 @@ from app.demo import (
     moving_table,
     place_all,
     progress,
+    put_rules_in_force,
     result_table,
     results,
 )
 from app.directory import repository as directory
 from app.directory import service as entries
+from app.reviews.models import Case
+from app.rules.models import RuleActivation
 from app.settings import Settings
 from sip.simulator import BEHAVIOURS
 from tests.web.fake import FakePhone, diverted
@@ -74,6 +79,8 @@ async def test_no_line_of_a_real_directory_is_called_for_a_demo(database: Databa
 async def test_a_round_and_its_table(database: Database, settings: Settings, tmp_path: Path) -> None:
     async with database.unit_of_work() as session:
         await fill(session)
+        for _ in range(2):
+            await put_rules_in_force(session, rules_of(settings))
         check_ids = await place_all(session)
     async with database.reading() as session:
         before = await results(session, check_ids)
@@ -95,6 +102,10 @@ async def test_a_round_and_its_table(database: Database, settings: Settings, tmp
     text = output.getvalue()
     assert all(unit.name.removeprefix("云溪县") in text for unit in UNITS)
     assert "呼叫转移" in text
+    async with database.reading() as session:
+        assert len((await session.scalars(select(RuleActivation))).all()) == 1
+        # The rules bind the county, so there is something for a supervisor to decide.
+        assert (await session.scalars(select(Case.code))).all() == ["forwarded"]
     assert "…" not in text
 
 

@@ -265,11 +265,12 @@ async def test_who_has_a_part_of_the_tree_plans_for_that_part(database: Database
         for units in ([], [str(heads[1].id)], [str(below.id), str(heads[1].id)]):
             refused = await client.post("/plans", data=FIELDS | {"subtrees": units}, headers=who.headers)
             assert refused.status_code == 422
-            assert Page(refused.text).wrong == {"subtrees": "您的账号只管部分单位，这个计划超出了范围"}
+            said = Page(refused.text).wrong["subtrees"]
+            assert "只管" in said or "没有编号为" in said
         own = await client.post("/plans", data=FIELDS | {"subtrees": [str(below.id)]}, headers=who.headers)
         assert own.status_code == 303
         cancelled = await client.post(f"/plans/{key}/cancel", data={"reason": "x"}, headers=who.headers)
-        assert (cancelled.status_code, "超出了范围" in cancelled.text) == (422, True)
+        assert cancelled.status_code == 404
         verified = await client.get(f"/plans/{key}/verify", headers=who.headers)
         assert "须由能看到全部单位的账号" in verified.text
     await app.state.database.close()

@@ -10,11 +10,13 @@ import httpx
 import pytest
 
 from app import clock
+from app.accounts.permissions import Role
 from app.checks import alarms, stops
 from app.checks.models import SpotCheck
 from app.database import Database
 from app.directory.models import DutyLine, Unit, UnitExemption
 from app.settings import Settings
+from tests.web.people import account
 from tests.web.planning_office import (
     HandClock,
     api,
@@ -146,6 +148,12 @@ async def test_near_a_handover_and_at_night_only_when_said_so(
     assert "approval" in (await designate(client, unit_id=2)).json()["detail"]
     own = await designate(client, unit_id=2, night_approved_by="clerk")
     assert own.status_code == 403
+    nobody = await designate(client, unit_id=2, night_approved_by="boss")
+    assert (nobody.status_code, nobody.json()["errors"][0]["where"]) == (422, "night_approved_by")
+    await account(database, Role.INSPECTOR, name="who writes tables")
+    other = await designate(client, unit_id=2, night_approved_by="who writes tables")
+    assert other.status_code == 422
+    await account(database, Role.SUPERVISOR, name="boss")
     assert (await designate(client, unit_id=2, night_approved_by="boss")).status_code == 201
     await close_all(database, hand)
     hand.forward(days=1)

@@ -130,7 +130,8 @@ async def test_a_file_comes_back_as_a_download_only_and_each_is_on_record(office
             await session.scalars(select(AuditEvent).where(AuditEvent.subject == f"attachment:{row['id']}"))
         ).all()
     assert [(line.action, line.who) for line in lines] == [("download", LI)]
-    assert (await office.client.get(f"/api/v1/attachments/{row['id']}")).status_code == 422, "names nobody"
+    nobody = await office.client.get(f"/api/v1/attachments/{row['id']}", headers={"X-DutyRing-Actor": ""})
+    assert nobody.status_code == 401
     shown = await office.get(f"/cases/{case}")
     assert [item["sha256"] for item in shown["attachments"]] == [row["sha256"]]
     assert (shown["events"][-1]["action"], shown["revision"], shown["state"]) == ("attach", 1, "to_review")

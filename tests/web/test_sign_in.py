@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
 from sqlalchemy import select
 
 from app import clock
@@ -154,6 +155,14 @@ async def test_one_address_cannot_try_all_accounts(office: FastAPI, settings: Se
     assert (
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::1") != network_of("2001:db8:1:3::1")
     )
+
+
+def test_a_password_costs_whoever_guesses_it(products_hasher: PasswordHash) -> None:
+    kept = products_hasher.hash(PASSWORD)
+    # RFC 9106, second recommended option.
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert products_hasher.verify(PASSWORD, kept)
+    assert not products_hasher.verify(WRONG, kept)
 
 
 async def test_a_flood_is_told_to_come_again(office: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def settings(tmp_path: Path) -> Settings:
         allowed_hosts=("testserver",),
         transcriber="none",
         recordings_key="0" * 64,  # type: ignore[arg-type]
-        notice_webhook_url="http://127.0.0.1:9/hook",
+        notice_webhook_url=f"http://127.0.0.1:9/hook/{SECRET}?key={SECRET}",
         notice_webhook_secret_file=secret,
         trunks={"gateway": TrunkSettings(host="192.0.2.10", user="u", password=SECRET)},  # type: ignore[arg-type]
     )

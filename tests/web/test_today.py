@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from app import clock
-from app.accounts.models import AccountGrant
+from app.accounts.models import AccountGrant, AuditEvent
 from app.accounts.permissions import Permission, Role
 from app.accounts.principal import Principal
 from app.checks import alarms, service
@@ -49,10 +50,15 @@ async def line_of(database: Database, code: str = "a") -> tuple[Unit, DutyLine]:
         return unit, await directory.add_line(session, unit, f"1{code}", f"sip:{code}@127.0.0.1")
 
 
+async def entered_at(database: Database, unit: Unit, at: datetime) -> None:
+    async with database.unit_of_work() as session:
+        (await session.get_one(Unit, unit.id)).created_at = at
+
+
 async def tasks_of(database: Database, *permissions: Permission, now: datetime = NOW) -> dict[str, Task]:
     who = Principal(1, "a", "a", frozenset(), frozenset(permissions))
     async with database.reading() as session:
-        return {task.title: task for task in await waiting(session, who, now, now.date())}
+        return {task.title: task for task in await waiting(session, who, now, ZoneInfo("Asia/Shanghai"))}
 
 
 async def test_an_empty_system_says_what_to_do_first(
@@ -68,6 +74,20 @@ async def test_an_empty_system_says_what_to_do_first(
     page = (await client.get("/today", headers=who.headers)).text
     assert '<a href="/units/import">' not in page
     assert "导入单位和值班电话（已做）" in page
+
+
+async def test_an_administrator_is_led_through_the_first_day(
+    client: httpx.AsyncClient, database: Database, settings: Settings
+) -> None:
+    who = await signed_in(database, settings, Role.ADMINISTRATOR)
+    page = (await client.get("/today", headers=who.headers)).text
+    for title, link in (("任命安全管理员", "/system/accounts/new"), ("接入中继", "/system/trunks")):
+        assert f'<a href="{link}">{title}</a>' in page
+    assert "导入单位和值班电话" not in page
+    await account(database, Role.SECURITY, name="安")
+    page = (await client.get("/today", headers=who.headers)).text
+    assert "任命安全管理员（已做）" in page
+    assert '<a href="/system/rules">启用规则集</a>' in page
 
 
 async def test_todays_calls_stand_below_what_waits(
@@ -91,7 +111,7 @@ async def test_each_role_sees_what_waits_for_it(either: Database) -> None:
         check = await service.order_now(session, line, "指定抽查")
         await alarms.raise_alarm(session, "coverage_short", "plan:1", "x")
         await alarms.raise_alarm(session, "disk_full", "", "x")
-        for number, state in enumerate(("to_review", "disputed", "notified", "overturned")):
+        for number, state in enumerate(("to_review", "disputed", "notified", "overturned", "confirmed")):
             session.add(
                 Case(
                     check_id=check.id, unit_id=unit.id, code=f"c{number}", happened_at=NOW, state=state, proposal={},
@@ -107,6 +127,7 @@ async def test_each_role_sees_what_waits_for_it(either: Database) -> None:
     }
     assert supervisor["申辩待裁决"].urgent
     assert next(iter(supervisor)) == "申辩待裁决"
+    assert set(await tasks_of(either, Permission.PUBLISH)) == {"已认定，待通报"}
     dispatcher = await tasks_of(either, Permission.DIRECTORY_CHANGE, Permission.ALARMS)
     assert dispatcher["号码变更待录入"].count == 1
     assert dispatcher["核号不通的电话"].count == 1
@@ -116,12 +137,28 @@ async def test_each_role_sees_what_waits_for_it(either: Database) -> None:
 
 
 async def test_confirmations_are_asked_for_in_the_last_week_and_owed_after_it(either: Database) -> None:
-    await line_of(either)
+    unit, _ = await line_of(either)
+    await entered_at(either, unit, datetime(2026, 9, 30, 15, 59, tzinfo=UTC))
     last_week = await tasks_of(either, Permission.DIRECTORY_CHANGE, now=datetime(2026, 12, 28, 4, tzinfo=UTC))
     assert last_week["本季度待核对的单位"].count == 1
     before = await tasks_of(either, Permission.DIRECTORY_CHANGE)
     assert "本季度待核对的单位" not in before
     assert before["上季度未核对的单位"].link == "/units/confirmations?quarter=2026Q3"
+
+
+async def test_a_unit_owes_no_confirmation_for_a_quarter_before_it_was_entered(either: Database) -> None:
+    unit, _ = await line_of(either)
+    await entered_at(either, unit, datetime(2026, 9, 30, 16, tzinfo=UTC))
+    assert "上季度未核对的单位" not in await tasks_of(either, Permission.DIRECTORY_CHANGE)
+
+
+async def test_lines_of_the_trail_wait_only_when_they_stay_unsealed(either: Database) -> None:
+    async with either.unit_of_work() as session:
+        event = AuditEvent(at=NOW - timedelta(seconds=5), who="a", action="x", subject="y", detail="")
+        session.add(event)
+    assert await tasks_of(either, Permission.AUDIT) == {}
+    later = await tasks_of(either, Permission.AUDIT, now=NOW + timedelta(minutes=2))
+    assert later["审计记录尚未链接"].count == 1
 
 
 async def test_grants_wait_for_the_security_officer(either: Database) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import clock
 from app.checks.models import Attempt
 from app.errors import ForbiddenError
+from app.evidence.sight import Sight
 from app.reviews import hearing, repository, steps
 from app.reviews import views as case_details
 from app.reviews.codes import confirmable, follows, title_of
@@ -20,7 +21,6 @@ from app.reviews.machine import DIFFERS
 from app.reviews.models import Case
 from app.reviews.schemas import CaseDetail, EventOut
 from app.reviews.states import BESIDE, OPENED, STATE_ZH, STEP_ZH, State, Step
-from app.web.check.sight import Sight
 from app.web.views import clock_time
 
 CAUSE_ZH: Mapping[str, str] = {

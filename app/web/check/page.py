@@ -27,6 +27,7 @@ from app.checks.models import Attempt, SpotCheck
 from app.checks.routes import trace_file
 from app.directory.routing import state_of
 from app.errors import ConflictError
+from app.evidence.sight import HIDDEN, Sight, sight_of
 from app.reviews.codes import confirmable, title_of
 from app.reviews.notice import MITIGATION_ZH, SOURCE_ZH
 from app.rosters.service import roster_at
@@ -35,7 +36,6 @@ from app.settings import Settings
 from app.web import repository as page_queries
 from app.web.check import transcripts, views
 from app.web.check.cases import CAUSE_ZH, CaseView, case_views
-from app.web.check.sight import HIDDEN, Sight, sight_of
 from app.web.pages import render
 from app.web.security import let_style, style_nonce
 from app.web.spoken import Trouble
@@ -162,6 +162,7 @@ def _order(found: Read, zone: ZoneInfo, me: Principal | None) -> dict[str, Any]:
         "roster": found.roster,
         "zone": zone,
         "finding_codes": [(code, title_of(code)) for code in confirmable(by_hand=False)],
+        "number": sight.number,
         "may_open": found.check.closed_at is not None and found.check.kind != "verification",
         "meanings": MEANINGS,
         "may_review": me is not None and me.may(P.REVIEW),

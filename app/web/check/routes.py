@@ -8,11 +8,11 @@ from starlette.responses import Response
 from app.accounts.principal import current
 from app.directory.routing import State
 from app.errors import NotFoundError
+from app.evidence.sight import sight_of
 from app.reviews import repository as reviews
 from app.reviews.states import Step
 from app.web.check import steps
 from app.web.check.page import check_page
-from app.web.check.sight import sight_of
 from app.web.pages import render
 from app.web.spoken import reader_speaks
 

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.answers.books import answer_keys
 from app.checks.models import LIVE_STATES, Attempt
 from app.errors import ConflictError
+from app.evidence.sight import Sight
 from app.settings import Settings
 from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import live, repository
 from app.transcripts.repository import OPEN
-from app.web.check.sight import Sight
 from app.web.check.views import (
     HIDDEN_TRANSCRIPT,
     NO_TRANSCRIPT,

@@ -13,11 +13,11 @@ from app.answers.schemas import AnswerItemOut
 from app.checks.facts import Facts
 from app.checks.models import Attempt, AttemptTarget, Recording, SpotCheck
 from app.checks.rules import CODES, Rules
+from app.evidence.sight import Sight
 from app.picture import EN, ZH, Picture, draw, svg_fragment, worth_drawing
 from app.transcripts.models import Transcription
 from app.transcripts.showing import masked, masked_utterance
 from app.web import i18n
-from app.web.check.sight import Sight
 from app.web.views import RowView, clock_time, limits_of, row
 
 DIRECT = "direct"

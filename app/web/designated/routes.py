@@ -17,14 +17,15 @@ from app.api.actor import Actor
 from app.checks import orders
 from app.checks.models import SpotCheck
 from app.checks.orders import OrderFilter
+from app.checks.rules import CODES
 from app.directory import repository as directory
 from app.errors import NotFoundError, OfficeError
 from app.planning import designated, repository
+from app.planning.approvers import approvers as approvers_but
 from app.planning.designated import Designation, Outlook
 from app.planning.designated_routes import DesignationIn, VerificationIn
 from app.planning.serving import State
 from app.settings import Settings
-from app.web.designated import repository as people
 from app.web.pages import render
 from app.web.plans import choices
 from app.web.plans.problems import GENERAL, Problem, Problems, of_error, of_model, said
@@ -102,7 +103,7 @@ async def _page(
         fault = await designated.office_fault(session)
         units = await choices.tree(session)
         recent = await _recent(session)
-        approvers = await people.approvers(session, _name())
+        approvers = await approvers_but(session, _name())
     return render(
         request,
         "designated/page.html",
@@ -132,6 +133,7 @@ def _words(settings: Settings) -> dict[str, Any]:
         "verifications": VERIFICATIONS,
         "line_kinds": choices.LINE_KINDS,
         "zone": settings.zone,
+        "codes": CODES,
     }
 
 
@@ -190,7 +192,7 @@ async def order(request: Request, state: State, who: Actor) -> Response:
             content.pop("unit_id", None)
         given = DesignationIn.model_validate(content)
         async with database.unit_of_work() as session:
-            if given.night_approved_by not in (None, *await people.approvers(session, who)):
+            if given.night_approved_by not in (None, *await approvers_but(session, who)):
                 # Whoever is named stands in the audit trail as the one who allowed it.
                 problem = Problem("请从列出的督查人员中选择")
                 return await _again(request, state, _Tried("order", typed, {"night_approved_by": problem}))

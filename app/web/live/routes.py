@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.accounts import sessions
-from app.accounts.gate import COOKIE
+from app.accounts.gate import cookie_name
 from app.accounts.permissions import Permission
 from app.accounts.principal import Principal, current
 from app.api.actor import Actor
@@ -87,10 +87,11 @@ async def live_stream(request: Request, hub: Hub) -> Response:
 async def live_sound(request: Request, who: Actor, attempt_id: Key) -> Response:
     """The sound of a call under way, as it comes. It stands in the audit trail before anything is heard."""
     database, settings = _state(request)
+    reader = current()
     async with database.unit_of_work() as session:
         attempt = await live.begin(session, attempt_id, who)
     return StreamingResponse(
-        live.sound(database, settings, attempt),
+        live.sound(database, settings, attempt, lambda: _allowed(request, reader)),
         media_type="audio/x-dutyring-live",
         headers={**UNBUFFERED, "Content-Encoding": "identity"},
     )
@@ -179,7 +180,9 @@ async def _allowed(request: Request, reader: Principal | None) -> bool:
         return reader is not None
     database, settings = _state(request)
     async with database.reading() as session:
-        found = await sessions.of_cookie(session, settings, request.cookies.get(COOKIE, ""), reader.address)
+        found = await sessions.of_cookie(
+            session, settings, request.cookies.get(cookie_name(settings), ""), reader.address
+        )
     if found is None:
         return False
     return found[0].may(Permission.LIVE) and found[0].scope == reader.scope

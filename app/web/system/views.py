@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -197,6 +198,8 @@ def _setting(settings: Settings, name: str) -> str:
         return "••••••"
     if name == "database_url":
         return make_url(value).render_as_string(hide_password=True)
+    if name == "notice_webhook_url":
+        return _without_key(str(value))
     if name == "trunks":
         return "、".join(value)
     if name == "allow_numbers":
@@ -208,6 +211,14 @@ def _setting(settings: Settings, name: str) -> str:
     if isinstance(value, dict):
         return "、".join(f"{key}：{item}" for key, item in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _without_key(address: str) -> str:
+    """An address whose path or query may hold the key by which its owner knows us, as gateways of chat groups do."""
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    bare = f"{parts.scheme}://{host}"
+    return bare if bare == address.rstrip("/") else f"{bare}/…"
 
 
 async def state_rows(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from fastapi import APIRouter, Request
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app import clock
@@ -16,8 +14,6 @@ from app.accounts.principal import current
 from app.checks import repository, service
 from app.checks.repository import ListFilter
 from app.database import Database
-from app.directory.models import Unit
-from app.planning.models import Plan, Prompt
 from app.settings import Settings
 from app.trunks.records import read as read_trunks
 from app.trunks.view import TrunkView
@@ -25,6 +21,7 @@ from app.trunks.view import views as trunk_views
 from app.web import repository as page_queries
 from app.web import views
 from app.web.pages import render
+from app.web.today.steps import first_steps
 from app.web.today.tasks import Task, waiting
 
 router = APIRouter(include_in_schema=False)
@@ -49,7 +46,7 @@ async def today_page(request: Request) -> Response:
     midnight = datetime.combine(today, time(), settings.zone).astimezone(UTC)
     rules = service.rules_of(settings)
     async with database.reading() as session:
-        tasks = [*await waiting(session, me, now, today)]
+        tasks = [*await waiting(session, me, now, settings.zone)]
         if me.may(P.TRUNKS):
             trunks = trunk_views(settings, await read_trunks(session), now)
             tasks[:0] = _trunk_tasks(trunks, "/system" if me.may(P.SYSTEM) else "/overview#trunks")
@@ -60,7 +57,7 @@ async def today_page(request: Request) -> Response:
             found = await repository.page(session, narrowed, None, SHOWN_CALLS + 1)
             rang = await page_queries.rang_ms(session, found)
             calls = [views.row(attempt, settings.zone, rules, rang.get(attempt.id)) for attempt in found]
-        steps = await _first_steps(session) if me.may(P.PLANS_CHANGE) else ()
+        steps = await first_steps(session, me, settings)
     return render(
         request,
         "today/today.html",
@@ -84,15 +81,3 @@ def _trunk_tasks(trunks: Sequence[TrunkView], link: str) -> list[Task]:
         for trunk in trunks
         if not trunk.well and (trunk.alarms or trunk.state in ("down", "unusable"))
     ]
-
-
-async def _first_steps(session: AsyncSession) -> Sequence[tuple[str, str, bool]]:
-    """What an empty system needs first: what to do, where, and whether it is done; nothing once all is."""
-    approved = select(Prompt.id).where(Prompt.approved_at.is_not(None), Prompt.retired_at.is_(None))
-    steps = (
-        ("导入单位和值班电话", "/units/import", select(Unit.id)),
-        ("录入开场提示音，并请督查人员批准", "/prompts", approved),
-        ("制定并启动抽查计划", "/plans", select(Plan.id)),
-    )
-    found = [(title, link, await session.scalar(query.limit(1)) is not None) for title, link, query in steps]
-    return () if all(done for _, _, done in found) else found

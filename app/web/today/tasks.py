@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,13 +22,13 @@ from app.evidence.models import RecordingRemoval
 from app.phone_records.models import PhoneRecord
 from app.planning.models import Plan, Prompt
 from app.reviews.models import Case
+from app.rules.models import RuleActivation
 
 _CASES: tuple[tuple[str, str, str], ...] = (
     ("to_review", "待复核", "机器拟认定或存疑的通话，要人听过再定"),
     ("proposed", "待告知", "已复核为拟认定，尚未告知单位"),
     ("notified", "已告知，待回复", "单位可在期限内申辩；到期未回复的可认定"),
     ("disputed", "申辩待裁决", "单位有异议，由另一名督查人员裁决"),
-    ("confirmed", "已认定，待通报", "可列入下一期表格或通报"),
 )
 """State of a case, what it is called here, and what is to be done."""
 
@@ -53,6 +54,7 @@ class Reader:
     who: Principal
     now: datetime
     today: date
+    zone: ZoneInfo
     found: list[Task] = field(default_factory=list)
 
     def add(
@@ -63,9 +65,9 @@ class Reader:
             self.found.append(Task(title, count, link, hint, urgent, subject))
 
 
-async def waiting(session: AsyncSession, who: Principal, now: datetime, today: date) -> Sequence[Task]:
+async def waiting(session: AsyncSession, who: Principal, now: datetime, zone: ZoneInfo) -> Sequence[Task]:
     """What waits for somebody, what stands still first."""
-    reader = Reader(who, now, today)
+    reader = Reader(who, now, now.astimezone(zone).date(), zone)
     for permission, collect in _COLLECTORS:
         if who.may(permission):
             await collect(session, reader)
@@ -74,7 +76,7 @@ async def waiting(session: AsyncSession, who: Principal, now: datetime, today: d
 
 async def _alarms(session: AsyncSession, reader: Reader) -> None:
     query = select(OfficeAlarm.kind, func.count()).where(OfficeAlarm.cleared_at.is_(None))
-    link = "/system" if reader.who.may(P.SYSTEM) else "/overview#trunks"
+    link = "/system/notices" if reader.who.may(P.SYSTEM) else "/overview#trunks"
     for kind, count in await session.execute(query.group_by(OfficeAlarm.kind).order_by(OfficeAlarm.kind)):
         known = alarms.KINDS.get(kind)
         if kind == "coverage_short":
@@ -82,7 +84,8 @@ async def _alarms(session: AsyncSession, reader: Reader) -> None:
                 "计划覆盖不足", count, "/plans", "按现有上限排不满，要放宽时段、上限或减少次数", urgent=True
             )
         elif known is not None:
-            reader.add(f"告警：{known[0]}", count, link, _HINTS.get(kind, "请联系系统管理员"), urgent=True)
+            where = "/calendar" if kind == "calendar_ending" and reader.who.may(P.CALENDAR) else link
+            reader.add(f"告警：{known[0]}", count, where, _HINTS.get(kind, "请联系系统管理员"), urgent=True)
 
 
 async def _cases(session: AsyncSession, reader: Reader) -> None:
@@ -94,6 +97,12 @@ async def _cases(session: AsyncSession, reader: Reader) -> None:
         select(func.count()).select_from(Case).where(Case.state == "notified", Case.answer_until < reader.now)
     )
     reader.add("告知期已满，可认定", await _count(session, late), "/checks?state=notified", "期限内没有回复")
+
+
+async def _to_publish(session: AsyncSession, reader: Reader) -> None:
+    confirmed = select(func.count()).select_from(Case).where(Case.state == "confirmed")
+    count = await _count(session, confirmed)
+    reader.add("已认定，待通报", count, "/checks?state=confirmed", "可列入下一期表格或通报")
 
 
 async def _directory(session: AsyncSession, reader: Reader) -> None:
@@ -114,7 +123,10 @@ async def _directory(session: AsyncSession, reader: Reader) -> None:
 
 
 async def _confirmations(session: AsyncSession, reader: Reader) -> None:
-    """Quarterly confirmations: those of this quarter in its last week, and those that the last quarter still owes."""
+    """Quarterly confirmations: those of this quarter in its last week, and those that the last quarter still owes.
+
+    A unit that was entered after a quarter owes none for it.
+    """
     quarter = quarters.quarter_of(reader.today)
     first, _ = quarters.days_of(quarter)
     before = quarters.quarter_of(date.fromordinal(first.toordinal() - 1))
@@ -123,14 +135,15 @@ async def _confirmations(session: AsyncSession, reader: Reader) -> None:
             continue
         reader.add(
             title,
-            await _count(session, _unconfirmed(name)),
+            await _count(session, _unconfirmed(name, reader.zone)),
             f"/units/confirmations?quarter={name}",
             "请单位确认名录无误",
         )
 
 
-def _unconfirmed(quarter: str) -> Select[Any]:
+def _unconfirmed(quarter: str, zone: ZoneInfo) -> Select[Any]:
     first, last = quarters.days_of(quarter)
+    over = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
     given = select(Confirmation.unit_id).where(Confirmation.quarter == quarter)
     called = select(DutyLine.unit_id).where(DutyLine.active, DutyLine.kind.in_(CALLED_KINDS))
     return (
@@ -139,6 +152,7 @@ def _unconfirmed(quarter: str) -> Select[Any]:
         .where(
             Unit.id.in_(called),
             Unit.id.not_in(given),
+            Unit.created_at < over,
             or_(Unit.first_day.is_(None), Unit.first_day <= last),
             or_(Unit.last_day.is_(None), Unit.last_day >= first),
         )
@@ -177,9 +191,24 @@ async def _grants(session: AsyncSession, reader: Reader) -> None:
     reader.add(title, await _count(session, asked), "/system/accounts", hint, urgent=decides)
 
 
+async def _rules(session: AsyncSession, reader: Reader) -> None:
+    """Without rules in force calls are recorded and nothing is ever put forward."""
+    activated = await session.scalar(select(RuleActivation.id).limit(1))
+    reader.add(
+        "尚未启用规则集",
+        int(activated is None),
+        "/system/rules",
+        "启用之前只记录接听情况，不对单位作出认定",
+        urgent=True,
+    )
+
+
 async def _audit(session: AsyncSession, reader: Reader) -> None:
     last = await session.scalar(select(func.max(AuditLink.event_id))) or 0
-    unsealed = select(func.count()).select_from(AuditEvent).where(AuditEvent.id > last)
+    # A line of just now, such as this sign-in, is sealed within seconds: it waits for nobody.
+    before = reader.now - timedelta(minutes=1)
+    unsealed = select(func.count()).select_from(AuditEvent)
+    unsealed = unsealed.where(AuditEvent.id > last, AuditEvent.at < before)
     count = await _count(session, unsealed)
     reader.add("审计记录尚未链接", count, "/system/audit", "通常数秒内自动链接；长期不减请查看服务")
 
@@ -192,12 +221,14 @@ Collector = Callable[[AsyncSession, Reader], Awaitable[None]]
 _COLLECTORS: tuple[tuple[P, Collector], ...] = (
     (P.ALARMS, _alarms),
     (P.REVIEW, _cases),
+    (P.PUBLISH, _to_publish),
     (P.DIRECTORY_CHANGE, _directory),
     (P.PLANS_APPROVE, _approvals),
     (P.REVIEW, _removals),
     (P.PHONE_RECORDS, _phone_records),
     (P.PLANS_CHANGE, _plans),
     (P.ACCOUNTS, _grants),
+    (P.RULES_CHANGE, _rules),
     (P.AUDIT, _audit),
 )
 _HINTS = {

@@ -16,7 +16,22 @@ from app.checks.models import Attempt
 from app.evidence.wordless import shown_facts, shown_verdict, unquoted, unquoted_text, without_words
 
 HIDDEN = "（略：仅督查可见）"
+_NOT_HEARD = (
+    "clauses",
+    "limits",
+    "rules",
+    "rule_set",
+    "document",
+    "mitigations",
+    "beside",
+    "exempted",
+    "by_hand",
+    "sha256",
+)
+"""Members of a proposal and of a notice that quote no call."""
 _MOBILE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
+_ANY = re.compile(r"(?<![\d])\d{7,15}(?![\d])")
+"""In a sentence of the machine's: any number that one could dial."""
 _LEAST_DIGITS = 5
 _ENDS = 2
 """Digits that stay at each end of a number that is no mobile's."""
@@ -24,7 +39,7 @@ _ENDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one reader may see of calls."""
+    """What one reader may see of calls, on the pages and over the API alike."""
 
     words: bool = True
     """What was said, who said it, and the keys that it is compared with."""
@@ -51,12 +66,31 @@ class Sight:
             found["findings"] = [unquoted(finding, HIDDEN) for finding in found.get("findings") or ()]
         return found if self.numbers else _masked(found, _secret(shown_facts(attempt)))
 
+    def told(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """A proposal, or a notice made of one: its rules and what people wrote stand as they are."""
+        return {name: value if name in _NOT_HEARD else self._told(value) for name, value in content.items()}
+
+    def _told(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return self.told(value)
+        if isinstance(value, list | tuple):
+            return [self._told(inner) for inner in value]
+        if not isinstance(value, str):
+            return value
+        return self.reasons([value])[0]
+
+    def number(self, text: str) -> str:
+        """A number that somebody called from or is called by: a mobile's whole, or in part."""
+        return text if self.numbers else str(_masked(text, ""))
+
     def reasons(self, texts: Any) -> list[str]:
         """Reasons of a proposal, as far as they may be read."""
         found = [str(text) for text in texts or ()]
         if not self.words:
             found = [unquoted_text(text, HIDDEN) for text in found]
-        return found if self.numbers else [_masked(text, "") for text in found]
+        if not self.numbers:
+            found = [_ANY.sub(lambda match: masked_number(match[0]), text) for text in found]
+        return found
 
 
 def sight_of(principal: Principal | None) -> Sight:
