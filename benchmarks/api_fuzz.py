@@ -34,7 +34,7 @@ def main() -> int:
         )
         upgrade(settings)
         with service(settings) as opened:
-            found = faults(opened, given.examples, given.seed)
+            found = faults([opened], given.examples, given.seed)
     for fault in found:
         print(f"{fault.operation}: {fault.what}\n")
     print(

@@ -8,17 +8,16 @@ from typing import get_args
 
 from app.directory import schemas
 from app.directory.lines import LineWarning
-from app.main import create_app
 from app.rosters.warnings import WARNING_CODES
 from app.settings import Settings
-from tests.web.doors import let_in
+from tests.web.apps import make_app
 
 TEXT = (Path(__file__).parents[2] / "docs/reference/directory.md").read_text(encoding="utf-8")
 LINES_SOURCE = Path(__file__).parents[2] / "app/directory/lines.py"
 
 
 def test_every_route_is_named(tmp_path: Path) -> None:
-    app = let_in(create_app(Settings(data_dir=tmp_path, phone_process=False)))
+    app = make_app(Settings(data_dir=tmp_path, phone_process=False))
     paths = app.openapi()["paths"]
     ours = {
         re.sub(r"\{\w+\}", "{id}", path.removeprefix("/api/v1"))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import traceback
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -87,11 +87,14 @@ def service(given_settings: Settings) -> Iterator[Service]:
         opened.close()
 
 
-def faults(opened: Service, examples: int, first_seed: int = 0) -> list[Fault]:
-    """Send `examples` requests to each operation; return what was wrong, at most one thing for each."""
+def faults(opened: Sequence[Service], examples: int, first_seed: int = 0) -> list[Fault]:
+    """Send `examples` requests to each operation of every service; return what was wrong, at most one thing for each.
+
+    What takes long is to think of requests: services on several databases are sent the same ones.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     found: list[Fault] = []
-    document = opened.app.openapi()
+    document = opened[0].app.openapi()
     for media_type in _files(document):
         schemathesis.openapi.media_type(media_type, st.binary(max_size=400))
     schema = schemathesis.openapi.from_dict(document)
@@ -119,7 +122,7 @@ def _files(document: dict[str, Any]) -> set[str]:
     }
 
 
-def _fuzz(opened: Service, operation: Any, examples: int, number: int) -> None:
+def _fuzz(opened: Sequence[Service], operation: Any, examples: int, number: int) -> None:
     modes = st.sampled_from([GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 
     @seed(number)
@@ -143,7 +146,9 @@ def _fuzz(opened: Service, operation: Any, examples: int, number: int) -> None:
         if data.draw(st.booleans()):
             for name in case.path_parameters:
                 case.path_parameters[name] = data.draw(st.integers(1, KNOWN_KEYS))
-        _judge(operation, _send(opened, case, data.draw(st.integers(0, 7)) > 0))
+        named = data.draw(st.integers(0, 7)) > 0
+        for each in opened:
+            _judge(operation, _send(each, case, named))
 
     run()
 

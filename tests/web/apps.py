@@ -35,8 +35,8 @@ def make_app(settings: Settings) -> FastAPI:
     """`create_app`, without the second that each service takes to work out its routes and its description, and with a
     doorkeeper that lets everybody in.
 
-    Neither depends on settings, and the routes find their service in the request. test_service, test_pages and
-    test_upgrade ask services of their own.
+    Neither depends on settings, and the routes find their service in the request. Services that run as processes
+    (browser tests, test_compose) have routes of their own.
     """
     app = create_app(settings)
     app.router.routes[:] = _first().router.routes

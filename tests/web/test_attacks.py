@@ -21,7 +21,6 @@ from app.accounts.permissions import Permission, Role
 from app.api import guard
 from app.clock import now
 from app.database import Database
-from app.main import create_app
 from app.settings import Settings
 from app.web.security import HEADERS
 from tests.web.apps import own_doors
@@ -613,7 +612,7 @@ async def test_every_answer_carries_the_headers(house: House) -> None:
 
 async def test_https_makes_the_cookie_secure(settings: Settings) -> None:
     migrate(settings)
-    app = create_app(settings.model_copy(update={"secure_cookies": True}))
+    app = own_doors(settings.model_copy(update={"secure_cookies": True}))
     await account(app.state.database, Role.SUPERVISOR, password=PASSWORD)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:

@@ -19,10 +19,9 @@ from app.checks.models import Recording
 from app.checks.rules import CODES
 from app.database import Database
 from app.directory import service as directory
-from app.main import create_app
 from app.settings import Settings
 from app.web.security import CONTENT_SECURITY_POLICY
-from tests.web.doors import let_in
+from tests.web.apps import make_app
 from tests.web.migrated import migrate
 from tests.web.seed import NAMES, fill
 
@@ -31,7 +30,7 @@ NOTICE = "非密系统，严禁录入涉密信息"
 
 @pytest.fixture
 async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    app = let_in(create_app(settings))
+    app = make_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:
         yield opened
@@ -77,9 +76,7 @@ async def test_health(client: httpx.AsyncClient) -> None:
 
 
 async def test_health_of_a_broken_database(client: httpx.AsyncClient, settings: Settings) -> None:
-    broken = create_app(
-        settings.model_copy(update={"database_url": "sqlite+aiosqlite:////nowhere/at/all.db"})
-    )
+    broken = make_app(settings.model_copy(update={"database_url": "sqlite+aiosqlite:////nowhere/at/all.db"}))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(broken), base_url="http://testserver"
     ) as other:

@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from app.commands.serve import is_loopback
-from app.main import create_app
 from app.phone_keeper import PhoneKeeper
 from app.settings import Settings
-from tests.web.doors import let_in
+from tests.web.apps import make_app
 from tests.web.migrated import migrate
 from tests.web.test_phone_process import until
 
@@ -22,7 +21,7 @@ READY_THEN_DIES = [sys.executable, "-c", "print('ready', flush=True); input()"]
 
 
 async def health(settings: Settings, keeper: PhoneKeeper) -> tuple[int, dict[str, object]]:
-    app = let_in(create_app(settings))
+    app = make_app(settings)
     app.state.keeper = keeper
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         answer = await client.get("/healthz")

@@ -21,9 +21,8 @@ from app.checks.rules import Exemptions, Rules
 from app.checks.verdict import judge
 from app.database import Database, _blocking_url, downgrade, upgrade
 from app.directory import repository as directory
-from app.main import create_app
 from app.settings import Settings
-from tests.web.doors import let_in
+from tests.web.apps import make_app
 from tests.web.fake import FakePhone, answered
 
 FIRST = "0001"
@@ -236,7 +235,7 @@ def test_recordings_as_evidence_go_down_and_the_calls_own_stay(old: Settings) ->
 
 @pytest.fixture
 async def client(old: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = let_in(create_app(old))
+    app = make_app(old)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as opened:
         yield opened
