@@ -1,8 +1,8 @@
 """How many bytes the first load of each page takes over the wire: `python -m benchmarks.page_weight [--rows N]`.
 
-A filled database (`dutyring bench lists`), a service of its own, and Chromium with an empty cache for each page; counted
-is all that comes back, headers too, with what the page asks for by itself in its first second. Exit status 1 where a
-page takes more than 300 kB.
+A filled database (`dutyring bench lists`), a service of its own, and Chromium with an empty cache for each page;
+counted is all that comes back, headers too, with what the page asks for by itself in its first second. Exit
+status 1 where a page takes more than 300 kB.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmarks.table import show_parts
 LIMIT_KB = 300.0
 ROWS = 20_000
 FRAGMENTS = ("/branch", "/found", "/suggestions", "/rows", "/banner", "/panel", "/body", "/progress", "/under-way",
-             "/recent", "/plans/year", "/preview", "/children", "/keeping", "/row")  # fmt: skip
+             "/recent", "/plans/year", "/preview", "/children", "/keeping", "/row", "/{unit_id}/people")  # fmt: skip
 """How addresses of parts of a page end, which nobody opens by themselves."""
 
 

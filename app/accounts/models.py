@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, BigId, one_of
@@ -139,6 +139,9 @@ class AuditEvent(Base):
         Index("ix_audit_events_subject", "subject", "at"),
         Index("ix_audit_events_who_at", "who", "at"),
         Index("ix_audit_events_action_at", "action", "at"),
+        Index(
+            "ix_audit_events_refused", "at", sqlite_where=text("done = 0"), postgresql_where=text("NOT done")
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

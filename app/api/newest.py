@@ -105,6 +105,8 @@ async def newest(session: AsyncSession, ledger: Ledger, asked: Asked, limit: int
     if not asked.groups:
         return await _read(session, _all(ledger, asked), asked, None, limit)
     leading = await _smallest(session, ledger, asked)
+    if leading is None:
+        return []
     make = _sqlite if _is_sqlite(session) else _postgresql
     return await _read(session, make(ledger, asked, leading), asked, leading, limit)
 
@@ -156,11 +158,16 @@ def _listed(group: Group) -> str:
     return "SELECT unnest(:leading) AS value"
 
 
-async def _smallest(session: AsyncSession, ledger: Ledger, asked: Asked) -> Group:
-    """The group with the fewest rows in the time that is asked for; the first of those beyond counting."""
+async def _smallest(session: AsyncSession, ledger: Ledger, asked: Asked) -> Group | None:
+    """The group with the fewest rows in the time that is asked for; the first of those beyond counting.
+
+    None where one has none at all: then nothing fits, and no planner is trusted to see that.
+    """
     if len(asked.groups) == 1:
         return asked.groups[0]
     counts = [await _count(session, ledger, asked, group) for group in asked.groups]
+    if not min(counts):
+        return None
     return asked.groups[counts.index(min(counts))]
 
 

@@ -43,7 +43,10 @@ class Asked:
 
 
 def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
-    """Every list of the API and every page, with its filters. `tree`: heads of subtrees, large to small; `plan`: a draft."""
+    """Every list of the API and every page, with its filters.
+
+    `tree`: heads of subtrees, large to small; `plan`: a draft.
+    """
     values = _values(tree, newest)
     for path, operation in sorted(app.openapi()["paths"].items()):
         if "get" not in operation or "{" in path or not path.startswith("/api/v1/"):

@@ -10,7 +10,8 @@ from app.accounts.doors import WHOLE_OFFICE, ways
 
 FILES = (
     "/live/stream", "/live/calls/{attempt_id}/sound", "/recordings/{recording_id}", "/units/directory.xlsx",
-    "/units/import/template.xlsx", "/reports/summary/{form}", "/reports/exports/{job_id}/file", "/plans/{plan_id}/verify",
+    "/units/import/template.xlsx", "/reports/summary/{form}", "/reports/exports/{job_id}/file",
+    "/plans/{plan_id}/verify",
 )  # fmt: skip
 """What is a stream or a file, and the check of a whole draw, which a person starts and waits for."""
 OF_DRAFTS = ("/plans/{plan_id}/preview", "/plans/{plan_id}/edit")
@@ -63,13 +64,12 @@ PAGES = frozenset(
 
 def open_to_part(page: str) -> bool:
     """Whether who answers for a part of the tree may open a page, and units there are such as `page_paths` names."""
-    return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(
-        ("/checks/{", "/manual/{", "/recordings/{")
-    )
+    of_one_unit = ("/checks/{", "/manual/{", "/recordings/{")
+    return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(of_one_unit)
 
 
 def page_paths(tree: Sequence[int], rows: int, plan: int) -> Iterator[tuple[str, Sequence[str]]]:
-    """Each page with the addresses at which it is asked for; those of what a filled database has none of are left out."""
+    """Each page with the addresses at which it is asked for; what a filled database has none of is left out."""
     checks = sorted({1, rows // 3, rows // 2 + 1, max(1, rows - 25), max(1, rows - 1)})
     plans = ["1", "30", "60", str(plan)]
     keys = {

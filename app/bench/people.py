@@ -1,4 +1,4 @@
-"""Who works in a filled database: somebody who is signed in with every role, for all units or a part; a plan of theirs."""
+"""Who works in a filled database: somebody signed in with every role, for all units or a part; their plan."""
 
 from __future__ import annotations
 

@@ -42,6 +42,11 @@ _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 RECORDING_KINDS = ("check", "report")  # of a call of ours; of one that came in, as a file
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """What makes an index one of the rows that fit a condition alone."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 class SpotCheck(Base):
     """An order to call a line at or after `due_at`, with its repeats. Those of a plan appear here once they are due."""
 
@@ -110,13 +115,7 @@ class Attempt(ListCopies, Base):
     __table_args__ = (
         CheckConstraint(one_of("state", ATTEMPT_STATES), name="state"),
         UniqueConstraint("check_id", "number"),
-        Index(
-            "uq_attempts_live_line",
-            "line_id",
-            unique=True,
-            sqlite_where=text(_LIVE_SQL),
-            postgresql_where=text(_LIVE_SQL),
-        ),
+        Index("uq_attempts_live_line", "line_id", unique=True, **_only(_LIVE_SQL)),
         Index("ix_attempts_line_id_id", "line_id", "id"),
         Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
@@ -197,20 +196,8 @@ class AttemptTarget(Base):
     __table_args__ = (
         CheckConstraint("position >= 1", name="position"),
         UniqueConstraint("attempt_id", "position"),
-        Index(
-            "uq_attempt_targets_open",
-            "attempt_id",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
-        Index(
-            "uq_attempt_targets_alerted",
-            "attempt_id",
-            unique=True,
-            sqlite_where=text("alerted"),
-            postgresql_where=text("alerted"),
-        ),
+        Index("uq_attempt_targets_open", "attempt_id", unique=True, **_only("ended_at IS NULL")),
+        Index("uq_attempt_targets_alerted", "attempt_id", unique=True, **_only("alerted")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -266,6 +253,8 @@ class Recording(Base):
         CheckConstraint("(kind = 'check') = (attempt_id IS NOT NULL)", name="origin"),
         CheckConstraint("gone_at IS NULL OR gone_why IS NOT NULL", name="gone"),
         Index("ix_recordings_keep_until", "keep_until"),
+        # Those whose time is over and that are still there are few, whatever the number of rows.
+        Index("ix_recordings_due", "keep_until", "gone_why", **_only("gone_at IS NULL")),
         Index("ix_recordings_created_at_id", "created_at", "id"),
         Index("ix_recordings_sha256", "sha256"),
         # What a phone record points to, so that none can be made of a check.
@@ -377,14 +366,7 @@ class OfficeAlarm(Base):
 
     __tablename__ = "office_alarms"
     __table_args__ = (
-        Index(
-            "uq_office_alarms_standing",
-            "kind",
-            "subject",
-            unique=True,
-            sqlite_where=text("cleared_at IS NULL"),
-            postgresql_where=text("cleared_at IS NULL"),
-        ),
+        Index("uq_office_alarms_standing", "kind", "subject", unique=True, **_only("cleared_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -17,6 +17,7 @@ from app.api.newest import Asked, Group, Place, newest
 from app.checks import shelves
 from app.checks.listing import ATTEMPTS, match, shelf_group, unit_group
 from app.checks.models import IS_LIVE, LIVE_STATES, Attempt, AttemptTarget, Recording, SpotCheck
+from app.directory.models import Unit
 from app.planning.models import Plan
 
 
@@ -230,9 +231,13 @@ async def open_checks(session: AsyncSession) -> int:
 
 
 async def live_count(session: AsyncSession) -> int:
-    """How many calls are under way."""
-    query = select(func.count()).select_from(Attempt).where(IS_LIVE)
-    return await session.scalar(query) or 0
+    """How many calls to units that the reader sees are under way."""
+    # First those under way, which are few, then their units: asked for both at once, SQLite goes through all calls of
+    # all units in scope.
+    under_way = select(Attempt.unit_id).where(IS_LIVE).execution_options(every_unit=True)
+    called = (await session.scalars(under_way)).all()
+    seen = set(await session.scalars(select(Unit.id).where(Unit.id.in_(set(called)))))
+    return sum(unit in seen for unit in called)
 
 
 async def attempts_of(session: AsyncSession, check_ids: Sequence[int]) -> Sequence[Attempt]:

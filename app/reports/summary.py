@@ -106,7 +106,12 @@ async def summarise(
     database: Database, zone: ZoneInfo, first: date, last: date, head: Unit | None
 ) -> Summary:
     """Count a period, the days from `first` to `last`, of a subtree or of all units that the reader may see."""
-    period, scope = Period(start_of(first, zone), start_of(last + timedelta(days=1), zone)), Scope(head=head)
+    # Of the head of the whole tree every row counts: looking at the unit of each would take three times as long.
+    within = None if head is None or await _is_whole(database, head) else head
+    period, scope = (
+        Period(start_of(first, zone), start_of(last + timedelta(days=1), zone)),
+        Scope(head=within),
+    )
     asked = _Asked(database, period, scope)
     # Side by side: databases count in threads and processes of their own.
     orders, spoilt, covered, calls, counts, findings = await asyncio.gather(
@@ -142,6 +147,12 @@ async def summarise(
         covered=covered,
         repeated=await asked.repeated(findings),
     )
+
+
+async def _is_whole(database: Database, head: Unit) -> bool:
+    """Whether every unit that the reader sees is this one or below it."""
+    async with database.reading() as session:
+        return await session.scalar(select(Unit.id).where(~below(head)).limit(1)) is None
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:

@@ -51,6 +51,14 @@ BATCH = 5_000
 def upgrade() -> None:
     _create_tables()
     op.create_index("ix_cases_found", "cases", FOUND)
+    kept = sa.text("gone_at IS NULL")
+    op.create_index(
+        "ix_recordings_due",
+        "recordings",
+        ["keep_until", "gone_why"],
+        sqlite_where=kept,
+        postgresql_where=kept,
+    )
     with op.batch_alter_table("attempts") as batch_op:
         for name in OF_SHELF:
             batch_op.drop_index(name)
@@ -76,6 +84,7 @@ def downgrade() -> None:
         for name in COPIES:
             batch_op.drop_column(name)
     _add_shelf(FORMER_SHELF, OF_SHELF)
+    op.drop_index("ix_recordings_due", "recordings")
     op.drop_index("ix_cases_found", "cases")
     for table in ("export_jobs", "list_columns", "saved_filters"):
         op.drop_table(table)

@@ -6,6 +6,7 @@ Revises: 0013
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
@@ -21,6 +22,13 @@ FUNCTION = "dutyring_refuse_change"
 def upgrade() -> None:
     op.create_index("ix_audit_events_who_at", "audit_events", ["who", "at"])
     op.create_index("ix_audit_events_action_at", "audit_events", ["action", "at"])
+    op.create_index(
+        "ix_audit_events_refused",
+        "audit_events",
+        ["at"],
+        sqlite_where=sa.text("done = 0"),
+        postgresql_where=sa.text("NOT done"),
+    )
     if op.get_bind().dialect.name == "sqlite":
         for table in TABLES:
             for change in ("UPDATE", "DELETE"):
@@ -49,5 +57,6 @@ def downgrade() -> None:
         for table in TABLES:
             op.execute(f"DROP TRIGGER {table}_no_change ON {table}")
         op.execute(f"DROP FUNCTION {FUNCTION}()")
+    op.drop_index("ix_audit_events_refused", "audit_events")
     op.drop_index("ix_audit_events_action_at", "audit_events")
     op.drop_index("ix_audit_events_who_at", "audit_events")

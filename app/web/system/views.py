@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -269,10 +269,12 @@ async def _count(session: AsyncSession, query: Select[Any]) -> str:
 async def storage_figures(session: AsyncSession, now: datetime) -> Sequence[Line]:
     """How many recordings there are, are held, are over, or are to go."""
     keys = select(Recording.id)
-    kept = Recording.gone_why.is_(None)
+    there = Recording.gone_at.is_(None)
+    # Both are said, for the index of what is still there holds the rest.
+    kept = and_(there, Recording.gone_why.is_(None))
     asked = select(RecordingRemoval.id).where(RecordingRemoval.state == "requested")
     held = select(Recording.id).where(kept, Recording.keep_until <= now, holding.held(now))
-    going = keys.where(Recording.gone_why.is_not(None), Recording.gone_at.is_(None))
+    going = keys.where(there, Recording.gone_why.is_not(None))
     return [
         Line("在存录音", await _count(session, keys.where(kept))),
         Line("到期待清理", await _count(session, keys.where(kept, Recording.keep_until <= now))),
