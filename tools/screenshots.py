@@ -231,7 +231,7 @@ def write_index(folder: Path) -> None:
         "`python -m tools.screenshots` takes them anew.",
         "",
     ]
-    for shot in SHOTS:
+    for shot in (shot for shot in SHOTS if (folder / f"{shot.name}.zh.png").exists()):
         rows += [f"## {shot.title}", "", f"`{shot.path or '/units/import/…'}`, as {shot.role.value}", ""]
         rows += [
             f"![{shot.name}, Chinese]({shot.name}.zh.png)",
