@@ -1,7 +1,7 @@
 """Takes a picture of every page, in both languages, of a filled office: `python -m tools.screenshots`.
 
-It calls the fictional county by the simulator (a minute and a half), fills the rest, and writes PNG files with a palette
-and an index into docs/screenshots. Chromium is needed.
+It calls the fictional county by the simulator (a minute and a half), fills the rest, and writes PNG files with a
+palette and an index into docs/screenshots. Chromium is needed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tools.screenshots_office import fill
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 CALLS_PATIENCE_S = 240.0
 MONTH = timedelta(days=30)
-TOO_LONG_PX = 2400
+TOO_LONG_PX = 1600
 """A page is shown down to here."""
 D, S, A = Role.DISPATCHER, Role.SUPERVISOR, Role.ADMINISTRATOR
 
@@ -202,7 +202,7 @@ async def _one(running: Office, page: Page, shot: Shot, file: Path) -> None:
     if shot.name == "live":
         await ring(running)
     await page.goto(f"{running.address}{path}")
-    await page.wait_for_timeout(4_000 if shot.name == "live" else 400)
+    await page.wait_for_timeout(4_000 if shot.name == "live" else 300)
     height = await page.evaluate("document.documentElement.scrollHeight")
     await page.set_viewport_size({"width": 1366, "height": max(768, min(height, TOO_LONG_PX))})
     taken = await page.screenshot()

@@ -3,8 +3,8 @@
 What is Chinese is its own message: `{{ _("抽查记录") }}`; words of other rooms (verdicts, kinds of sound) go through
 `tr`. Where a catalogue lacks a message the Chinese stays, and a test names it.
 
-One Chinese word has several English ones (撤销 is a button here and a state there, 一 a number here and a Monday there):
-a page looks into the catalogues of its own room first, then into `words.po`, then into all others.
+One Chinese word has several English ones (撤销 is a button here and a state there, 一 a number here, a Monday there): a
+page looks into the catalogues of its own room first, then into `words.po`, then into all others.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ async def office(
     database: Database = app.state.database
     await mark(database, twin)
     people = {role: await signed_in(database, settings, role) for role in Role}
-    ways = [way for way in ways_of(app) if way.method == "GET" and way.path != "/live/stream"]
+    ways = [way for way in ways_of(app) if way.method == "GET"]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield client, ways, twin, people

@@ -13,6 +13,7 @@ from app.database import Database
 from app.logs import configure
 from app.settings import Settings
 from tests.web.apps import make_app
+from tests.web.migrated import migrate
 from tests.web.seed import fill as call_units
 from tests.web.test_every_page import pages
 from tools.screenshots_office import fill
@@ -77,6 +78,7 @@ class Reader(HTMLParser):
 async def office(settings: Settings) -> Settings:
     """An office in full use, all of whose data is in Latin letters."""
     configure(settings)
+    migrate(settings)
     async with Database(settings.url) as database:
         await call_units(database, settings)
         async with database.unit_of_work() as session:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Account, AccountGrant, ApiToken
 from app.answers.models import AnswerItem
 from app.archive import open_archive
 from app.checks import service as checks
@@ -40,16 +41,20 @@ from app.directory.models import (
     LineExemption,
     NumberChange,
     Person,
+    Unit,
     UnitExemption,
     UnitRegime,
 )
 from app.evidence.models import RecordingHold, RecordingRemoval
+from app.notices.models import Delivery, Notice
 from app.phone_records import form
 from app.phone_records.models import PhoneRecord, PhoneRecordVersion
 from app.planning.models import DrawEpoch, DrawSkip, ManualCheck, Plan, PlanRun
 from app.planning.spec import PlanSpec
+from app.reports.models import ExportJob, SavedFilter
 from app.reviews.models import Attachment, Case, CaseEvent, Publication, PublicationEntry
 from app.rosters.models import Roster, Shift, Whereabouts
+from app.samples.models import AnnouncementSample
 from app.sealing import sealer
 from app.settings import Settings
 from app.transcripts import search
@@ -127,6 +132,7 @@ async def fill(database: Database, settings: Settings, mark: str = "") -> Twin:
             await _planned(session, side, settings)
             await _kept(session, side)
             await _received(session, side, number)
+            await _laid_down(session, side, settings, number)
     return twin
 
 
@@ -400,3 +406,58 @@ async def _received(session: AsyncSession, side: Side, number: int) -> None:
         )
     )  # fmt: skip
     side.keys |= {"record_id": record.id}
+
+
+OF_ACCOUNTS = {1: 90, 2: 89}
+"""The account of each county, whose saved filter, export and token these are."""
+
+
+async def _laid_down(session: AsyncSession, side: Side, settings: Settings, number: int) -> None:
+    """What belongs to accounts: of the county, or nobody's in particular."""
+    key = OF_ACCOUNTS[number]
+    head = await session.get(Unit, side["head"])
+    assert head is not None
+    session.add(
+        Account(
+            id=key, login=f"county{number}", name=side.says("账号")[:80], state="active", created_at=AT,
+            created_by="local",
+        )
+    )  # fmt: skip
+    await session.flush()
+    kept = SavedFilter(
+        account_id=key, name=side.says("筛选")[:40], query=f"unit={side['unit_id']}", created_at=AT
+    )
+    file = f"{number}.csv"
+    job = ExportJob(
+        account_id=key, who=side.says("账号")[:80], state="done", table="sign", form="csv", asked={},
+        told=side.says("条件"), rights={"paths": [head.path], "numbers": True}, done=1, total=1, file=file, size=1,
+        sha256="0" * 64, created_at=AT, finished_at=datetime.now(UTC),
+    )  # fmt: skip
+    token = ApiToken(
+        account_id=key, name=side.says("令牌")[:80], digest=f"{number:064}", permissions=["checks"], created_at=AT,
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    notice = Notice(kind="test", count=1, raised_at=AT, told_at=AT, cleared_at=AT)
+    sample = AnnouncementSample(
+        meaning="powered_off",
+        label=f"关机{number}",
+        version=1,
+        prints=b"",
+        length_ms=1.0,
+        marked_by="王",
+        marked_at=AT,
+    )
+    session.add_all(
+        [kept, job, token, notice, sample, AccountGrant(
+            account_id=key, state="in_force", roles=["dispatcher"], unit_ids=[head.id], asked_at=AT, asked_by="王",
+        )]
+    )  # fmt: skip
+    await session.flush()
+    session.add(
+        Delivery(
+            notice_id=notice.id, channel="mail", event="raised", message_id=f"m{number}", count=1, at=AT,
+            state="given_up", next_at=AT,
+        )
+    )  # fmt: skip
+    write_whole(settings.data_dir / "exports" / file, [side.says("表").encode()])
+    side.keys |= {"filter_id": kept.id, "job_id": job.id, "token_id": token.id, "account_id": key}

@@ -124,6 +124,9 @@ async def _keep(request: Request, state: Any, who: str, plan_id: int) -> Respons
     async with request.form() as form:
         typed = forms.typed_from(form)
     async with database.reading() as session:
+        if plan_id:
+            # A plan that is not there for who asks is not, whatever the form holds.
+            await service.get(session, plan_id)
         chosen = await _choices(session, settings)
     read = forms.read(typed, chosen)
     if read.spec is None:

@@ -109,11 +109,12 @@ async def look(session: AsyncSession, settings: Settings, plan: Plan) -> preview
 @router.api_route("/plans/{plan_id}/verify", methods=READ)
 async def verify_part(request: Request, state: State, plan_id: PathKey) -> Response:
     """Whether every start of a plan did what it had committed to, from what is stored alone."""
+    async with state[0].reading() as session:
+        await service.get(session, plan_id)
     if limits() is not None:
         # Whoever sees a part of the tree sees a part of the orders: the rest would seem to be missing.
         return render(request, "plans/_verify.html", reports=None, whole=(), most=MOST_FAULTS)
     async with state[0].reading() as session:
-        await service.get(session, plan_id)
         found = await verify.gather(session, plan_id)
         whole = await verify.verify_whole(session, found, plan_id)
         reports = [await verify.verify_run(session, item) for item in found]
