@@ -168,3 +168,5 @@ NOT_HERE = (
 )  # fmt: skip
 SAID_ON_THE_PAGE: Mapping[str, str] = {"POST /stops/{stop_id}/lift": "没有这条停拨"}
 """Ways that say with their page that something is not there."""
+OF_A_BROWSER = ("POST /account/password", "POST /account/tokens", "POST /api/v1/tokens")
+"""Ways that ask for a session of a browser, which a test's person has none of: test_accounts_pages and test_tokens."""
