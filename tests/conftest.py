@@ -38,6 +38,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(module))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run apart what belongs together: without its group a module of costly fixtures makes them six times."""
+    if getattr(session.config.option, "loadgroup", False):
+        apart = [
+            item.nodeid
+            for item in session.items
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if apart:
+            raise pytest.UsageError(f"pytest-xdist keeps no groups together with this pytest: {apart[0]}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose foreign program is missing; on the build machine that is a failure."""
     for marker in item.iter_markers("peer"):
