@@ -137,7 +137,7 @@ def office(folder: Path, *, phone: bool = True, zone: str = "Asia/Shanghai") -> 
             trunks={"main": trunk},
             default_trunk="main",
             max_ring_s=40.0,
-            max_talk_s=8.0,
+            max_talk_s=14.0,
         )
         with _service(settings) as running:
             yield running

@@ -222,11 +222,13 @@ async def test_calls_are_ordered_watched_heard_and_stopped(day: Day) -> None:
     await page.wait_for_function(loudest)
 
     other = await day.page(Role.SUPERVISOR, "/live")
-    await expect(page.locator("#live tbody tr", has_text=SINGING)).to_contain_text("通话中")
+    # Talking, or over by now where the machine is slow.
+    singing = page.locator("#live tbody tr", has_text=SINGING)
+    await expect(singing).to_contain_text(re.compile("通话中|设置彩铃"))
     await order(day, SILENT, "上次无人接听")
     await page.goto("/live")
     await expect(page.locator("#live tbody tr", has_text=SILENT)).to_contain_text(re.compile("约 [1-4] 声"))
-    await expect(page.locator("#live tbody tr.phase-answered")).to_have_count(0)
+    await expect(page.locator("#live tbody tr.phase-answered")).to_have_count(0, timeout=30_000)
     await page.keyboard.press("F8")
     await expect(page.locator("#panel")).to_contain_text("正在拨测 1 路，将立即结束")
     await page.locator("#panel").get_by_label("停拨理由").fill("防汛应急响应")
