@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from dataclasses import dataclass
 
 from tests.interop.foreign import Foreign, Foreigners
@@ -23,9 +24,14 @@ class PyVoip:
         self.process.wait_for("heard ")
         return int(re.findall(r"heard (\d+)", self.process.text())[-1])
 
-    def received(self, method: str) -> int:
-        """Return how many requests of this method came."""
-        return self.process.text().count(f"received {method}\n")
+    def received(self, method: str, expected: int = 0) -> int:
+        """Return how many requests of this method came, once `expected` did or 5 s are over: it tells with delay."""
+        until = time.monotonic() + 5
+        while (
+            count := self.process.text().count(f"received {method}\n")
+        ) < expected and time.monotonic() < until:
+            time.sleep(0.05)
+        return count
 
 
 def start_pyvoip(foreigners: Foreigners, mode: str) -> PyVoip:

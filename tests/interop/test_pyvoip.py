@@ -50,4 +50,4 @@ def test_declined(foreigners: Foreigners, dial: Dial) -> None:
     call = dial(f"sip:62@127.0.0.1:{phone.port}").finish()
     check_record(call, "rejected")
     assert call.record["sip_status"] == 486
-    assert phone.received("ACK") == 1
+    assert phone.received("ACK", 1) == 1

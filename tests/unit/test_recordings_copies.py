@@ -178,8 +178,15 @@ class Stuck(io.BytesIO):
 
 
 def converters() -> list[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    return [child for child in found if any("copy_process" in part for part in child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if _converts(child)]
+
+
+def _converts(child: psutil.Process) -> bool:
+    try:
+        return any("copy_process" in part for part in child.cmdline())
+    except psutil.NoSuchProcess:
+        # It went in between; one that nobody has waited for yet has no command line either.
+        return False
 
 
 async def until_converting() -> None:
