@@ -123,6 +123,9 @@ async def test_reading_changes_nothing(house: House) -> None:
     keys = {**house.twin.here.keys, "day": "2026-11-24", "name": "x", "prompt_id": 1, "key": "0" * 32}
     for way in doors.ways():
         method, path = way.split(" ")
+        if path == "/live/stream":
+            # An answer without an end, which this way of asking waits for; tests of what is live read it.
+            continue
         asked = re.sub(r"\{(\w+)\}", lambda found: str(keys.get(found[1], 1)), path)
         for who in everybody if method == "GET" else ():
             await house.client.get(asked, headers={"Cookie": who.headers["Cookie"]})
