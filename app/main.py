@@ -136,6 +136,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(TooLargeError, pages.on_too_large)
     app.add_exception_handler(DataError, pages.on_unstorable)
     app.add_exception_handler(Exception, pages.on_failure)
+    _add_ways(app)
+    return app
+
+
+def _add_ways(app: FastAPI) -> None:
+    """Every way into the service; the table of doors says who may come by it."""
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.include_router(operations.router)
     app.include_router(checks.router)
@@ -174,7 +180,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The form goes before the pages of one plan: `new` is no key.
     for page in (plan_form, plan_pages, designated_page, manual_page, prompts_page, calendar_page):
         app.include_router(page.router)
-    return app
 
 
 def _as_in_address(host: str) -> str:
