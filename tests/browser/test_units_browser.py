@@ -15,7 +15,7 @@ from app.accounts.gate import COOKIE
 from app.accounts.permissions import Role
 from app.database import Database
 from app.settings import Settings
-from tests.browser.test_browser import FLAGS
+from tests.browser.office import FLAGS
 from tests.peers import program
 from tests.web.apps import own_doors
 from tests.web.directory_office import enter_county
