@@ -36,7 +36,7 @@ def test_call_through_the_proxy(foreigners: Foreigners, dial: Dial, tmp_path: Pa
     """407, the same call again with credentials, and every later request along the Record-Route."""
     proxy = start_kamailio(foreigners)
     phone = registered(foreigners, proxy)
-    options = (*LOGIN, "--max-talk", "1.5", "--record", "call.wav", "--say", str(prompt_file(tmp_path)))
+    options = (*LOGIN, "--max-talk", "3", "--record", "call.wav", "--say", str(prompt_file(tmp_path)))
     running = dial(f"sip:62@127.0.0.1:{proxy.port}", *options, environment=SECRET)
     phone.wait_event("CALL_INCOMING")
     phone.command("accept")
@@ -102,7 +102,8 @@ def test_two_places_ring_and_one_answers(foreigners: Foreigners, dial: Dial) -> 
     """The other is told so by a CANCEL; the call goes on with the one that answered."""
     proxy = start_kamailio(foreigners)
     first, second = (registered(foreigners, proxy, name) for name in ("first", "second"))
-    running = dial(f"sip:62@127.0.0.1:{proxy.port}", *LOGIN, "--max-talk", "1", environment=SECRET)
+    # Long enough for a foreign phone that begins to speak late on a busy machine.
+    running = dial(f"sip:62@127.0.0.1:{proxy.port}", *LOGIN, "--max-talk", "3", environment=SECRET)
     first.wait_event("CALL_INCOMING")
     second.wait_event("CALL_INCOMING")
     second.command("accept")
