@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup setup-dev assets whisper demo test lint format bench bench-line bench-speech fuzz docs interop peers requirements clean
+.PHONY: help setup setup-dev assets whisper demo test lint format bench bench-line bench-speech bench-peers soak fuzz docs screenshots interop peers requirements clean
 
 help:
 	@echo "make demo   call a fictional county of duty lines and leave the pages up"
 	@echo "make whisper  speech recognition by Whisper, for Mandarin (145 MB of weights)"
 	@echo "make test   run every test (make peers installs the foreign phones, root on Debian)"
-	@echo "make lint | format | bench | bench-line | bench-speech | fuzz | docs | interop | requirements | clean"
+	@echo "make lint | format | bench | bench-line | bench-speech | bench-peers | soak | fuzz | docs | screenshots | interop | requirements | clean"
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
@@ -45,7 +45,12 @@ demo: setup
 
 test: setup-dev
 	$(BIN)/python -m tests.peers
-	$(BIN)/pytest -n 6 --dist loadgroup
+	@# Once for all workers: what is compiled, and the tests' assertions, which pytest rewrites while it collects.
+	$(BIN)/python -m compileall -q -j 0 app recordings sip benchmarks tools
+	@unset PYTHONDONTWRITEBYTECODE; \
+	    $(BIN)/pytest --collect-only -qq tests/web tests/browser >/dev/null & \
+	    $(BIN)/pytest --collect-only -qq tests --ignore=tests/web --ignore=tests/browser >/dev/null; wait
+	unset PYTHONDONTWRITEBYTECODE; $(BIN)/pytest -n 5 --dist loadgroup
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -69,9 +74,27 @@ bench-line: setup-dev
 bench-speech: setup-dev
 	$(BIN)/python -m benchmarks.speech $(if $(SPEECH_CORPUS),--corpus $(SPEECH_CORPUS))
 
-# Every operation of the API with a hundred requests of any content each.
+# A picture of every page in both languages, of a fictional county that is called for it: some minutes, and Chromium.
+screenshots: setup-dev
+	$(BIN)/python -m tools.screenshots
+
+# Our phone beside others, which have an environment of their own; writes docs/reference/peers.md. Needs root for its capture.
+bench-peers: setup-dev
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --require-hashes -r requirements/peers.txt
+	$(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python --write docs/reference/peers.md
+
+# Hours of calls that leave nothing behind: docs/how-to/soak.md.
+soak: setup-dev
+	$(BIN)/python -m benchmarks.soak --minutes 30 --calls 300
+
+# Every operation of the API with FUZZ_EXAMPLES requests of any content each; then the call machine, the readers of foreign
+# bytes and a phone with calls in progress, each for FUZZ_S seconds (docs/how-to/fuzz.md).
+FUZZ_S ?= 600
+FUZZ_EXAMPLES ?= 100
 fuzz: setup-dev
-	$(BIN)/python -m benchmarks.api_fuzz --examples 100
+	$(BIN)/python -m benchmarks.api_fuzz --examples $(FUZZ_EXAMPLES)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_S)
 
 docs: setup-dev
 	$(BIN)/python -m tools.generate_docs
@@ -97,6 +120,8 @@ requirements:
 		--extra dev --extra whisper -c requirements/whisper.txt pyproject.toml requirements/build.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		requirements/assets.in -o requirements/assets.txt
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --prerelease=allow \
+		--extra peers --extra dev --extra whisper -c requirements/dev.txt pyproject.toml requirements/build.in -o requirements/peers.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -65,6 +65,24 @@ app.add_typer(audit, name="audit")
 EXIT_ARGUMENT = 2
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"dutyring {version('dutyring')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def dutyring(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="say which version this is"),
+    ] = False,
+) -> None:
+    """Spot-check calls to duty lines (值班电话抽查): measured, recorded, judged."""
+
+
 @app.command()
 def call(
     target: Annotated[str, typer.Argument(help="sip: or sips: URI to call, or a number for --trunk")],
@@ -180,7 +198,7 @@ def transcribe(
 def simulate(
     listen: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="where to answer")] = "127.0.0.1:5062",
     scenario: Annotated[Path | None, typer.Option(metavar="FILE", help="further lines, as TOML")] = None,
-    lines: Annotated[int, typer.Option(metavar="N", help="plain lines from extension 10000 on")] = 0,
+    lines: Annotated[int, typer.Option(metavar="N", help="plain lines from extension 20000 on")] = 0,
     list_lines: Annotated[bool, typer.Option("--list", help="print the built-in lines and exit")] = False,
     password: Annotated[
         str | None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.archive import open_archive
 from app.archive_upkeep import Upkeep
+from app.checks import engine_board
 from app.checks.clock_offset import ClockWatch
 from app.checks.disk import DiskWatch
 from app.checks.dispatcher import Dispatcher, new_owner
@@ -46,6 +47,9 @@ from app.rosters import whereabouts
 from app.settings import SettingError, Settings, get_settings, problem
 from app.sntp import Server
 from app.transcripts import queue as transcriptions
+from app.trunks import trials
+from app.trunks.trials_desk import TrialDesk
+from sip.seldom import collect_seldom
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +113,8 @@ async def _work(
         await disk.look(dispatcher.under_way)
         return 0
 
-    hourly: list[Purge] = [whereabouts.purge_expired, calendar_service.keep_up(settings.zone), forget_uploads]
+    hourly: list[Purge] = [whereabouts.purge_expired, trials.purge_old, forget_uploads]
+    hourly.append(calendar_service.keep_up(settings.zone))
     if settings.transcriber != "none":
         # The transcriber process looks each minute, if it lives.
         hourly.append(transcriptions.look_behind)
@@ -120,11 +125,11 @@ async def _work(
     interrupted = await dispatcher.recover()
     if interrupted:
         log.warning("attempts of an earlier process were interrupted", count=interrupted)
+    desk = TrialDesk(database, placer, settings, dispatcher.owner)
+    await desk.recover()
     # We hold the locks of the one phone process: whoever kept the time before is dead.
     await keeper.seize()
-    watching = [asyncio.create_task(watch.run())]
-    if isinstance(placer, LivePhone):
-        watching.append(asyncio.create_task(LiveDesk(placer, settings).run()))
+    watching = [asyncio.create_task(work) for work in (watch.run(), desk.run(), *_told(placer, settings))]
     clock = make_clock(keeper, settings)
     clock.start()
     calling = asyncio.create_task(dispatcher.run())
@@ -138,7 +143,7 @@ async def _work(
         more = set() if finishing is None else {finishing}
         done, _ = await asyncio.wait(waits | more, return_when=asyncio.FIRST_COMPLETED)
         if finishing is not None and done == {finishing}:
-            await _finish(dispatcher, finishing.result(), waits)
+            await _finish(dispatcher, desk, finishing.result(), waits)
         if lost is not None and lost.done():
             # The calls under way conclude by themselves; the parent starts a new process.
             log.error("media engine lost", reason=lost.result())
@@ -149,17 +154,28 @@ async def _work(
         for task in watching:
             task.cancel()
         await upkeep.stop()
-        await dispatcher.stop()
+        await asyncio.gather(dispatcher.stop(), desk.stop())
         await calling
         with contextlib.suppress(SQLAlchemyError):
             await keeper.end()
 
 
-async def _finish(dispatcher: Dispatcher, within_s: float, ends: set[asyncio.Future[Any]]) -> None:
+def _told(placer: CallPlacer, settings: Settings) -> Iterator[Coroutine[Any, Any, None]]:
+    """What tells of a phone while it works, as far as there is something to tell of this one."""
+    if isinstance(placer, LivePhone):
+        yield LiveDesk(placer, settings).run()
+    if isinstance(placer, engine_board.MeasuredPhone):
+        yield engine_board.tell(placer, settings)
+
+
+async def _finish(
+    dispatcher: Dispatcher, desk: TrialDesk, within_s: float, ends: set[asyncio.Future[Any]]
+) -> None:
     """Let the calls under way end by themselves, as long as that may take and nothing else ends us."""
     dispatcher.drain()
+    desk.drain()
     log.info("calls under way are finished", calls=dispatcher.under_way, within_s=within_s)
-    idle = asyncio.create_task(dispatcher.idle())
+    idle = asyncio.gather(dispatcher.idle(), desk.idle())
     await asyncio.wait({idle, *ends}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
     if not idle.done():
         log.warning("calls under way are hung up", calls=dispatcher.under_way)
@@ -222,6 +238,7 @@ def main(make_placer: PlacerFactory | None = None) -> int:
         make_placer = PhonePlacer
     upgrade(settings)
     parent = Parent()
+    collect_seldom()
     try:
         asyncio.run(run(settings, make_placer, parent.gone, parent.asks_to_finish))
     except PhoneTakenError as error:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ARGUMENTS = {"line": ["--only-kinds"]}
-"""Its further parts are benchmarks of this folder, which have their own turn."""
+ARGUMENTS = {"line": ["--only-kinds"], "soak": ["--minutes", "2", "--calls", "40"]}
+"""The line's further parts are benchmarks of this folder, which have their own turn; the whole soak is `make soak`."""
 
 
 def has_main(path: Path) -> bool:

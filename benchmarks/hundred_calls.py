@@ -25,8 +25,8 @@ from benchmarks.far_end import FarEnd, far_end
 from benchmarks.table import percentile, show
 from sip.phone import Phone, Script
 from sip.record import CallRecord
+from sip.simulator import FIRST_LOAD_LINE
 
-FIRST_LINE = 10_000
 LATE_LIMIT_PCT = 0.1
 MEDIA_CPU_LIMIT_PCT = 40.0
 RING_S = 4.5
@@ -84,7 +84,7 @@ async def one_call(phone: Phone, far: FarEnd, number: int, talk_s: float, folder
     """Place one recorded call."""
     await asyncio.sleep(number / PLACES_PER_S)
     script = Script(max_talk_s=talk_s, capture=folder / f"{number}.part")
-    return await phone.call(far.uri(FIRST_LINE + number), script)
+    return await phone.call(far.uri(FIRST_LOAD_LINE + number), script)
 
 
 async def run(

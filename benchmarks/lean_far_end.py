@@ -14,7 +14,6 @@ of the 20 ms, as calls that began at different moments do. Every call gets a rep
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import json
 import os
@@ -26,6 +25,7 @@ import time
 
 import numpy as np
 
+from app.bench.far_sound import BUFFER_BYTES, LIBC, SAMPLES, SO_RCVBUFFORCE, Messages
 from sip.media import encode
 
 CALLS_EACH = 100
@@ -35,32 +35,7 @@ LATE_S = 0.010
 REPORT_S = 5.0
 STARTS_APART = 10
 """Periods of 20 ms between the beginnings of two sockets."""
-BUFFER_BYTES = 4 << 20
-SO_RCVBUFFORCE = 33
-"""Linux <asm-generic/socket.h>; beyond the limit of ordinary users."""
-SAMPLES = 160
-PACKET_BYTES = 12 + SAMPLES
 RATE_HZ = 8000
-_HEADER = np.dtype(
-    [
-        ("name", np.uintp),
-        ("name_bytes", np.uint32),
-        ("parts", np.uintp),
-        ("part_count", np.uintp),
-        ("control", np.uintp),
-        ("control_bytes", np.uintp),
-        ("flags", np.int32),
-    ],
-    align=True,
-)
-MESSAGE = np.dtype([("header", _HEADER), ("length", np.uint32)], align=True)
-"""`struct mmsghdr` (sendmmsg(2))."""
-
-_LIBC = ctypes.CDLL(None)
-for _function in (_LIBC.sendmmsg, _LIBC.recvmmsg):
-    _function.restype = ctypes.c_int
-_LIBC.sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
-_LIBC.recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
 
 
 def ringback() -> np.ndarray:
@@ -68,28 +43,6 @@ def ringback() -> np.ndarray:
     time_s = np.arange(5 * RATE_HZ) / RATE_HZ
     sound = np.where(time_s < 1, 8000 * np.sin(2 * np.pi * 450 * time_s), 0).astype(np.int16)
     return np.frombuffer(encode(sound, "PCMA"), np.uint8).reshape(-1, SAMPLES)
-
-
-class Messages:
-    """The messages of one `sendmmsg` or `recvmmsg`, laid out once."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.data = np.zeros((count, PACKET_BYTES + 20), np.uint8)
-        self.names = np.zeros((count, 16), np.uint8)
-        self._parts = np.zeros((count, 2), np.uintp)
-        self._headers = np.zeros(count, MESSAGE)
-        for place in range(count):
-            self._parts[place] = self.data[place].ctypes.data, PACKET_BYTES
-        self._headers["header"]["name"] = [name.ctypes.data for name in self.names]
-        self._headers["header"]["parts"] = [part.ctypes.data for part in self._parts]
-        self._headers["header"]["part_count"] = 1
-        self.address = self._headers.ctypes.data
-        self.reset()
-
-    def reset(self) -> None:
-        """Give room for addresses again."""
-        self._headers["header"]["name_bytes"] = 16
 
 
 class End:
@@ -129,7 +82,7 @@ class End:
         phases = (self._ticks + self.first + 7 * np.arange(self.calls)) % len(sound)
         head[:, 12 : 12 + SAMPLES] = sound[phases]
         self._ticks += 1
-        self.sent += max(0, _LIBC.sendmmsg(self.rtp.fileno(), self._out.address, self.calls, 0))
+        self.sent += max(0, LIBC.sendmmsg(self.rtp.fileno(), self._out.address, self.calls, 0))
         if time.monotonic() - slot > LATE_S:
             self.late += self.calls
         every = round(REPORT_S / PERIOD_S)
@@ -149,7 +102,7 @@ class End:
         box = self._in
         while True:
             box.reset()
-            count = _LIBC.recvmmsg(self.rtp.fileno(), box.address, box.count, socket.MSG_DONTWAIT, None)
+            count = LIBC.recvmmsg(self.rtp.fileno(), box.address, box.count, socket.MSG_DONTWAIT, None)
             if count <= 0:
                 return
             self.received += count

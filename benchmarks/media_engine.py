@@ -1,10 +1,11 @@
 """N calls at once through the media engine, recorded and analysed, against a far end in a process of its own.
 
-    python -m benchmarks.media_engine --calls 1000 --seconds 20 [--far engine] [--srtp] [--packets] --json
+    python -m benchmarks.media_engine --calls 1000 --seconds 20 [--far engine] [--srtp] [--packets] [--beyond] --json
 
 The far end is a lean one that makes regular packets and analyses nothing (`benchmarks.lean_far_end`), or with
 `--far engine` another media engine. `--srtp` encrypts all calls (which takes a far end of that kind), `--packets`
-logs their packets. The parent takes every block of features, as the phone would, and counts the columns.
+logs their packets. More calls than the engine finds that it can carry are refused, unless `--beyond` is given. The
+parent takes every block of features, as the phone would, and counts the columns.
 
 `late_pct`: packets that left more than 10 ms after their slot, of the engine under test alone in `late_pct`, of
 the far end in `far_late_pct`. `lost_pct`: datagrams that the kernel dropped on our sockets. `missing`: packets that
@@ -31,6 +32,7 @@ import numpy as np
 import psutil
 
 from sip.media import (
+    EngineFull,
     HeardBlock,
     MediaEngine,
     MediaEvent,
@@ -43,6 +45,8 @@ from sip.media import (
     read_capture,
 )
 
+CAPACITY = 4096
+"""Beyond what is measured that a machine can carry."""
 RATE_HZ = 8000
 STARTS_PER_S = 500
 SETTLING_S = 5.0
@@ -73,6 +77,8 @@ class Result:
     columns: int
     captures_ms: tuple[float, float]
     """Shortest and longest capture."""
+    carries: str
+    """What the engine says that it can carry, while all calls talk."""
 
 
 def sounds() -> tuple[np.ndarray, np.ndarray]:
@@ -250,16 +256,19 @@ async def measure(
     far: Literal["lean", "engine"] = "lean",
     srtp: bool = False,
     packets: bool = False,
+    beyond: bool = False,
 ) -> Result:
-    """Run the load and return what was measured."""
+    """Run the load and return what was measured; `sip.media.EngineFull` for more than the engine takes on."""
     keys = (os.urandom(30), os.urandom(30))
     ours, theirs = (SrtpPolicy(SUITE, *pair) if srtp else None for pair in (keys, keys[::-1]))
     with tempfile.TemporaryDirectory() as name:
-        async with await MediaEngine.start(capacity=calls + 1) as near:
+        async with await MediaEngine.start(capacity=max(CAPACITY, calls + 1), measured=not beyond) as near:
             if far == "lean" and not srtp:
                 load = Load(near, LeanFarEnd(), Path(name), policy=None, packets=packets)
                 return await run(load, calls, seconds)
-            async with await MediaEngine.start(writer=False, bank=None, capacity=calls + 1) as other:
+            async with await MediaEngine.start(
+                writer=False, bank=None, capacity=calls + 1, measured=False
+            ) as other:
                 end = EngineFarEnd(other, theirs)
                 return await run(Load(near, end, Path(name), policy=ours, packets=packets), calls, seconds)
 
@@ -276,6 +285,7 @@ async def run(load: Load, calls: int, seconds: float) -> Result:
     span = time.monotonic() - begun
     cpu = {key: round(100 * (cpu_s(pid) - before[key]) / span, 1) for key, pid in pids.items()}
     health = await near.health(round(seconds * 50))
+    carries = str(near.capacity_estimate())
     rss_mb = psutil.Process(near.pid).memory_info().rss / 1e6
     reports, far = await load.close()
     lengths = [read_capture(load.folder / f"{number}.part").duration_ms for number in range(calls)]
@@ -302,6 +312,7 @@ async def run(load: Load, calls: int, seconds: float) -> Result:
         rss_mb=round(rss_mb, 1),
         columns=load.columns,
         captures_ms=(min(lengths), max(lengths)),
+        carries=carries,
     )
 
 
@@ -314,11 +325,20 @@ def main() -> None:
     parser.add_argument("--srtp", action="store_true")
     parser.add_argument("--packets", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--beyond", action="store_true")
     options = parser.parse_args()
     measured = measure(
-        options.calls, options.seconds, far=options.far, srtp=options.srtp, packets=options.packets
+        options.calls,
+        options.seconds,
+        far=options.far,
+        srtp=options.srtp,
+        packets=options.packets,
+        beyond=options.beyond,
     )
-    result = asdict(asyncio.run(measured))
+    try:
+        result = asdict(asyncio.run(measured))
+    except EngineFull as error:
+        sys.exit(f"refused: {error}")
     if options.json:
         print(json.dumps(result))
     else:

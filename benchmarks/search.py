@@ -28,6 +28,7 @@ from app import clock
 from app.bench.content import units
 from app.bench.fill import database_name, fill
 from app.bench.lists import HOST, NEWEST, own_folder, quiet
+from app.bench.people import signed_in
 from app.bench.spoken import RARE, content, utterances
 from app.checks.models import Attempt, Recording
 from app.database import _blocking_url, upgrade
@@ -171,12 +172,10 @@ async def _times(
     app = create_app(settings)
     found: dict[str, Taken] = {}
     transport = httpx.ASGITransport(app=app)
-    headers = {"X-DutyRing-Actor": "bench"}
     try:
         with clock.running(_newest):
-            async with httpx.AsyncClient(
-                transport=transport, base_url=f"http://{HOST}", headers=headers
-            ) as client:
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+                client.headers["Cookie"] = await signed_in(app.state.database, settings, None)
                 for name, query in queries:
                     # Once for the caches.
                     _, rows = await _ask(client, query)

@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+from app.bench.wire_witness import Witness
 from benchmarks.far_end import FarEnd, far_end
 from benchmarks.table import percentile, show
 from sip.phone import Phone, Script
@@ -50,32 +49,10 @@ def busy_loop(wanted: bool) -> Iterator[None]:
             thread.join()
 
 
-class Witness:
-    """The capture process; `times` are its findings after the end."""
-
-    def __init__(self, port: int) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.capture", str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.times: dict[str, dict[str, float]] = {}
-
-    def __enter__(self) -> Witness:
-        assert self._process.stdout is not None
-        if self._process.stdout.readline().strip() != "ready":
-            raise RuntimeError("the capture did not start; it needs root")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        out, _error = self._process.communicate(timeout=30)
-        self.times = json.loads(out)
-
-    def ring_to_answer_ms(self, call_id: str) -> float | None:
-        """Return the time between the first 180 and the 200 on the wire."""
-        seen = self.times.get(call_id, {})
-        return (seen["200"] - seen["180"]) * 1000 if {"180", "200"} <= seen.keys() else None
+def wire_ms(witness: Witness, call_id: str) -> float | None:
+    """Return the time between the first 180 and the 200 on the wire."""
+    seen = witness.times.get(call_id, {})
+    return (seen["200"] - seen["180"]) * 1000 if {"180", "200"} <= seen.keys() else None
 
 
 async def place(far: FarEnd, calls: int) -> list[CallRecord]:
@@ -90,11 +67,11 @@ def compare(records: list[CallRecord], witness: Witness) -> dict[str, Any]:
     """Return the figures: how far the phone's times are from the wire's."""
     differences, unseen = [], 0
     for record in records:
-        wire_ms = witness.ring_to_answer_ms(record.call_id)
-        if wire_ms is None or record.ring_to_answer_ms is None:
+        between_ms = wire_ms(witness, record.call_id)
+        if between_ms is None or record.ring_to_answer_ms is None:
             unseen += 1
             continue
-        differences.append(abs(record.ring_to_answer_ms - wire_ms))
+        differences.append(abs(record.ring_to_answer_ms - between_ms))
     return {
         "benchmark": "timing",
         "calls": len(records),
@@ -118,6 +95,8 @@ def main() -> None:
     parser.add_argument("--busy", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     with far_end() as far, Witness(far.port) as witness, busy_loop(options.busy):
+        if not witness.sees:
+            raise SystemExit("the witness of the wire needs the right to open raw sockets (root)")
         records = asyncio.run(place(far, options.calls))
     figures = compare(records, witness) | {"busy": options.busy}
     show(figures)

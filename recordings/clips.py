@@ -24,8 +24,12 @@ class ClipError(ValueError):
     """There is no such stretch; `where` names the bound that is wrong."""
 
     def __init__(self, where: str, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(where, reason)
         self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -83,11 +83,18 @@ def gaps_of(capture_path: Path, duration_ms: float) -> tuple[Gap, ...]:
 def _gaps_in(capture: Capture, duration_ms: float) -> tuple[Gap, ...]:
     """Those of lost packets, and the rest of the call where the capture ended before it: the disk was full."""
     found = gaps(capture.missing, duration_ms)
-    rest_ms = duration_ms - capture.duration_ms
-    if capture.ended or rest_ms < _ms(_LEAST_GAP):
+    if capture.ended:
         return found
-    us = Gap("us", capture.duration_ms, duration_ms, "unwritten", rest_ms)
-    return (*found, us, replace(us, channel="them"))
+    return (*found, *_unwritten(capture, duration_ms))
+
+
+def _unwritten(capture: Capture, duration_ms: float) -> Iterator[Gap]:
+    """Yield what is missing at the end of each side: the disk takes them one after the other."""
+    sides: tuple[Literal["us", "them"], ...] = ("us", "them")
+    for channel, until in zip(sides, capture.written, strict=True):
+        rest_ms = duration_ms - _ms(until)
+        if rest_ms >= _ms(_LEAST_GAP):
+            yield Gap(channel, _ms(until), duration_ms, "unwritten", rest_ms)
 
 
 def gaps(missing: Sequence[tuple[int, int]], duration_ms: float) -> tuple[Gap, ...]:

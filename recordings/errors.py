@@ -20,9 +20,14 @@ class RecordingError(Exception):
     """A recording cannot be made, kept or found."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(
+            str(path), reason
+        )  # as they were given: another process makes the error anew of them
         self.path = str(path)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 class UnreadableCapture(RecordingError):

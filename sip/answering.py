@@ -1,10 +1,9 @@
-"""Calls placed to us: who may call, how we answer, and what is kept of it.
+"""Calls placed to us: how we answer them, and what is kept of them. Who may ring at all says `sip.reception`.
 
     phone.on_call = take                    async def take(call: RingingCall) -> None: ...
 
 `RingingCall` rings until it is answered or rejected. `answer` carries the call to its end and returns its
-`IncomingRecord`. Whoever is not a trusted source of the trunk must answer a digest challenge first, and no
-source may ring more often than `SourceLimiter` allows.
+`IncomingRecord`.
 """
 
 from __future__ import annotations
@@ -13,11 +12,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +38,7 @@ from sip.kernel_time import ClockSource
 from sip.media import (
     CaptureFailed,
     DtmfReceived,
+    EngineFull,
     HeardBlock,
     MediaEngine,
     MediaError,
@@ -60,13 +57,6 @@ from sip.transport import SipAgent
 from sip.trunk_line import TrunkLine
 
 log = logging.getLogger(__name__)
-
-CALLS_AT_ONCE: Final = 8
-"""Incoming calls that are served at one time; a further one hears busy."""
-RETRY_AFTER_S: Final = 10
-CHALLENGES: Final = ("SHA-256", "MD5")
-"""What an unknown caller may answer with, the preferred one first (RFC 8760 section 2.4); many exchanges know MD5
-alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,41 +97,6 @@ class IncomingRecord:
     dtmf: tuple[DtmfDigit, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     errors: tuple[str, ...] = ()
-
-
-OnCall = Callable[["RingingCall"], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class MissedCall:
-    """A call to us that nobody takes, from a source that the trunk trusts."""
-
-    trunk: str
-    caller: str
-    """The URI of who calls: the network's word for it, else what the caller says of itself."""
-    at: float
-    """Seconds since 1970."""
-
-
-OnMissed = Callable[[MissedCall], None]
-
-
-class SourceLimiter:
-    """How often one source may ring: a token bucket for each address. Times are monotonic seconds."""
-
-    def __init__(self, per_s: float = 1.0, burst: int = 5, most_sources: int = 4096) -> None:
-        self._per_s, self._burst, self._most = per_s, burst, most_sources
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def allows(self, host: str, now: float) -> bool:
-        """Whether the source may ring now; counts it if so."""
-        tokens, filled_at = self._buckets.pop(host, (float(self._burst), now))
-        tokens = min(float(self._burst), tokens + (now - filled_at) * self._per_s)
-        allowed = tokens >= 1
-        self._buckets[host] = (tokens - allowed, now)
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        return allowed
 
 
 class RingingCall:
@@ -248,7 +203,7 @@ class RingingCall:
             session = await self._open(script)
         except MediaError as error:
             self._log.fail(f"no sound: {error}", ours=True)
-            self.reject(480)
+            self.reject(480, "No capacity" if isinstance(error, EngineFull) else None)
             return self._record(MediaReport())
         try:
             self._accept(script, session)
@@ -386,89 +341,3 @@ class RingingCall:
             timeline=tuple(self._log.timeline),
             errors=tuple(self._log.errors),
         )
-
-
-class Reception:
-    """Where incoming calls arrive: who may ring, and who is told."""
-
-    def __init__(self, engine: Callable[[], MediaEngine], limiter: SourceLimiter | None = None) -> None:
-        self.on_call: OnCall | None = None
-        self.on_missed: OnMissed | None = None
-        self._engine = engine
-        self._limiter = limiter or SourceLimiter()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def take(self, event: IncomingInvite, line: TrunkLine, agent: SipAgent) -> RingingCall | None:
-        """Take or refuse a new incoming call; returns its handler."""
-        if self.on_call is None:
-            self._tell_missed(event, line)
-            return None
-        now, call = time.monotonic(), event.call
-        if not self._limiter.allows(event.source.host, now):
-            call.reject(503, now, headers=(("Retry-After", str(RETRY_AFTER_S)),))
-            return None
-        account = None
-        if not line.trusts(event.source) and line.trunk.challenge_incoming:
-            account = self._proven(event, line, now)
-            if account is None:
-                return None
-        if len(self._tasks) >= CALLS_AT_ONCE:
-            call.reject(486, now)
-            return None
-        ringing = RingingCall(event, line, agent, self._engine(), account)
-        task = asyncio.get_running_loop().create_task(self._serve(self.on_call, ringing))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return ringing
-
-    def _tell_missed(self, event: IncomingInvite, line: TrunkLine) -> None:
-        """Who calls through the trunk's own server is told of; a stranger's word for who it is says nothing."""
-        known = line.trusts(event.source)
-        if (
-            self.on_missed is None
-            or not known
-            or not self._limiter.allows(event.source.host, time.monotonic())
-        ):
-            return
-        asserted = event.request.addresses("p-asserted-identity")
-        caller = asserted[0].uri if asserted else event.request.from_.uri
-        try:
-            self.on_missed(MissedCall(line.name, caller, time.time()))
-        except Exception:
-            # Whoever takes note must not be able to harm the phone's other calls.
-            log.exception("a missed call could not be told of")
-
-    def _proven(self, event: IncomingInvite, line: TrunkLine, now: float) -> str | None:
-        """Return the account that the caller has proved; None: it has been challenged or refused.
-
-        The account of the trunk serves both ways, as exchanges that call each other keep it.
-        """
-        call, known = event.call, line.trunk.credentials
-        if known is None:
-            call.reject(403, now)
-            return None
-        password = {known.username: known.password}
-        verdict = call.verify(password.get, now)
-        if verdict == "right":
-            return known.username
-        if verdict == "wrong":
-            call.reject(403, now)
-        else:
-            call.challenge(line.realm, now, *CHALLENGES, stale=verdict == "stale")
-        return None
-
-    async def _serve(self, on_call: OnCall, call: RingingCall) -> None:
-        try:
-            await on_call(call)
-        except Exception:
-            # Whoever answers must not be able to harm the phone's other calls.
-            log.exception("an incoming call could not be served")
-            call.reject(500)
-        finally:
-            call.reject(480)
-
-    async def close(self) -> None:
-        """End what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 
-from sip.core import Address, LocalProtocolError, OptionsResult
+from sip.core import Address, Fault, LocalProtocolError, OptionsResult
 from sip.transport import BindError, ResolutionError, Resolver, TlsError
 from sip.trunk_line import TrunkLine
 from sip.trunks import AlarmBoard, Trunk
@@ -37,7 +37,16 @@ async def ask_server(trunk: Trunk, patience_s: float = PATIENCE_S) -> ServerAnsw
     bind = None if trunk.bind is None else Address(trunk.bind.host, 0, trunk.bind.transport)
     plain = replace(trunk, bind=bind, registration=None, health_s=None)
     # Whoever calls this port is refused.
-    line = TrunkLine(plain, Resolver(), AlarmBoard(), lambda *_: None, lambda _: None, lambda: None)
+    line = TrunkLine(
+        plain,
+        Resolver(),
+        AlarmBoard(),
+        lambda *_: None,
+        lambda *_: Fault(480, ""),
+        lambda _: None,
+        lambda _: None,
+        lambda: None,
+    )
     address = ""
     try:
         async with asyncio.timeout(patience_s):

@@ -50,9 +50,7 @@ def assemble(
 ) -> CallRecord:
     """Make the record of an ended call. With another `trunk_music` in the log it may be made again."""
     ended_ms = log.ended_ms if log.ended_ms is not None else 0.0
-    signals = Signals(
-        log.first_180_ms, log.connected_ms, ended_ms, log.digits_sent_ms, trunk_music=log.trunk_music
-    )
+    signals = log.signals(ended_ms)
     preliminary = ring_facts(signals, heard, limits)
     if log.digits_due and preliminary.answered_ms is not None:
         # The switchboard answered and the extension was never dialled: nothing that was heard is the extension's.

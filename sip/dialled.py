@@ -202,6 +202,8 @@ def _runs(text: str) -> list[str]:
 
 def _plain(target: str) -> str:
     """The text without escapes and invisible characters, its digits those of ASCII."""
+    if target.isascii() and target.isprintable() and "%" not in target:
+        return target
     for _ in range(_ESCAPES_OF_ESCAPES):
         target, before = unquote(target), target
         if target == before:

@@ -9,7 +9,6 @@ moves them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -36,7 +35,9 @@ from sip.core import (
     SessionDescription,
     TimedOut,
     WayChanged,
+    parse_message,
 )
+from sip.hearing import Hearing
 from sip.live import CallEye
 from sip.media import (
     CaptureFailed,
@@ -108,6 +109,9 @@ class CallDriver:
         self._journal = journal
         self._stop = stop
         self._parting = Parting(plan.closing, farewell)
+        self._hearing = Hearing(plan.listener, plan.samples, plan.early)
+        self._standing: tuple[Heard, Signals, AnswerState] | None = None
+        """How the call stood when it was looked at last."""
         self._wake = asyncio.Event()
         self._call: OutgoingCall
         self._early: set[str] = set()
@@ -130,10 +134,7 @@ class CallDriver:
     async def run(self, call: OutgoingCall) -> None:
         """Send the INVITE and see the call through; returns when nothing is left on the wire."""
         self._call = call
-        watchers = [
-            asyncio.ensure_future(watch)
-            for watch in (self._watch_stop(), self._parting.watch(self._wake.set))
-        ]
+        watchers = self._watchers()
         try:
             await self._write_journal()
             if self._facts.our_failure or self._stopped or self._parting.wanted:
@@ -158,9 +159,10 @@ class CallDriver:
 
     def heard(self) -> Heard:
         """Return all that was heard until the end of the call."""
-        for announcement in self._plan.samples.finish():
+        heard = self._hearing.finish(self._facts.ended_ms or 0.0)
+        for announcement in self._hearing.announced():
             self._announced(announcement)
-        return self._plan.listener.finish(self._facts.ended_ms or 0.0)
+        return heard
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -174,8 +176,14 @@ class CallDriver:
             # A challenge was met: the INVITE that rings has another branch than the one written down.
             self._journal_due = True
             self._wake.set()
-        if datagram.is_request and not datagram.retransmission and datagram.method in ("CANCEL", "BYE"):
+        if datagram.is_request and not datagram.retransmission and self._ends_call(datagram):
             self._end_at(at, "us")
+
+    def _ends_call(self, datagram: Datagram) -> bool:
+        """Whether a request of ours ends the call: the BYE for another telephone that answered does not."""
+        if datagram.method == "BYE" and self._answered_dialog:
+            return parse_message(datagram.data).to.tag == self._answered_dialog
+        return datagram.method in ("CANCEL", "BYE")
 
     def on_event(self, event: Event, clock: ClockSource) -> None:
         """Take an event of the signalling core."""
@@ -219,10 +227,8 @@ class CallDriver:
         """Take an event of the media engine."""
         match event:
             case HeardBlock():
-                self._plan.listener.push(event.start_ms, event.features, event.present)
-                self._plan.early.push(event.start_ms, event.features, event.present)
-                for announcement in self._plan.samples.push(event.start_ms, event.features, event.present):
-                    self._announced(announcement)
+                if not self._hearing.take(event):
+                    return
             case FirstPacket():
                 self._facts.note(event.at_ms, "media", what="first packet")
             case MediaLost():
@@ -250,11 +256,13 @@ class CallDriver:
             self._early.add(event.dialog_key)
             self._journal_due = True
         if event.sdp is not None:
+            facts.early_sound = True
             self._dialogs[event.dialog_key] = event.sdp
             self._connect(event.sdp, event.dialog_key, final=False)
 
     def _on_answered(self, event: Answered) -> None:
         facts = self._facts
+        self._hearing.catch_up()
         facts.connected_ms = facts.ms(event.at)
         facts.status, facts.reason = event.response.status, event.response.reason
         facts.crossed = event.after_cancel
@@ -332,8 +340,12 @@ class CallDriver:
             return
         deadline = self._patience if self._ending else self._decide()
         timeout = _LONGEST_WAIT_S if deadline is None else max(0.0, deadline - time.monotonic())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout)
+        # A timer that wakes costs less than `wait_for`, which makes a task of each wait.
+        timer = asyncio.get_running_loop().call_later(timeout, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
         if self._ending and self._patience is not None and time.monotonic() >= self._patience:
             self._finish(time.monotonic(), "us")
 
@@ -346,17 +358,11 @@ class CallDriver:
             facts.interrupted = not facts.our_failure
             self._end("interrupted" if facts.interrupted else "our side failed")
             return None
-        heard = self._plan.listener.heard()
         now_ms = facts.ms(time.monotonic())
-        signals = Signals(facts.first_180_ms, facts.connected_ms, now_ms, facts.digits_sent_ms)
-        state = answer_state(signals, heard)
-        self._tell(state)
-        if self.eye is not None:
-            self.eye.note(facts, heard, signals, state)
+        heard, signals, state = self._stands(now_ms)
         if self._parting.wanted and (state.state != "answered" or self._digits_due):
             self._stop_ringing()
             return None
-        self._plan.samples.note_answer(facts.connected_ms, facts.digits_sent_ms, state)
         facts.announced = self._ending_announcement(state, heard, now_ms)
         if facts.announced is not None:
             self._end(f"announcement: {facts.announced.meaning}")
@@ -375,6 +381,24 @@ class CallDriver:
         self._say(state)
         self._dial_on(state)
         return None if next_ms is None else facts.t0 + next_ms / 1000
+
+    def _stands(self, now_ms: float) -> tuple[Heard, Signals, AnswerState]:
+        """Return what was heard and how the call stands; it is not asked again once nothing can change that."""
+        if self._hearing.settled and self._standing is not None:
+            return self._standing
+        facts = self._facts
+        for announcement in self._hearing.announced():
+            self._announced(announcement)
+        heard = self._hearing.heard()
+        signals = facts.signals(now_ms)
+        state = answer_state(signals, heard)
+        self._tell(state)
+        if self.eye is not None:
+            self.eye.note(facts, heard, signals, state)
+        self._hearing.samples.note_answer(facts.connected_ms, facts.digits_sent_ms, state)
+        self._hearing.follow(signals, state, digits=bool(self._plan.digits))
+        self._standing = heard, signals, state
+        return self._standing
 
     def _stop_ringing(self) -> None:
         """Somebody stopped a call that nobody has answered."""
@@ -465,7 +489,7 @@ class CallDriver:
             self._facts.note(self._facts.ms(time.monotonic()), "digits", what="sending")
 
     def _tell(self, state: AnswerState) -> None:
-        told = {entry.event for entry in self._facts.timeline}
+        told = self._facts.events
         if state.ring_started_ms is not None and "ring_started" not in told:
             self._facts.note(state.ring_started_ms, "ring_started")
         if state.state == "answered" and state.answered_ms is not None and "answered" not in told:
@@ -511,7 +535,13 @@ class CallDriver:
     def _stopped(self) -> bool:
         return self._stop is not None and self._stop.is_set()
 
-    async def _watch_stop(self) -> None:
-        if self._stop is not None:
-            await self._stop.wait()
-            self._wake.set()
+    def _watchers(self) -> list[asyncio.Future[None]]:
+        """Wake when somebody stops the call, in either of the two ways that there are."""
+        watches = [self._watch_stop(self._stop)] if self._stop is not None else []
+        if self._parting.watched:
+            watches.append(self._parting.watch(self._wake.set))
+        return [asyncio.ensure_future(watch) for watch in watches]
+
+    async def _watch_stop(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()

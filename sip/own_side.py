@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sip.call_log import CallLog
-from sip.media import MediaError, MediaReport
+from sip.media import EngineFull, MediaError, MediaReport
 from sip.progress.line_state import CLEAR, SPOKEN
 from sip.record import CallRecord
 from sip.targets import NoRouteError
@@ -57,6 +57,7 @@ def trouble_of(error: Exception) -> str | None:
         NoRouteError: "unreachable",
         BindError: "bind",
         CapError: "caps",
+        EngineFull: "engine_full",
         MediaError: "ports",
     }
     return next((name for kind, name in names.items() if isinstance(error, kind)), None)

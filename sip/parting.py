@@ -27,6 +27,11 @@ class Parting:
         self._over_ms: float | None = None
 
     @property
+    def watched(self) -> bool:
+        """Whether anybody may stop the call in this way."""
+        return self._wanted is not None
+
+    @property
     def wanted(self) -> bool:
         """Whether somebody has stopped the call."""
         return self._wanted is not None and self._wanted.is_set()

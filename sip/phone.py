@@ -12,27 +12,28 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from sip.answering import MissedCall, OnCall, OnMissed, Reception
 from sip.call_log import OnUpdate
 from sip.core import Address, LocalProtocolError
-from sip.driver import Journal
+from sip.driver import INTERRUPT_PATIENCE_S, Journal
+from sip.flood_watch import FloodWatch
 from sip.guard import DialPolicy, refuse_emergency
 from sip.live import CallEye
-from sip.media import MediaEngine, MediaError, parse_digits
+from sip.media import CapacityEstimate, EngineHealth, MediaEngine, MediaError, parse_digits
 from sip.numbers import NumberError, split_extension
 from sip.placing import Attempt, Script, failed_record
 from sip.progress.samples import SampleLibrary
+from sip.reception import MissedCall, OnCall, OnMissed, Reception
 from sip.record import CallRecord
 from sip.recovery import RecoveryDesk
 from sip.system_clock import clock_synchronised
 from sip.targets import TargetError, is_uri, parse_target
 from sip.trace import CallTrace
-from sip.transport import Resolver, WireMessage
+from sip.transport import Resolver, SipAgent, WireMessage
 from sip.trunk_line import TrunkLine
 from sip.trunks import AlarmBoard, Trunk, TrunkError, TrunkStatus
 from sip.tune_watch import TuneWatch
@@ -40,6 +41,9 @@ from sip.tune_watch import TuneWatch
 log = logging.getLogger(__name__)
 CLOSE_S = 5.0
 """How long a phone that is closed waits for the ends of its calls."""
+_LOOK_S = 0.01
+_ROOM_AGAIN = 0.95
+"""The alarm of a full engine is taken back when so much of what it carries is under way."""
 
 __all__ = ["MissedCall", "Phone", "Script", "TargetError", "Trunk", "failed_record", "parse_target"]
 
@@ -63,7 +67,9 @@ class Phone:
         on_trunk: Callable[[TrunkStatus], None] | None = None,
         samples: SampleLibrary | Callable[[], SampleLibrary] | None = None,
         tunes: TuneWatch | None = None,
+        start_engine: Callable[[], Awaitable[MediaEngine]] = MediaEngine.start,
     ) -> None:
+        self._start_engine = start_engine
         given = (trunks,) if isinstance(trunks, Trunk) else tuple(trunks or ())
         self.policy = policy or DialPolicy()
         """Which numbers are never dialled; may be replaced while the phone runs."""
@@ -72,6 +78,7 @@ class Phone:
         self._resolver = resolver or Resolver()
         self._board = AlarmBoard()
         self._on_trunk = on_trunk
+        self._floods = FloodWatch(self._on_flood)
         self._reception = Reception(lambda: self._engine)
         self._traces: dict[str, CallTrace] = {}
         self._lines: dict[str, TrunkLine] = {}
@@ -90,24 +97,54 @@ class Phone:
 
     def _line(self, trunk: Trunk) -> TrunkLine:
         return TrunkLine(
-            trunk, self._resolver, self._board, self._reception.take, self._on_wire, self._tell_changed
+            trunk,
+            self._resolver,
+            self._board,
+            self._reception.take,
+            self._reception.knock,
+            self._floods.note,
+            self._on_wire,
+            self._tell_changed,
         )
 
     async def __aenter__(self) -> Phone:
         """Start the media engine. Raises `MediaError` where it cannot be had."""
         try:
-            self._engine = await MediaEngine.start()
+            self._engine = await self._start_engine()
         except OSError as error:
             raise MediaError(f"the media engine could not be started: {error.strerror or error}") from error
+        self._engine.on_capacity = self._on_capacity
+        self._engine.signalling_waits_s = self._waits_s
         for line in self._lines.values():
             line.start()
         return self
+
+    def _waits_s(self) -> float:
+        """How long messages wait until they are read, on the socket on which they wait longest."""
+        lines = {*self._lines.values(), self._direct}
+        return max((agent.waited_s for line in lines for agent in line.agents), default=0.0)
+
+    def _on_capacity(self) -> None:
+        """Raise or clear the alarm of an engine that takes no more calls."""
+        estimate = self._engine.capacity_estimate()
+        if estimate.full or estimate.limited_by == "behind":
+            self._board.note_engine(full=True, detail=str(estimate), now=time.time())
+        elif estimate.sessions <= _ROOM_AGAIN * estimate.calls:
+            self._board.note_engine(full=False, detail="", now=time.time())
+        else:
+            return
+        self._tell_changed()
+
+    def capacity_estimate(self) -> CapacityEstimate:
+        """How many calls this machine carries at once, measured, and how many it carries now."""
+        return self._engine.capacity_estimate()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._end_calls()
         await self._reception.close()
+        self._floods.close()
         await asyncio.gather(*(line.close() for line in {*self._lines.values(), self._direct}))
         await self._engine.close()
 
@@ -118,12 +155,23 @@ class Phone:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), CLOSE_S)
+        # An INVITE that nothing came back for may not be cancelled yet (RFC 3261 section 9.1): without our sockets
+        # its telephone would ring on.
+        until = time.monotonic() + INTERRUPT_PATIENCE_S
+        while any(agent.calling for agent in self._agents):
+            if time.monotonic() >= until:
+                break
+            await asyncio.sleep(_LOOK_S)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Our SIP addresses that are open now: those of trunks with `bind`, and of all that have been used."""
+        return tuple(address for agent in self._agents for address in agent.locals)
+
+    @property
+    def _agents(self) -> tuple[SipAgent, ...]:
         lines = dict.fromkeys((*self._lines.values(), self._direct))
-        return tuple(address for line in lines for agent in line.agents for address in agent.locals)
+        return tuple(agent for line in lines for agent in line.agents)
 
     @property
     def on_call(self) -> OnCall | None:
@@ -188,6 +236,10 @@ class Phone:
                 return await attempt.run(lines)
         except (LocalProtocolError, NumberError) as error:
             raise TargetError(f"{target!r}: {error}") from error
+
+    async def media_health(self, ticks: int | None = None) -> EngineHealth:
+        """How the media engine keeps up, over its last ticks (see `MediaEngine.health`)."""
+        return await self._engine.health(ticks)
 
     def check(self, target: str, trunks: Sequence[str] | None = None) -> None:
         """Raise what `call` would raise for a target that is not to be dialled, before anything is sent."""
@@ -273,6 +325,10 @@ class Phone:
                     # Whoever watches must not be able to harm a call.
                     log.exception("the watcher of the trunks failed")
 
+    def _on_flood(self, detail: str | None) -> None:
+        self._board.note_flood(detail, time.time())
+        self._tell_changed()
+
     def _follow(self, call_id: str, trace: CallTrace | None) -> None:
         if trace is None:
             self._traces.pop(call_id, None)
@@ -288,9 +344,10 @@ class Phone:
 def _giving(
     samples: SampleLibrary | Callable[[], SampleLibrary] | None,
 ) -> Callable[[], SampleLibrary]:
-    if isinstance(samples, SampleLibrary):
-        return lambda: samples
-    return samples or SampleLibrary
+    if samples is None or isinstance(samples, SampleLibrary):
+        library = samples or SampleLibrary()
+        return lambda: library
+    return samples
 
 
 def _with_extension(target: str, script: Script) -> tuple[str, Script]:

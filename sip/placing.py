@@ -18,7 +18,7 @@ from sip.call_log import CallLog, OnUpdate, now_iso
 from sip.core import Address
 from sip.driver import CallDriver, CallPlan, Journal
 from sip.live import CallEye
-from sip.media import MediaEngine, MediaError, MediaReport, SessionSpec
+from sip.media import EngineFull, MediaEngine, MediaError, MediaReport, MediaSession, SessionSpec
 from sip.media_terms import MediaTerms
 from sip.progress import Limits, LineListener, TonePlanError, find_plan
 from sip.progress.sample_listener import SampleListener
@@ -26,8 +26,8 @@ from sip.progress.samples import SampleLibrary
 from sip.record import CallRecord, TargetTry
 from sip.system_clock import clock_synchronised
 from sip.trace import CallTrace
-from sip.transport import BindError, ResolutionError, TlsError
-from sip.trunk_line import Destination, LineError, TrunkLine
+from sip.transport import BindError, ResolutionError, SipAgent, TlsError
+from sip.trunk_line import WAIT_FOR_SLOT_S, Destination, LineError, TrunkLine
 from sip.trunks import CapError
 from sip.tune_watch import TuneWatch
 
@@ -56,6 +56,8 @@ class Script:
     """Post-dial delays of earlier calls to this line, by the name of the trunk: what is late for it."""
     same_unit: tuple[str, ...] = ()
     """The other numbers of the line's unit, its pilot numbers among them: as identities they prove no forwarding."""
+    keeps_tune: bool = True
+    """Whether music before the answer is remembered as a sign of the trunk's own: a test call says nothing of lines."""
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Attempt:
                 destinations = await line.destinations(self.target)
                 async with line.admitted(self.target, over):
                     for destination in destinations:
-                        record, settled = await self._place(line, destination)
+                        record, settled = await self._place(line, destination, over)
                         if settled or self._stopped:
                             return self._closed(record)
                         # Nobody was reached there; the next destination's sound begins anew.
@@ -115,6 +117,8 @@ class Attempt:
                     break
                 troubles.append(f"{line.name}: {error}" if len(lines) > 1 else str(error))
                 alarms += line.trouble(self.target, error)
+                if isinstance(error, EngineFull):
+                    break  # the other trunks' sound goes through the same engine
         if record is None:
             record = failed_record(self.target, *troubles)
             if self._stopped:
@@ -136,7 +140,9 @@ class Attempt:
     def _closed(self, record: CallRecord) -> CallRecord:
         return dataclasses.replace(record, targets=tuple(self.tried))
 
-    async def _place(self, line: TrunkLine, destination: Destination) -> tuple[CallRecord, bool]:
+    async def _place(
+        self, line: TrunkLine, destination: Destination, over: asyncio.Event
+    ) -> tuple[CallRecord, bool]:
         """Call one destination; returns its record and whether that settles the attempt."""
         script, trunk, facts = self.script, line.trunk, CallLog(self.on_update)
         try:
@@ -144,15 +150,8 @@ class Attempt:
         except TonePlanError as error:
             raise LineError(str(error)) from error
         agent = line.agent_towards(destination.address)
-        spec = SessionSpec(
-            bind_host=agent.local.host,
-            capture=script.capture,
-            port_range=trunk.rtp_ports,
-            dscp=trunk.dscp_media,
-            packets=script.packets,
-        )
         holder: list[CallDriver] = []
-        session = await self.engine.open(spec, lambda event: holder[0].on_media(event) if holder else None)
+        session = await self._open_sound(line, agent, holder, over)
         terms = MediaTerms(trunk, Address(trunk.advertised or session.local[0], session.local[1]))
         samples = SampleListener(self.samples().of_trunk(line.name))
         plan = CallPlan(
@@ -173,6 +172,9 @@ class Attempt:
             await driver.run(call)
         finally:
             report = await session.close(facts.ended_ms or 0.0)
+            # Driver and session know each other. What the call has heard is megabytes, which must not wait until
+            # the collector comes round to it.
+            holder.clear()
             self.follow(call_id, None)
             self._note(line, destination, call_id, facts)
         if report.lost and not facts.media_lost:
@@ -187,13 +189,35 @@ class Attempt:
         )
         heard = driver.heard()
         record = assemble(identity, facts, heard, report, script.limits, driver.codec)
-        if not trunk.is_direct:
+        if not trunk.is_direct and script.keeps_tune:
             owner = script.owner or self.target
             facts.trunk_music = self.tunes.is_trunks(line.name, owner, record, plan.early)
         if facts.trunk_music:
             record = assemble(identity, facts, heard, report, script.limits, driver.codec)
         alarms = line.judge(self.target, record, facts, report)
         return dataclasses.replace(record, trunk=line.name, alarms=alarms), not facts.may_try_another
+
+    async def _open_sound(
+        self, line: TrunkLine, agent: SipAgent, holder: list[CallDriver], over: asyncio.Event
+    ) -> MediaSession:
+        """Open the sound of a call, as soon as the engine has room for it; its events go to the driver held."""
+        spec = SessionSpec(
+            bind_host=agent.local.host,
+            capture=self.script.capture,
+            port_range=line.trunk.rtp_ports,
+            dscp=line.trunk.dscp_media,
+            packets=self.script.packets,
+        )
+        try:
+            return await self.engine.open(
+                spec,
+                lambda event: holder[0].on_media(event) if holder else None,
+                wait_s=WAIT_FOR_SLOT_S,
+                stop=over,
+            )
+        except EngineFull as full:
+            full.nothing_left = not any(t.trunk == line.name and t.started_at for t in self.tried)
+            raise
 
     def _journal_of(self, line: TrunkLine) -> Journal | None:
         """The ledger's row of this destination: it knows which trunk and which try a snapshot belongs to."""

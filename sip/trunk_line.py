@@ -14,16 +14,18 @@ from sip.core import (
     DEFAULT_PORTS,
     Address,
     Authorizer,
+    Fault,
     IncomingInvite,
     Invite,
     OptionsResult,
     Registered,
     RegistrationFailed,
+    Request,
     TransportName,
     Unregistered,
     uri_address,
 )
-from sip.media import MediaReport
+from sip.media import EngineFull, MediaReport
 from sip.own_side import facts_of_call, facts_of_trouble, trouble_of
 from sip.record import CallRecord
 from sip.targets import (
@@ -39,6 +41,7 @@ from sip.targets import (
 from sip.transport import (
     BindError,
     CallHandler,
+    OnStray,
     Resolver,
     SipAgent,
     TlsError,
@@ -78,6 +81,15 @@ class OnIncoming(Protocol):
         """Take the call."""
 
 
+class OnKnock(Protocol):
+    """Says why an INVITE does not become a call; None where it may."""
+
+    def __call__(
+        self, request: Request, source: Address, at: float, line: TrunkLine, agent: SipAgent
+    ) -> Fault | None:
+        """Look at the INVITE."""
+
+
 class TrunkLine:
     """A trunk's sockets and rules; opened by the `Phone`."""
 
@@ -87,6 +99,8 @@ class TrunkLine:
         resolver: Resolver,
         board: AlarmBoard,
         on_incoming: OnIncoming,
+        on_knock: OnKnock,
+        on_stray: OnStray,
         on_wire: Callable[[WireMessage], None],
         changed: Callable[[], None],
     ) -> None:
@@ -95,6 +109,8 @@ class TrunkLine:
         self._board = board
         self._changed = changed
         self._on_incoming = on_incoming
+        self._on_knock = on_knock
+        self._on_stray = on_stray
         self._on_wire = on_wire
         self._agents: dict[tuple[str, int, tuple[TransportName, ...]], SipAgent] = {}
         self.account = Authorizer(trunk.credentials) if trunk.credentials else None
@@ -217,6 +233,9 @@ class TrunkLine:
         def incoming(event: IncomingInvite) -> CallHandler | None:
             return self._on_incoming(event, self, agent)
 
+        def knock(request: Request, source: Address, at: float) -> Fault | None:
+            return self._on_knock(request, source, at, self, agent)
+
         agent = SipAgent.open(
             bind,
             user_agent=USER_AGENT,
@@ -225,6 +244,8 @@ class TrunkLine:
             dscp=self.trunk.dscp_signalling,
             advertised=self.trunk.advertised,
             on_incoming=incoming,
+            on_knock=knock,
+            on_stray=self._on_stray,
             on_wire=self._on_wire,
             on_trouble=self._on_trouble,
             resolver=self._resolver,
@@ -261,6 +282,10 @@ class TrunkLine:
         ticket = await self._admit(target, stop)
         try:
             yield
+        except EngineFull as full:
+            if full.nothing_left:
+                self._admission.withdraw(ticket)
+            raise
         finally:
             self._admission.release(ticket)
             self._freed.set()

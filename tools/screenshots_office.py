@@ -17,7 +17,7 @@ import openpyxl
 from sqlalchemy import delete, select
 
 from app import clock
-from app.checks.models import Recording, SpotCheck, StoredProposal
+from app.checks.models import Attempt, CallFacts, Recording, SpotCheck, StoredProposal
 from app.database import Database
 from app.directory.models import Unit
 from app.planning import prompts
@@ -26,10 +26,11 @@ from app.reviews.opening import open_case
 from app.settings import Settings
 from app.transcripts.models import Transcription
 from tests.web.apps import make_app
-from tests.web.searching import say
+from tests.web.searching import say, transcript
 
 DISPATCHER, SUPERVISOR, SECOND = "周值班", "吴督查", "钱督查"
 FINDINGS = ("no_answer", "overtime", "forwarded", "crbt", "fax")
+SENTENCE_MS = 3_200.0
 SAID = ("您好，这里是值班室", "我是值班员王强", "今天带班领导是李建国", "好的，请讲")
 
 
@@ -242,6 +243,8 @@ class Filler:
     async def _further(self, case: Case, steps: int) -> None:
         """Go some steps on with a case."""
         way = f"cases/{case.id}"
+        if steps:
+            await self._listen(case)
         told: Sequence[tuple[str, str, dict[str, Any]]] = (
             ("propose", SUPERVISOR, {"code": case.code, "reason": "两次拨打情况一致"}),
             ("notify", SUPERVISOR, {"answer_to": "县委办总值班室 0000-5550000"}),
@@ -258,12 +261,37 @@ class Filler:
                 json={"kind": "bulletin", "title": "关于十一月值班抽查情况的通报", "case_ids": [case.id]},
             )
 
+    async def _listen(self, case: Case) -> None:
+        """Hear the recordings of a case: who proposes has listened."""
+        async with self._database.reading() as session:
+            query = select(Recording.id).join(Attempt).where(Attempt.check_id == case.check_id)
+            recordings = list(await session.scalars(query))
+        for recording in recordings:
+            heard = await self._client.get(
+                f"/recordings/{recording}", headers={"X-DutyRing-Actor": quote(self._write(SUPERVISOR))}
+            )
+            heard.raise_for_status()
+
     async def _words(self) -> None:
         """What was said in the calls that were answered."""
         async with self._database.unit_of_work() as session:
-            for recording in list(await session.scalars(select(Recording).order_by(Recording.id)))[:8]:
+            query = (
+                select(Recording, CallFacts.content)
+                .join(Attempt, Attempt.id == Recording.attempt_id)
+                .join(CallFacts, CallFacts.attempt_id == Attempt.id)
+                .where(Attempt.answered_by == "human")
+                .order_by(Recording.id)
+            )
+            for recording, facts in (await session.execute(query)).all():
                 await session.execute(delete(Transcription).where(Transcription.recording_id == recording.id))
-                await say(session, recording, [self._write(words) for words in SAID])
+                await say(session, recording, content=self._said(facts["answered_ms"], recording.duration_ms))
+
+    def _said(self, answered_ms: float, ended_ms: float) -> dict[str, Any]:
+        """What was said between the answer and the end."""
+        fitting = max(1, int((ended_ms - answered_ms) / SENTENCE_MS))
+        said = [self._write(words) for words in SAID[:fitting]]
+        them = transcript(*said, start_ms=answered_ms + 400.0, step_ms=SENTENCE_MS)
+        return {"us": transcript(), "them": them}
 
     async def _sound_records(self) -> None:
         """A recording that is held, and one that was withdrawn."""
@@ -320,7 +348,7 @@ class Filler:
 async def fill(settings: Settings, write: Callable[[str], str] = str) -> None:
     """Fill the office of these settings, whose lines were called; `write` puts each text into the script wanted."""
     app = make_app(settings.model_copy(update={"phone_process": False, "allowed_hosts": ("testserver",)}))
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             await Filler(client, app.state.database, settings, write).fill()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, select, text, tuple_
+from sqlalchemy import ColumnElement, func, insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.audit_lines import FIRST, Line, told
@@ -14,6 +14,8 @@ from app.accounts.models import AuditEvent, AuditLink
 
 LATE = 5_000
 """So many lines back it is looked each time whether one came late: a transaction that began earlier and ended later."""
+ALIKE = ("check", "order")
+"""Kinds of subjects that name the same: what was ordered, by the same key."""
 _ADVISORY_KEY = 0x6475747941756474
 """Of PostgreSQL's lock on the chain ("dutyAudt"); SQLite has one writer anyway."""
 
@@ -121,11 +123,9 @@ async def page(
     if asked.action:
         query = query.where(AuditEvent.action == asked.action)
     if asked.subject:
-        one = ":" in asked.subject
-        subject = AuditEvent.subject
-        query = query.where(
-            subject == asked.subject if one else subject.startswith(f"{asked.subject}:", autoescape=True)
-        )
+        kind, colon, key = asked.subject.partition(":")
+        about = [_about(each, f"{colon}{key}") for each in (ALIKE if kind in ALIKE else (kind,))]
+        query = query.where(or_(*about))
     if asked.refused:
         query = query.where(~AuditEvent.done)
     if after is not None:
@@ -137,6 +137,12 @@ async def page(
 async def waiting(session: AsyncSession) -> int:
     """How many lines near the end of the trail are not sealed yet."""
     return len(await unsealed(session, LATE))
+
+
+def _about(kind: str, key: str) -> ColumnElement[bool]:
+    """Lines about one subject, or, without a key, about all of its kind."""
+    subject = AuditEvent.subject
+    return subject == f"{kind}{key}" if key else subject.startswith(f"{kind}:", autoescape=True)
 
 
 def _in_time(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:

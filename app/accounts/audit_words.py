@@ -104,6 +104,8 @@ ACTION_ZH: Mapping[str, str] = {
     "add answer_key": "新增答案号码",
     "remove answer_key": "移除答案号码",
     "ask": "试联中继",
+    "ask_test_call": "发起试呼",
+    "purge_test_calls": "试呼记录到期删除",
     "examine": "系统体检",
     "test": "试发通知",
     "retry": "重发通知",

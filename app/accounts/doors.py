@@ -377,7 +377,10 @@ DOORS: Mapping[P, str] = {
     """,
     P.TRUNKS: """
         GET /api/v1/trunks
+        GET /api/v1/trunk-tests
+        GET /api/v1/trunk-tests/{trunk_test_id}
         GET /system/trunks
+        GET /system/trunks/tests
     """,
     P.ALARMS: """
         GET /api/v1/alarms
@@ -441,7 +444,9 @@ DOORS: Mapping[P, str] = {
         POST /system/audit/export
     """,
     P.TRUNKS_CHANGE: """
+        POST /api/v1/trunk-tests
         POST /system/trunks/ask
+        POST /system/trunks/test
         POST /system/trunks/use
     """,
     P.SYSTEM: """

@@ -69,7 +69,7 @@ from app.rosters.models import Roster, Shift, Whereabouts
 from app.rules.models import RuleActivation, StoredRuleSet
 from app.samples.models import AnnouncementSample, TrunkTune
 from app.transcripts.models import CallReading, Transcription, TranscriptPiece
-from app.trunks.models import PolicyNumber, TrunkEvent, TrunkRecord, TrunkState
+from app.trunks.models import PolicyNumber, TrunkEvent, TrunkRecord, TrunkState, TrunkTest
 
 BY_UNIT: tuple[Any, ...] = (
     Attempt,
@@ -130,6 +130,7 @@ OF_NO_UNIT: Mapping[Any, str] = {
     TrunkRecord: "our own trunks",
     TrunkState: "our own trunks",
     TrunkEvent: "our own trunks",
+    TrunkTest: "our own trunks; it names no unit, and a number of the office as whoever asks may see numbers",
     PolicyNumber: "numbers that are never dialled; no route shows them",
     Notice: "a count and a link; names no unit",
     Delivery: "as notices",
@@ -165,9 +166,8 @@ def criteria(scope: Scope, dialect: str) -> Sequence[Any]:
     conditions += [(model, model.unit_id.in_(ids)) for model in BY_UNIT]
     for model, (column, parent) in BY_PARENT.items():
         conditions.append((model, _has_parent(model, getattr(model, column), parent, ids)))
-    kept = _recordings(ids)
-    conditions.append((Recording, Recording.id.in_(kept)))
-    conditions += [(model, model.recording_id.in_(kept)) for model in BY_RECORDING]
+    conditions.append((Recording, _recorded(Recording, Recording, ids)))
+    conditions += [(model, _of_recorded(model, ids)) for model in BY_RECORDING]
     plans = _plans(scope, dialect)
     conditions.append((Plan, Plan.id.in_(plans)))
     conditions += [(model, model.plan_id.in_(plans)) for model in BY_PLAN]
@@ -193,13 +193,23 @@ def _has_parent(model: Any, column: Any, parent: Any, ids: Select[tuple[int]]) -
     return select(table.c.id).where(table.c.id == column, table.c.unit_id.in_(ids)).correlate(model).exists()
 
 
-def _recordings(ids: Select[tuple[int]]) -> Select[tuple[int]]:
-    """Of calls to units in scope, and of phone records of theirs; a report is its bringer's until it has a record."""
-    sounds, attempts, records = Recording.__table__, Attempt.__table__, PhoneRecord.__table__
-    called = exists().where(attempts.c.id == sounds.c.attempt_id, attempts.c.unit_id.in_(ids))
-    told = exists().where(records.c.recording_id == sounds.c.id, records.c.unit_id.in_(ids))
-    untold = and_(sounds.c.kind == "report", ~exists().where(records.c.recording_id == sounds.c.id))
-    return select(sounds.c.id).where(or_(called, told, untold))
+def _recorded(model: Any, columns: Any, ids: Select[tuple[int]]) -> ColumnElement[bool]:
+    """Of calls to units in scope, and of phone records of theirs; a report is its bringer's until it has a record.
+
+    Row by row: as a list of keys it would be all recordings, gone through for each page.
+    """
+    records = PhoneRecord.__table__
+    of_it = select(records.c.id).where(records.c.recording_id == columns.id)
+    told = of_it.where(records.c.unit_id.in_(ids)).correlate(model).exists()
+    untold = ~of_it.correlate(model).exists()
+    return or_(columns.unit_id.in_(ids), and_(columns.kind == "report", or_(told, untold)))
+
+
+def _of_recorded(model: Any, ids: Select[tuple[int]]) -> ColumnElement[bool]:
+    """Of a recording in scope."""
+    sounds = Recording.__table__
+    of_it = select(sounds.c.id).where(sounds.c.id == model.recording_id, _recorded(sounds, sounds.c, ids))
+    return of_it.correlate(model).exists()
 
 
 def _plans(scope: Scope, dialect: str) -> Select[tuple[int]]:

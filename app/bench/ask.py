@@ -16,7 +16,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.bench.content import CODES_ASKED
-from app.bench.pages import FILTERS, PARAMETERS, page_paths, page_values
+from app.bench.pages import FILTERS, PARAMETERS, PREVIEWED, page_paths, page_values
 
 Query = Mapping[str, str]
 PAGE_PARAMETERS = ("after", "limit")
@@ -42,10 +42,12 @@ class Asked:
     """The page that it asks for, as the doors write it; empty: a list of the API."""
 
 
-def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
+def requests(
+    app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, plans: Sequence[int]
+) -> Iterator[Asked]:
     """Every list of the API and every page, with its filters.
 
-    `tree`: heads of subtrees, large to small; `plan`: a draft.
+    `tree`: heads of subtrees, large to small; `plans`: as `page_paths` takes them.
     """
     values = _values(tree, newest)
     for path, operation in sorted(app.openapi()["paths"].items()):
@@ -57,18 +59,20 @@ def requests(app: FastAPI, tree: Sequence[int], newest: datetime, rows: int, pla
         given = _given(operation["get"].get("parameters", []), values)
         name = path.removeprefix("/api/v1/")
         yield from _of_list(name, path, given, pairs=path in LISTS_OF_CHECKS)
-    yield from page_requests(tree, newest, rows, plan)
+    yield from page_requests(tree, newest, rows, plans)
 
 
-def page_requests(tree: Sequence[int], newest: datetime, rows: int, plan: int) -> Iterator[Asked]:
+def page_requests(tree: Sequence[int], newest: datetime, rows: int, plans: Sequence[int]) -> Iterator[Asked]:
     """Every page, with its filters."""
     values = _values(tree, newest)
     given = values | page_values(values, newest)
-    for page, addresses in page_paths(tree, rows, plan):
+    for page, addresses in page_paths(tree, rows, plans):
         for chosen in FILTERS.get(page, ("",)):
             names = [name for name in chosen.split("&") if name]
             for address in addresses:
-                for one in _with(f"page {page}", address, names, given):
+                # Plans that are looked at beforehand are unlike each other.
+                name = f"page {address if page == PREVIEWED else page}"
+                for one in _with(name, address, names, given):
                     yield replace(one, page=page)
 
 

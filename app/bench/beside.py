@@ -26,7 +26,8 @@ HEARD_DAYS = 400
 ROSTER_DAYS = 30
 BATCH = 5_000
 COLUMNS = {
-    "recordings": "id attempt_id path sha256 duration_ms channels sample_rate keep_until gone_at gone_why created_at",
+    "recordings": "id attempt_id unit_id path sha256 duration_ms channels sample_rate keep_until gone_at gone_why "
+    "created_at",
     "transcriptions": "id recording_id state requested_at done_at engine content",
     "transcript_pieces": "transcription_id recording_id called_at unit_id channel start_ms end_ms text sought",
     "case_events": "case_id at who action from_state to_state content",
@@ -118,8 +119,8 @@ class Beside:
             for key, at, unit_id in batch:
                 gone = at + timedelta(days=HEARD_DAYS) if at < silent_before else None
                 recordings.append(
-                    (key, key, f"objects/{key}", f"{key:064x}", 30_000.0, 2, 8000, at + timedelta(days=HEARD_DAYS),
-                     gone, "expired" if gone else None, at)
+                    (key, key, unit_id, f"objects/{key}", f"{key:064x}", 30_000.0, 2, 8000,
+                     at + timedelta(days=HEARD_DAYS), gone, "expired" if gone else None, at)
                 )  # fmt: skip
                 if key > count - MOST_WORDS:
                     spoken.append((key, at, unit_id))

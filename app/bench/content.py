@@ -26,6 +26,8 @@ RARE = 60
 """Further codes, such as local rule sets have, of some thousandths all together."""
 CODES_ASKED = ("within", "no_answer", "local_00", "local_59")
 """Codes of most orders, of some in a hundred, of a few in a hundred thousand."""
+SAYS_NOTHING = ("our_side", "interrupted")
+"""Of these codes those that do not count; calls of each check are judged as the check is."""
 CASE_STATES, CASE_SHARES = ("to_review", "proposed", "confirmed", "revoked", "published"), (5, 3, 50, 30, 12)
 PEOPLE = ("王督查", "李督查", "赵督查", "钱督查", "孙督查", "周督查", "吴督查")
 SIGNS = ("sip_181", "history_info", "mobile_announcement", "ringback_restart", "late_ringing")
@@ -61,7 +63,7 @@ class Batch:
 
 COLUMNS = {
     "spot_checks": "id line_id unit_id plan_id kind due_at first_due_at closed_at state reason created_at code "
-    "adverse needs_review",
+    "adverse needs_review counts",
     "attempts": "id check_id number line_id unit_id target state owner claimed_at started_at ended_at call_id "
     "outcome answered_by ring_to_answer_ms rings three_ring verdict_code needs_review kind proposal_code trunk "
     "post_dial_delay_ms plan_id case_state reviewer grade sign",
@@ -170,6 +172,7 @@ class Orders:
                 code,
                 adverse,
                 review,
+                state == "done" and code not in SAYS_NOTHING,
             )
         )
         if state != "done":

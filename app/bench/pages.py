@@ -14,7 +14,7 @@ FILES = (
     "/plans/{plan_id}/verify",
 )  # fmt: skip
 """What is a stream or a file, and the check of a whole draw, which a person starts and waits for."""
-OF_DRAFTS = ("/plans/{plan_id}/preview", "/plans/{plan_id}/edit")
+EDITED, PREVIEWED = "/plans/{plan_id}/edit", "/plans/{plan_id}/preview"
 FILTERS: Mapping[str, Sequence[str]] = {
     "/checks": (
         "", "unit", "verdict", "review", "unit&verdict", "unit&review", "verdict&review", "since", "until", "kind",
@@ -23,11 +23,11 @@ FILTERS: Mapping[str, Sequence[str]] = {
         "sign&verdict", "by&verdict", "code&since&until",
     ),
     "/checks/rows": ("", "unit&verdict"),
-    "/reports": ("", "period", "unit", "unit&period"),
-    "/reports/ranking": ("", "unit", "period", "unit&period"),
+    "/reports": ("", "period", "whole_year", "unit", "unit&period"),
+    "/reports/ranking": ("", "unit", "period", "whole_year", "unit&period"),
     "/reports/forms": ("", "unit"),
     "/recordings": (
-        "", "q", "unit", "verdict", "keeping", "first", "last", "q&unit", "q&first", "q&last", "unit&verdict",
+        "", "q", "unit", "verdict", "keeping", "held", "first", "last", "q&unit", "q&first", "q&last", "unit&verdict",
         "unit&keeping", "unit&first&last", "verdict&first", "keeping&first", "keeping&last",
     ),
     "/plans": ("", "status"),
@@ -51,10 +51,12 @@ FILTERS: Mapping[str, Sequence[str]] = {
         "action&audit_until", "subject&refused", "who&refused",
     ),
     "/system/accounts": ("", "wanted"),
+    "/system/trunks/tests": ("trunk_name",),
 }  # fmt: skip
 """With which filters a page is asked for, by names of `_values`; a page that is not here has none."""
 PARAMETERS = {
     "words": "q", "line_kind": "kind", "typed": "unit", "audit_since": "since", "audit_until": "until",
+    "whole_year": "period", "held": "keeping", "trunk_name": "name",
 }  # fmt: skip
 """What a filter is called in the address, where it is called otherwise here."""
 PAGES = frozenset(
@@ -68,16 +70,18 @@ def open_to_part(page: str) -> bool:
     return ways()[f"GET {page}"] not in WHOLE_OFFICE and not page.startswith(of_one_unit)
 
 
-def page_paths(tree: Sequence[int], rows: int, plan: int) -> Iterator[tuple[str, Sequence[str]]]:
-    """Each page with the addresses at which it is asked for; what a filled database has none of is left out."""
+def page_paths(tree: Sequence[int], rows: int, plans: Sequence[int]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Each page with the addresses at which it is asked for; what a filled database has none of is left out.
+
+    `plans`: keys of plans that can be looked at beforehand; the first is a draft.
+    """
     checks = sorted({1, rows // 3, rows // 2 + 1, max(1, rows - 25), max(1, rows - 1)})
-    plans = ["1", "30", "60", str(plan)]
     keys = {
         "unit_id": [str(unit) for unit in tree],
         "line_id": [str(unit) for unit in tree],
         "check_id": [str(check) for check in checks],
         "recording_id": [str(check) for check in checks],
-        "plan_id": plans,
+        "plan_id": ["1", "30", "60", str(plans[0])],
         "manual_id": ["1", "40"],
         "day": ["2026-11-20"],
         "kind": ["duty"],
@@ -88,8 +92,11 @@ def page_paths(tree: Sequence[int], rows: int, plan: int) -> Iterator[tuple[str,
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         if any(name not in keys for name in names) or path in ("/system/rules/{name}",):
             continue
-        if path in OF_DRAFTS:
-            yield path, [path.replace("{plan_id}", str(plan))]
+        if path in (EDITED, PREVIEWED):
+            yield (
+                path,
+                [path.replace("{plan_id}", str(plan)) for plan in plans[: 1 if path == EDITED else None]],
+            )
             continue
         yield path, list(_addresses(path, names, keys))
 
@@ -117,11 +124,14 @@ def page_values(values: Mapping[str, list[str]], newest: datetime) -> dict[str, 
         "kind": ["random", "designated", "demo"],
         "state": ["to_review", "confirmed", "disputed"],
         "by": ["王督查", "nobody"],
+        "trunk_name": ["trunk-1"],
         "proof": ["definitive", "strong", "weak"],
         "sign": ["sip_181", "redirect"],
         "period": ["2026-11", "2026Q3", "2025", "2026"],
+        "whole_year": ["2025"],
         "q": ["值班室", "水利局", "王建国", "鼍", "5671", "山洪"],
         "keeping": ["held", "soon", "due", "gone"],
+        "held": ["held"],
         "status": ["running", "finished", "draft"],
         "words": ["第3县", "第7所", "nobody", "bench-01"],
         "category": ["county", "institution"],

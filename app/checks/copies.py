@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Index, String, Table, event, update
+from sqlalchemy import Connection, Index, String, Table, event, inspect, select, text, update
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.database import BigId
 from sip.record import GRADES
+
+OURS = ("our_side", "cancelled", "interrupted")
+"""Verdicts of calls that say nothing of the unit: what happened was ours."""
 
 
 class ListCopies:
@@ -41,6 +44,65 @@ def indices() -> tuple[Index, ...]:
     return tuple(
         Index(name, column, "claimed_at", "id", "shelf", "unit_id") for column, name in names.items()
     )
+
+
+def only(condition: str, sqlite: str = "") -> dict[str, Any]:
+    """What makes an index one of the rows that fit a condition alone; `sqlite`: how SQLite writes it, if otherwise."""
+    return {"sqlite_where": text(sqlite or condition), "postgresql_where": text(condition)}
+
+
+def counted_index() -> Index:
+    """Of who was covered: random checks that are over and count, by their lines."""
+    counted = "kind || state = 'randomdone'"
+    kept = only(f"counts AND {counted}", sqlite=f"counts = 1 AND {counted}")
+    return Index("ix_spot_checks_counted", "line_id", "first_due_at", **kept)
+
+
+def recording_indices() -> tuple[Index, ...]:
+    """Of recordings that are due, gone, going or there, and of those of a unit; some of them newest first."""
+    beside = ("created_at", "id", "unit_id")
+    return (
+        Index("ix_recordings_due", "keep_until", "gone_why", *beside, **only("gone_at IS NULL")),
+        Index("ix_recordings_gone", "gone_why", *beside, **only("gone_why IS NOT NULL")),
+        Index("ix_recordings_going", "gone_why", **only("gone_at IS NULL AND gone_why IS NOT NULL")),
+        # Of what cases hold: from a call to its sound, without its row.
+        Index("ix_recordings_kept", "attempt_id", *beside, "gone_why", **only("gone_why IS NULL")),
+        Index("ix_recordings_of_unit", "unit_id", "created_at", "id", "gone_why"),
+    )
+
+
+def fill_counts(check: type[Any], attempt: type[Any]) -> None:
+    """Let checks say whether a call of theirs says anything of the unit, whoever judges it."""
+    checks: Table = check.__table__
+    attempts: Table = attempt.__table__
+    telling = select(attempts.c.id).where(
+        attempts.c.check_id == checks.c.id,
+        attempts.c.verdict_code.is_not(None),
+        attempts.c.verdict_code.not_in(OURS),
+    )
+
+    def of_attempt(_: Mapper[Any], connection: Connection, row: Any) -> None:
+        if inspect(row).attrs.verdict_code.history.has_changes():
+            mine = checks.c.id == row.check_id
+            # Two calls of a check may be judged at the same time. Whoever comes second waits here, and looks only then:
+            # a statement that waits in the middle would still see the calls as they were before.
+            connection.execute(select(checks.c.id).where(mine).with_for_update())
+            connection.execute(update(checks).where(mine).values(counts=telling.exists()))
+
+    event.listen(attempt, "after_insert", of_attempt)
+    event.listen(attempt, "after_update", of_attempt)
+
+
+def fill_unit(recording: type[Any], attempt: type[Any]) -> None:
+    """Let recordings of calls carry the unit that was called, whoever adds them."""
+    attempts: Table = attempt.__table__
+
+    def of_recording(_: Mapper[Any], connection: Connection, row: Any) -> None:
+        if row.attempt_id is not None and row.unit_id is None:
+            called = select(attempts.c.unit_id).where(attempts.c.id == row.attempt_id)
+            row.unit_id = connection.scalar(called)
+
+    event.listen(recording, "before_insert", of_recording)
 
 
 def fill_evidence(attempt: type[Any], verdict: type[Any], facts: type[Any]) -> None:

@@ -31,6 +31,7 @@ from app.checks.scripts import CallScript, PromptError, PromptShelf, script_of
 from app.checks.watching import CallWatch
 from app.database import Database
 from app.directory import repository as directory
+from app.insisting import insist
 from app.planning.spec import MOST_TALK_S
 from app.settings import SettingError, Settings
 from sip.core import LocalProtocolError
@@ -44,8 +45,6 @@ HANG_UP_PATIENCE_S = 6.0
 """How long calls may take to hang up when the phone stops."""
 BLIND_PAUSE_S = 5.0
 """Between two looks while our own rules cannot be read."""
-CONCLUDE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Between the tries to write how a call ended: facts are not lost to a database that is busy for a minute."""
 
 
 def new_owner() -> str:
@@ -219,7 +218,7 @@ class Dispatcher:
 
     async def _call(self, attempt: Attempt) -> None:
         async def journal(snapshot: dict[str, Any]) -> None:
-            # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
+            # A cancelled unit of work is rolled back: what is to be written here must be.
             await asyncio.shield(self._watch.journal(attempt, snapshot))
 
         try:
@@ -282,20 +281,11 @@ class Dispatcher:
     def _conclude(self, attempt: Attempt, write: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Write how an attempt ended, whatever becomes of the call's task; several times while that fails."""
 
-        async def conclude() -> None:
-            for pause_s in (*CONCLUDE_PAUSES_S, None):
-                try:
-                    await write()
-                    return
-                except SQLAlchemyError:
-                    log.exception("attempt could not be concluded", attempt=attempt.id, again_in_s=pause_s)
-                if pause_s is not None:
-                    await asyncio.sleep(pause_s)
-            # The row stays live: the next start finds it and the recording. No reason is made up for it.
-
         async def conclude_and_forget() -> None:
             try:
-                await conclude()
+                # Where it never succeeds the row stays live: the next start finds it and the recording. No reason is
+                # made up for it.
+                await insist(write, "attempt could not be concluded", attempt=attempt.id)
             finally:
                 self._live.pop(attempt.id, None)
                 self._wake.set()

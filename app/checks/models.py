@@ -19,13 +19,23 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
-    text,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.checks import shelves
-from app.checks.copies import ListCopies, fill_evidence, indices
+from app.checks.copies import (
+    ListCopies,
+    counted_index,
+    fill_counts,
+    fill_evidence,
+    fill_unit,
+    indices,
+    only,
+    recording_indices,
+)
 from app.database import Base, BigId, one_of
 from app.directory.models import DutyLine, Unit
 from app.planning.models import Plan
@@ -40,11 +50,6 @@ MITIGATIONS = ("called_back", "hung_up_to_verify", "refused_numbers", "other")
 _LIVE_SQL = "state IN ('claimed', 'dialling', 'ringing', 'connected')"
 
 RECORDING_KINDS = ("check", "report")  # of a call of ours; of one that came in, as a file
-
-
-def _only(condition: str) -> dict[str, Any]:
-    """What makes an index one of the rows that fit a condition alone."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class SpotCheck(Base):
@@ -62,6 +67,7 @@ class SpotCheck(Base):
         Index("ix_spot_checks_of_unit", "unit_id", "first_due_at", "id", "shelf", "plan_id"),
         Index("ix_spot_checks_of_line", "line_id", "first_due_at", "id", "shelf"),
         Index("ix_spot_checks_of_plan", "plan_id", "first_due_at", "id", "shelf", "unit_id"),
+        counted_index(),
         UniqueConstraint("run_id", "epoch", "slot"),
     )
 
@@ -94,6 +100,8 @@ class SpotCheck(Base):
     """With the two below: of the proposal under the rules in force, copied here for the lists."""
     adverse: Mapped[bool | None]
     needs_review: Mapped[bool | None]
+    counts: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a call of it says anything of the unit: it has a verdict that is not of ours (`app.checks.copies`)."""
     shelf: Mapped[str] = mapped_column(
         String(shelves.SHELF_LENGTH),
         Computed(shelves.sql(shelves.ORDER_LABELS), persisted=True),
@@ -115,11 +123,12 @@ class Attempt(ListCopies, Base):
     __table_args__ = (
         CheckConstraint(one_of("state", ATTEMPT_STATES), name="state"),
         UniqueConstraint("check_id", "number"),
-        Index("uq_attempts_live_line", "line_id", unique=True, **_only(_LIVE_SQL)),
+        Index("uq_attempts_live_line", "line_id", unique=True, **only(_LIVE_SQL)),
         Index("ix_attempts_line_id_id", "line_id", "id"),
         Index("ix_attempts_claimed_at_id", "claimed_at", "id"),
         Index("ix_attempts_verdict_code_claimed_at_id", "verdict_code", "claimed_at", "id"),
         Index("ix_attempts_shelf", "shelf", "claimed_at", "id", "unit_id"),
+        Index("ix_attempts_of_check", "check_id", "unit_id", "id"),
         Index("ix_attempts_of_unit", "unit_id", "claimed_at", "id", "shelf"),
         *indices(),
     )
@@ -183,6 +192,13 @@ IS_LIVE = Attempt.state.in_(
     bindparam("live_states", LIVE_STATES, expanding=True, literal_execute=True, type_=String())
 )
 """The condition on attempts under way, with its words written out: only so does the partial index above serve it."""
+IS_COUNTED = and_(
+    SpotCheck.counts,
+    SpotCheck.kind.concat(SpotCheck.state)
+    == bindparam("counted_as", "randomdone", literal_execute=True, type_=String()),
+)
+"""The same of random checks that are over and count. Both words in one: by its state alone a planner would go through
+everybody's checks."""
 
 
 class AttemptTarget(Base):
@@ -196,8 +212,8 @@ class AttemptTarget(Base):
     __table_args__ = (
         CheckConstraint("position >= 1", name="position"),
         UniqueConstraint("attempt_id", "position"),
-        Index("uq_attempt_targets_open", "attempt_id", unique=True, **_only("ended_at IS NULL")),
-        Index("uq_attempt_targets_alerted", "attempt_id", unique=True, **_only("alerted")),
+        Index("uq_attempt_targets_open", "attempt_id", unique=True, **only("ended_at IS NULL")),
+        Index("uq_attempt_targets_alerted", "attempt_id", unique=True, **only("alerted")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -253,10 +269,9 @@ class Recording(Base):
         CheckConstraint("(kind = 'check') = (attempt_id IS NOT NULL)", name="origin"),
         CheckConstraint("gone_at IS NULL OR gone_why IS NOT NULL", name="gone"),
         Index("ix_recordings_keep_until", "keep_until"),
-        # Those whose time is over and that are still there are few, whatever the number of rows.
-        Index("ix_recordings_due", "keep_until", "gone_why", **_only("gone_at IS NULL")),
         Index("ix_recordings_created_at_id", "created_at", "id"),
         Index("ix_recordings_sha256", "sha256"),
+        *recording_indices(),
         # What a phone record points to, so that none can be made of a check.
         UniqueConstraint("id", "kind"),
     )
@@ -266,6 +281,8 @@ class Recording(Base):
     attempt_id: Mapped[int | None] = mapped_column(
         ForeignKey("attempts.id", ondelete="RESTRICT"), unique=True
     )
+    unit_id: Mapped[int | None] = mapped_column(BigId)
+    """That was called, copied from the attempt for the lists; None for a report: its phone records name units."""
     path: Mapped[str] = mapped_column(String(400))  # its key in the archive
     sha256: Mapped[str] = mapped_column(String(64))
     duration_ms: Mapped[float]
@@ -366,7 +383,7 @@ class OfficeAlarm(Base):
 
     __tablename__ = "office_alarms"
     __table_args__ = (
-        Index("uq_office_alarms_standing", "kind", "subject", unique=True, **_only("cleared_at IS NULL")),
+        Index("uq_office_alarms_standing", "kind", "subject", unique=True, **only("cleared_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -378,4 +395,6 @@ class OfficeAlarm(Base):
 
 
 shelves.fill_copies(SpotCheck, Attempt, StoredProposal)
+fill_counts(SpotCheck, Attempt)
+fill_unit(Recording, Attempt)
 fill_evidence(Attempt, StoredVerdict, CallFacts)

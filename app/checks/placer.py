@@ -33,7 +33,7 @@ from app.trunks.watcher import TrunkWatcher
 from recordings import RecordingError
 from sip.guard import NeverDialledError
 from sip.live import CallEye, LiveCall
-from sip.media import load_prompt
+from sip.media import CapacityEstimate, load_prompt
 from sip.phone import MissedCall, Phone, Script, TargetError, Trunk
 from sip.progress import Limits
 from sip.record import CallRecord, RecordingInfo
@@ -45,6 +45,17 @@ log = structlog.get_logger(__name__)
 Sound = npt.NDArray[np.int16]
 KEEPERS = 4
 """Threads that make recordings of captures."""
+TEST_RING_S, TEST_TALK_S = 30.0, 5.0
+
+
+def _test_tone() -> Sound:
+    """Half a second of 1000 Hz at -16 dBm0: whoever answers a test call hears that the way to them is open."""
+    time_s = np.arange(4_000) / 8_000
+    return np.round(3_617 * np.sin(2 * np.pi * 1_000 * time_s)).astype(np.int16)
+
+
+TEST_SCRIPT = Script(max_ring_s=TEST_RING_S, max_talk_s=TEST_TALK_S, say=_test_tone(), keeps_tune=False)
+"""Of a test call: no capture, no recording."""
 
 
 class NoTrunkError(ValueError):
@@ -125,8 +136,17 @@ class PhonePlacer:
 
     @property
     def capacity(self) -> int | None:
-        """How many calls the trunk that is tried first bears at one time; None: no limit."""
-        return self._trunks[0].limits.concurrency if self._trunks else None
+        """How many calls fit at one time: as the trunk that is tried first bears, and as this machine carries.
+
+        What does not fit stays due.
+        """
+        trunk = self._trunks[0].limits.concurrency if self._trunks else None
+        carried = self._phone.capacity_estimate().worth_having
+        return carried if trunk is None else min(trunk, carried)
+
+    def capacity_estimate(self) -> CapacityEstimate:
+        """How many calls this machine carries at once, and how many it carries now."""
+        return self._phone.capacity_estimate()
 
     async def refused(self, targets: Collection[str]) -> frozenset[str]:
         """Those of these targets that settings, records and directory forbid."""
@@ -195,6 +215,17 @@ class PhonePlacer:
         except SQLAlchemyError:
             # The record of the call says it too, and is written again and again until the database is there.
             log.exception("alarm could not be raised", reason=reason)
+
+    async def call_by(self, trunk: str, number: str, journal: Journal, stop: asyncio.Event) -> CallRecord:
+        """Place a test call by one trunk: nothing of it is recorded, kept beside it, or shown while it lasts."""
+        stored = await self._stored()
+        self._phone.policy = dial_policy(self._settings, stored, self._trunks)
+        allowed = {one.name for one in merged(self._settings, stored.trunks) if one.in_use}
+        if trunk not in allowed or trunk not in {one.name for one in self._trunks}:
+            raise TrunkError(trunk, "name", "one that is in use")
+        return await self._phone.call(
+            number, TEST_SCRIPT, trunks=[trunk], journal=journal, stop=self._stopping, farewell=stop
+        )
 
     def _missed(self, call: MissedCall) -> None:
         """Somebody called us: perhaps a unit that calls back."""

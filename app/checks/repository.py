@@ -137,6 +137,13 @@ async def withdraw_due(session: AsyncSession, reason: str) -> int:
     )
 
 
+async def verdict_codes(session: AsyncSession, attempt_ids: Sequence[int]) -> dict[int, str]:
+    """The codes of the verdicts of some calls, by call; those without one are left out."""
+    query = select(Attempt.id, Attempt.verdict_code).where(Attempt.id.in_(attempt_ids))
+    rows = await session.execute(query) if attempt_ids else ()
+    return {key: code for key, code in rows if code is not None}
+
+
 async def claimed(session: AsyncSession, check_id: int) -> SpotCheck:
     """The check that was just taken, with its line and plan."""
     return (

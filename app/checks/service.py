@@ -200,7 +200,7 @@ async def journal(session: AsyncSession, attempt_id: int, snapshot: dict[str, An
     await targets.write(session, attempt, snapshot)
     attempt.snapshot = snapshot
     attempt.call_id = _text(snapshot.get("call_id")) or attempt.call_id
-    state = _state_of(snapshot)
+    state = state_in(snapshot)
     attempt.started_at = attempt.started_at or clock.now()
     if attempt.state != state:
         await queue.move(session, attempt, state)
@@ -228,7 +228,8 @@ _SNAPSHOT_STATES = {
 }
 
 
-def _state_of(snapshot: dict[str, Any]) -> str:
+def state_in(snapshot: dict[str, Any]) -> str:
+    """What a call is doing, by the state that its snapshot names."""
     return _SNAPSHOT_STATES.get(str(snapshot.get("state", "")).lower(), "dialling")
 
 

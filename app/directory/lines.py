@@ -197,7 +197,8 @@ def _warnings(line: DutyLine, kinds: set[str]) -> Iterable[LineWarning]:
         yield LineWarning("fax_shares_duty_number", "传真与值班电话同号：应分号设立，免得收发传真时占线")
     if line.kind in CALLED_KINDS and is_mobile_target(line.target):
         yield LineWarning("duty_on_mobile", "值班电话登记为手机号码：应为专用固定座机")
-    if line.kind != "fax" and is_odd_target(line.target):
+    # A number that was called and answered is whole, whatever its length.
+    if line.kind != "fax" and line.verification != "verified" and is_odd_target(line.target):
         yield LineWarning("number_fits_no_plan", "号码不合编号规则：若非内线短号，请核对位数")
 
 

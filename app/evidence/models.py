@@ -7,14 +7,9 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.checks.models import Recording
 from app.database import Base, BigId, one_of
 
 REMOVAL_STATES = ("requested", "approved", "refused")
-_GONE = text("gone_why IS NOT NULL")
-Index(
-    "ix_recordings_gone", Recording.created_at, Recording.id, sqlite_where=_GONE, postgresql_where=_GONE
-)  # The list of those that are gone, newest first: they are few among those that are kept.
 
 
 class RecordingHold(Base):

@@ -137,9 +137,13 @@ class Comparison:
 
     @property
     def sorted_findings(self) -> list[Finding]:
-        """Errors first, then doubts, then notes; within each as they were met."""
+        """Errors first, then doubts, then notes; within each by sheet, as they were met, and from the top down."""
         rank = {"error": 0, "doubt": 1, "note": 2}
-        return sorted(self.findings.all, key=lambda finding: rank[finding.severity])
+        sheets = list(dict.fromkeys(finding.sheet for finding in self.findings.all))
+        return sorted(
+            self.findings.all,
+            key=lambda finding: (rank[finding.severity], sheets.index(finding.sheet), finding.row),
+        )
 
 
 def given_of(row: Row, defaults: Mapping[str, Any]) -> dict[str, Any]:

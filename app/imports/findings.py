@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import Literal
 
 from app.imports.catalogue import CATALOGUE, Severity
@@ -33,6 +34,12 @@ class Finding:
     value: str = ""
     """What stands there, at most 60 signs."""
     words: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def row(self) -> int:
+        """The row of the sheet; 0 where no row can be named."""
+        number = self.cell.lstrip(ascii_uppercase)
+        return int(number) if number.isascii() and number.isdecimal() else 0
 
     @property
     def severity(self) -> Severity:

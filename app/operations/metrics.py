@@ -22,8 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
 from app.accounts.models import Session
+from app.checks import engine_board
 from app.checks import repository as checks
 from app.checks.disk import free_bytes, recording_folders
+from app.checks.engine_board import EngineFigures
 from app.checks.models import SpotCheck
 from app.database import Base, Database
 from app.notices import repository as notices
@@ -77,6 +79,7 @@ class MetricsBook:
             found += await self._trunks(session, now)
             found += await self._office(session, now)
         found += [*self._of_processes(), await asyncio.to_thread(_disks, self._settings), _build()]
+        found += _engine(await asyncio.to_thread(engine_board.read, self._settings))
         registry = CollectorRegistry()
         registry.register(_Gathered(found))
         ours = await asyncio.to_thread(generate_latest, registry)
@@ -201,6 +204,18 @@ async def _jobs(session: AsyncSession) -> Metric:
             for state, number in await session.execute(query):
                 jobs.add_metric((state,), number)
     return jobs
+
+
+def _engine(figures: EngineFigures | None) -> Iterator[Metric]:
+    """The media engine of the phone; without a phone there is no sample of any."""
+    calls = GaugeMetricFamily("dutyring_engine_calls", "Calls in the media engine.", labels=())
+    limit = GaugeMetricFamily("dutyring_engine_calls_limit", "Calls that this machine carries.", labels=())
+    tick = GaugeMetricFamily("dutyring_engine_tick_p99_seconds", "Longest ticks of 20 ms.", labels=())
+    if figures is not None:
+        calls.add_metric((), figures.calls)
+        limit.add_metric((), figures.limit)
+        tick.add_metric((), figures.tick_ms_p99 / 1000)
+    yield from (calls, limit, tick)
 
 
 def _disks(settings: Settings) -> Metric:

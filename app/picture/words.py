@@ -141,7 +141,11 @@ class Words:
 
     def sign(self, kind: str) -> str:
         """Name a sign of forwarding."""
-        return wording.forwarding_sign(kind, None) if self.language == "zh-CN" else _plain(kind)
+        return (
+            wording.forwarding_sign(kind, None)
+            if self.language == "zh-CN"
+            else SIGNS_EN.get(kind, _plain(kind))
+        )
 
     def summary(self, analysis: Mapping[str, Any], channel: str) -> str:
         """Say in one line what the analysis of a sound file found."""
@@ -174,6 +178,22 @@ class Words:
             stem, unit = name, ""
         number = f"{value:.4g}" if isinstance(value, float | int) else str(value)
         return f"{self.names.get(stem, _plain(stem))} {number} {_UNITS.get(unit, '')}".rstrip()
+
+
+SIGNS_EN: Mapping[str, str] = {
+    "sip_181": "told by the network (181):",
+    "redirect": "moved by the called side:",
+    "history_info": "history in the signalling:",
+    "diversion": "diversion in the signalling:",
+    "redirection_number": "told by the exchange:",
+    "asserted_identity": "another number answered:",
+    "mobile_announcement": "announced by a mobile network:",
+    "transfer_announcement": "announced as transferred:",
+    "ringback_restart": "ringback of another kind:",
+    "late_ringing": "rang later than usual:",
+    "crbt": "music before the answer:",
+}
+"""Signs of forwarding, in English; their grade follows."""
 
 
 def _plain(code: str) -> str:

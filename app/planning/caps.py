@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-from app.planning.draw_inputs import NIGHT_CALLS_PER_MONTH, Caps, DrawInputs, DrawLine, Group
+from app.planning.draw_inputs import NIGHT_CALLS_PER_MONTH, Caps, DrawInputs, DrawLine, Group, Used
 
 GUARD_S = 900
 """Nobody is called so close to a handover (交接班)."""
@@ -73,6 +73,31 @@ class OpenTime:
     def seconds(self, span: Span) -> int:
         """Return how many seconds a span is open."""
         return self.before[span[1]] - self.before[span[0]]
+
+    def bearing(self, caps: Caps, used: Sequence[Used]) -> tuple[object, ...]:
+        """Return what earlier checks of a line mean for this time: where it is the same, the same moments are allowed.
+
+        Checks of yesterday at unlike seconds mostly bear alike: they fill the same week, and their gap is over.
+        """
+        if not used or not self.starts:
+            return ()
+        first = self.starts[0]
+        # Of those before, only the end of the latest one's gap bears, and where that is closed, the next opening.
+        free_from = max(check.at for check in used) + caps.gap_s
+        if any(check.at > first for check in used):
+            return tuple(used)
+        stretch = bisect_right(self.ends, free_from)
+        if stretch == len(self.ends):
+            return ("never",)
+        days = Counter(check.day for check in used)
+        weeks = Counter(week_of(check.day) for check in used)
+        nights = Counter(month_of(check.day) for check in used if check.night)
+        return (
+            max(free_from, self.starts[stretch]),
+            tuple((day, count) for day, count in sorted(days.items()) if day >= self.days[0]),
+            tuple((week, count) for week, count in sorted(weeks.items()) if week >= self.weeks[0]),
+            tuple((month, count) for month, count in sorted(nights.items()) if month >= self.months[0]),
+        )
 
     def place(self, span: Span, second: int) -> Place:
         """Return the moment at this open second of a span, counted from 0."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.directory.models import DutyLine, Unit
 from app.directory.repository import in_subtree
 from app.planning import repository
+from app.planning.lines import PlanLine, PlanUnit
 from app.planning.models import Plan
 from app.planning.spec import PlanSpec, Scope, Weight
 
@@ -35,7 +36,7 @@ def heads_of(spec: PlanSpec) -> set[int]:
     return {*spec.units.subtrees, *spec.units.exclude, *(w.unit for w in spec.weights if w.unit is not None)}
 
 
-def chosen(scope: Scope, heads: Mapping[int, str], line: DutyLine) -> bool:
+def chosen(scope: Scope, heads: Mapping[int, str], line: DutyLine | PlanLine) -> bool:
     """Whether a scope chooses a line, which comes with its unit; `heads`: paths of the units that it names."""
     unit = line.unit
     if line.kind not in scope.line_kinds or _below(unit, scope.exclude, heads):
@@ -47,11 +48,11 @@ def chosen(scope: Scope, heads: Mapping[int, str], line: DutyLine) -> bool:
     )
 
 
-def _below(unit: Unit, wanted: Iterable[int], heads: Mapping[int, str]) -> bool:
+def _below(unit: Unit | PlanUnit, wanted: Iterable[int], heads: Mapping[int, str]) -> bool:
     return any(unit.id == key or in_subtree(unit.path, heads.get(key, "")) for key in wanted)
 
 
-def factor(weights: Iterable[Weight], heads: Mapping[int, str], unit: Unit) -> float:
+def factor(weights: Iterable[Weight], heads: Mapping[int, str], unit: Unit | PlanUnit) -> float:
     """What multiplies the further calls of a unit."""
     product = 1.0
     for weight in weights:

@@ -8,9 +8,9 @@ which periods take more than their own calls so that the year is covered.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app.planning.draw_inputs import DrawInputs
 from app.planning.draw_units import Board, Demand, Pick, UnitState
@@ -24,9 +24,8 @@ searched, so that the preview of an impossible plan of thousands of units does n
 short as its calls are set as early as may be is named too, though another arrangement might have room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Something that a plan guarantees and cannot keep."""
+class Contradiction(NamedTuple):
+    """Something that a plan guarantees and cannot keep. There may be some for each unit and period."""
 
     kind: ContradictionKind
     """`no_line`: nobody to call. `no_time`: no window is left open. `caps`: the caps of its lines allow fewer.
@@ -210,30 +209,43 @@ def contradictions(inputs: DrawInputs) -> tuple[Contradiction, ...]:
     """Return what the inputs guarantee and cannot keep; nothing where they can be drawn."""
     board = Board(inputs)
     # Units with the same times, checks and counts stand alike.
-    known: dict[object, tuple[Completion, UnitState]] = {}
+    known: dict[object, Sequence[Contradiction]] = {}
     found: list[Contradiction] = []
     vain = 0
     for unit in inputs.units:
-        alike = (tuple((line.group, line.used) for line in unit.lines), unit.done, unit.done_years)
+        lines = tuple(
+            (line.group, board.open_time(line.group).bearing(inputs.caps, line.used)) for line in unit.lines
+        )
+        # More than its own calls matters to a period only where there is a most, or where a year has to be filled up.
+        enough = inputs.most is None and inputs.is_covered(unit)
+        done = inputs.short_periods(unit) if enough else unit.done
+        alike = (enough, lines, done, inputs.short_years(unit))
         if alike not in known:
             state = board.state(unit)
-            known[alike] = complete(state, search=vain < VAIN_SEARCHES), state
-            vain += bool(known[alike][0].short)
-        completion, state = known[alike]
+            short = complete(state, search=vain < VAIN_SEARCHES).short
+            known[alike] = [_contradiction(state, demand, lacking) for demand, lacking in short.items()]
+            vain += bool(short)
+        key = unit.unit_id
         found += [
-            _contradiction(state, unit.unit_id, demand, lacking)
-            for demand, lacking in completion.short.items()
+            Contradiction(one.kind, key, one.span, one.label, one.wanted, one.done, one.possible)
+            for one in known[alike]
         ]
     return tuple(found)
 
 
-def _contradiction(state: UnitState, unit_id: int, demand: Demand, lacking: int) -> Contradiction:
+def _contradiction(state: UnitState, demand: Demand, lacking: int) -> Contradiction:
     span, number = demand
     label = state.inputs.periods[number] if span == "period" else str(number)
     done = state.counts[demand]
     possible = state.missing(demand) - lacking
     return Contradiction(
-        _kind(state, demand), unit_id, span, label, state.wanted(demand), done, max(possible, 0)
+        _kind(state, demand),
+        state.unit.unit_id,
+        span,
+        label,
+        state.wanted(demand),
+        done,
+        max(possible, 0),
     )
 
 

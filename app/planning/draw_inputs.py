@@ -132,6 +132,19 @@ class DrawInputs:
     groups: tuple[Group, ...]
     units: tuple[DrawUnit, ...] = field(default=())
 
+    def short_years(self, unit: DrawUnit) -> tuple[tuple[int, int], ...]:
+        """What was counted of a unit's years, as far as it is wanted: alike for all units that had enough."""
+        return tuple((year, min(count, self.coverage)) for year, count in unit.done_years)
+
+    def short_periods(self, unit: DrawUnit) -> tuple[tuple[int, int], ...]:
+        """The same of what was counted of its periods: alike for all units that had what is guaranteed."""
+        return tuple((period, min(count, self.calls)) for period, count in unit.done)
+
+    def is_covered(self, unit: DrawUnit) -> bool:
+        """Whether nothing is lacking in any year: no period has to take more than its own calls."""
+        counts = dict(unit.done_years)
+        return all(counts.get(year, 0) >= self.coverage for year in self.years)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         found: dict[str, Any] = _adapter.dump_python(self, mode="json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -33,8 +34,15 @@ def expected_load(inputs: DrawInputs) -> tuple[Load, ...]:
     """
     board = Board(inputs)
     calls: _Calls = {}
+    # Units with the same times, counts and weights expect alike.
+    known: dict[object, Sequence[tuple[tuple[int, Demand], float]]] = {}
     for unit in inputs.units:
-        _add(calls, board.state(unit))
+        groups = tuple(line.group for line in unit.lines)
+        alike = groups, inputs.short_periods(unit), inputs.short_years(unit), unit.weight_ppm
+        if alike not in known:
+            known[alike] = _means(board.state(unit))
+        for key, mean in known[alike]:
+            calls[key] = calls.get(key, 0.0) + mean
     starts = [piece.start for piece in inputs.pieces]
     expected: Counter[int] = Counter()
     shares: Counter[int] = Counter()
@@ -62,8 +70,9 @@ def _load(inputs: DrawInputs, number: int, expected_ppm: int) -> Load:
     )
 
 
-def _add(calls: _Calls, state: UnitState) -> None:
-    """Add the means of a unit."""
+def _means(state: UnitState) -> list[tuple[tuple[int, Demand], float]]:
+    """Return the means of a unit, line by line."""
+    found: list[tuple[tuple[int, Demand], float]] = []
     of_years: dict[int, float] = {}
     periods = range(len(state.inputs.periods))
     years_first = len(periods) == 1
@@ -85,8 +94,8 @@ def _add(calls: _Calls, state: UnitState) -> None:
         for line, made in zip(state.lines, state.unit.lines, strict=True):
             seconds = line.open.seconds(line.open.span(*demand))
             if mean and seconds:
-                key = made.group, demand
-                calls[key] = calls.get(key, 0.0) + mean * seconds / whole
+                found.append(((made.group, demand), mean * seconds / whole))
+    return found
 
 
 def _further(state: UnitState, number: int) -> float:

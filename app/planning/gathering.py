@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.directory.models import DutyLine, UnitExemption
+from app.directory.models import UnitExemption
 from app.planning import choosing, ledger, permits, repository
 from app.planning.calendar import CalendarBook, load_book
 from app.planning.draw_inputs import DrawInputs
+from app.planning.lines import PlanLine, lines_between
 from app.planning.models import Plan
 from app.planning.spec import PlanSpec
 from app.planning.windows import DrawMoment, LineFacts, UnitFacts, build_inputs
@@ -21,6 +22,8 @@ from app.planning.windows import DrawMoment, LineFacts, UnitFacts, build_inputs
 _BOUNDLESS = timedelta(days=3 * 366)
 """What is closed without an end is closed for longer than any plan lasts."""
 _DAY = timedelta(days=1)
+_WEEK, _MONTH = timedelta(days=8), timedelta(days=32)
+"""A day more than they last, for days on which the clocks are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,12 @@ class Gathered:
         return build_inputs(self.spec, self.book, zone, self.units, moment)
 
 
+def _reach(spec: PlanSpec, *, nights: bool) -> timedelta:
+    """How long before a plan's first moment a check may still count in a cap of its line: a week, a month or a gap."""
+    look = _MONTH if nights and spec.calls_at_night else _WEEK
+    return max(look, timedelta(hours=spec.caps.least_gap_h))
+
+
 async def stamp(session: AsyncSession) -> str:
     """A digest that differs once a line, a unit, an exemption or the calendar was changed; cheaper than gathering."""
     digest = hashlib.sha256()
@@ -65,12 +74,12 @@ async def gather(
     heads = await repository.paths(session, tuple(choosing.heads_of(spec)))
     lines = [
         line
-        for line in await repository.lines_between(session, from_at.astimezone(zone).date(), spec.last_day)
+        for line in await lines_between(session, from_at.astimezone(zone).date(), spec.last_day)
         if choosing.chosen(spec.units, heads, line)
     ]
     good = [line for line in lines if line.verification != "failed"]
     facts = await _Facts.load(session, plan, spec, zone, from_at, [line.id for line in good])
-    by_unit: dict[int, list[DutyLine]] = {}
+    by_unit: dict[int, list[PlanLine]] = {}
     for line in good:
         by_unit.setdefault(line.unit_id, []).append(line)
     units = [
@@ -96,9 +105,11 @@ class _Facts:
     last: datetime
     """First moment of the plan's first day, and a day after its last."""
     uses: Mapping[int, Sequence[datetime]]
-    done: Mapping[int, Sequence[datetime]]
+    done: Mapping[int, Sequence[int]]
     years: Mapping[int, Mapping[int, int]]
-    exemptions: Sequence[UnitExemption]
+    of_lines: Mapping[int, Sequence[UnitExemption]]
+    of_units: Mapping[int, Sequence[UnitExemption]]
+    """Exemptions of a line, by whichever unit, and of all lines of a unit."""
     further: Mapping[int, Sequence[int]]
     handovers: Mapping[int, Sequence[str]]
 
@@ -112,25 +123,36 @@ class _Facts:
         from_at: datetime,
         line_ids: Sequence[int],
     ) -> _Facts:
-        look = max(permits.LONGEST_LOOK, timedelta(hours=spec.caps.least_gap_h))
         further, handovers = await repository.shared_units(session)
+        of_lines: dict[int, list[UnitExemption]] = {}
+        of_units: dict[int, list[UnitExemption]] = {}
+        for item in await repository.exemptions_after(session, from_at):
+            if item.line_id is not None:
+                of_lines.setdefault(item.line_id, []).append(item)
+            else:
+                of_units.setdefault(item.unit_id, []).append(item)
+        first = datetime.combine(spec.first_day, time(), zone).astimezone(UTC)
+        since = max(from_at, first) - _reach(spec, nights=plan.night_approved_at is not None)
         return cls(
             zone,
-            datetime.combine(spec.first_day, time(), zone).astimezone(UTC),
+            first,
             datetime.combine(spec.last_day + 2 * _DAY, time(), zone).astimezone(UTC),
-            await ledger.uses_of_all(session, frozenset(line_ids), from_at - look),
+            await ledger.uses_of_all(session, frozenset(line_ids), since),
             await ledger.done_by_plan(session, plan.id),
             await ledger.done_by_year(session, spec.first_day.year, spec.last_day.year, zone),
-            await repository.exemptions_after(session, from_at),
+            of_lines,
+            of_units,
             further,
             handovers,
         )
 
-    def unit(self, lines: Sequence[DutyLine], weight: float) -> UnitFacts:
+    def unit(self, lines: Sequence[PlanLine], weight: float) -> UnitFacts:
         """Put one unit's facts together."""
         unit = lines[0].unit
-        others = {key for line in lines for key in self.further.get(line.id, ())}
-        texts = [*unit.handover_times, *(text for key in others for text in self.handovers.get(key, ()))]
+        texts = [*unit.handover_times]
+        if self.further:
+            others = {key for line in lines for key in self.further.get(line.id, ())}
+            texts += [text for key in others for text in self.handovers.get(key, ())]
         return UnitFacts(
             unit.id,
             [LineFacts(line.id, self.uses.get(line.id, ()), self._closed(line)) for line in lines],
@@ -140,18 +162,20 @@ class _Facts:
             self.years.get(unit.id, {}),
         )
 
-    def _closed(self, line: DutyLine) -> list[tuple[datetime, datetime]]:
+    def _closed(self, line: PlanLine) -> list[tuple[datetime, datetime]]:
         """When a line must not be called: out of its or its unit's dates, and while an exemption holds."""
-        found = []
+        found: list[tuple[datetime, datetime]] = []
         for row in (line, line.unit):
             if row.first_day is not None:
                 found.append((self.first, self._midnight(row.first_day)))
             if row.last_day is not None:
                 found.append((self._midnight(row.last_day + _DAY), self.last))
-        reached = {line.unit_id, *self.further.get(line.id, ())}
-        for item in self.exemptions:
-            if item.line_id == line.id or (item.line_id is None and item.unit_id in reached):
-                found.append((item.first_at, self.last if item.last_at is None else item.last_at))
+        if self.of_lines or self.of_units:
+            reached = {line.unit_id, *self.further.get(line.id, ())}
+            for exempt in (self.of_lines.get(line.id, ()), *(self.of_units.get(key, ()) for key in reached)):
+                found += [
+                    (item.first_at, self.last if item.last_at is None else item.last_at) for item in exempt
+                ]
         return [(first, last) for first, last in found if first < last]
 
     def _midnight(self, day: date) -> datetime:

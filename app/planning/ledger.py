@@ -9,41 +9,36 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, tuple_, union
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.accounts.scope import visible_units
-from app.checks.models import Attempt, SpotCheck
+from app.checks.models import IS_COUNTED, Attempt, SpotCheck
 from app.directory.models import DutyLine, LineUnit, Unit
 from app.planning.models import DrawSkip, Plan
 
-OURS = ("our_side", "cancelled", "interrupted")
-"""Verdicts of calls that say nothing of the unit: what happened was ours."""
 CALLED_STATES = ("due", "claimed", "retry", "done")
 """Orders that called a line, or are about to; those withdrawn or missed rang nowhere."""
 OPEN_STATES = ("due", "claimed", "retry")
 Span = tuple[datetime, datetime]
 
 
-def _counts() -> ColumnElement[bool]:
-    """Whether a call of an order says anything of the unit."""
-    return exists().where(
-        Attempt.check_id == SpotCheck.id,
-        Attempt.verdict_code.is_not(None),
-        Attempt.verdict_code.not_in(OURS),
-    )
-
-
 def _counted_in(span: Span) -> list[ColumnElement[bool]]:
-    return [
-        # Kind and state as they begin the shelf, which the index of a line holds: an index on the state, or on the
-        # moment of the last call, would lead through everybody's checks.
-        SpotCheck.shelf.startswith("random|done|"),
-        SpotCheck.first_due_at >= span[0],
-        SpotCheck.first_due_at < span[1],
-        _counts(),
-    ]
+    return [IS_COUNTED, SpotCheck.first_due_at >= span[0], SpotCheck.first_due_at < span[1]]
 
 
 def _short(span: Span, required: int) -> ColumnElement[bool]:
@@ -198,21 +193,29 @@ def _counts_so_far() -> ColumnElement[bool]:
     """Random checks that count, those that are not over yet among them."""
     return and_(
         SpotCheck.kind == "random",
-        or_(SpotCheck.state.in_(OPEN_STATES), and_(SpotCheck.state == "done", _counts())),
+        or_(SpotCheck.state.in_(OPEN_STATES), and_(SpotCheck.state == "done", SpotCheck.counts)),
     )
 
 
-async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequence[datetime]]:
-    """When a plan's checks that count were made, by the unit that answers for the line."""
-    query = (
-        select(DutyLine.unit_id, SpotCheck.first_due_at)
-        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
-        .where(SpotCheck.plan_id == plan_id, SpotCheck.first_due_at.is_not(None), _counts_so_far())
-        .order_by(SpotCheck.first_due_at)
+async def done_by_plan(session: AsyncSession, plan_id: int) -> Mapping[int, Sequence[int]]:
+    """When a plan's checks that count were made, in any order, by the unit that answers for the line.
+
+    Seconds since 1970: a plan of a year has ten thousands of them, and moments would take longer to make than to read.
+    """
+    # Joined to so many checks, the lines would take as long to read as the checks.
+    unit_of = {row[0]: row[1] for row in await session.execute(select(DutyLine.id, DutyLine.unit_id))}
+    second: ColumnElement[int] = extract("epoch", SpotCheck.first_due_at)
+    if session.get_bind().dialect.name != "sqlite":
+        # SQLite's are whole already, and it may have been built without `floor`.
+        second = cast(func.floor(second), BigInteger)
+    query = select(SpotCheck.line_id, second).where(
+        SpotCheck.plan_id == plan_id, SpotCheck.first_due_at.is_not(None), _counts_so_far()
     )
-    found: dict[int, list[datetime]] = {}
-    for unit_id, at in await session.execute(query):
-        found.setdefault(unit_id, []).append(at)
+    found: dict[int, list[int]] = {}
+    for line_id, at in await session.execute(query):
+        unit_id = unit_of.get(line_id)
+        if unit_id is not None:
+            found.setdefault(unit_id, []).append(at)
     return found
 
 
@@ -230,28 +233,38 @@ async def done_by_year(
     session: AsyncSession, first: int, last: int, zone: ZoneInfo
 ) -> Mapping[int, Mapping[int, int]]:
     """How many random checks that count each unit had by calendar year; those of a shared line count for each unit."""
-    since, until = datetime(first, 1, 1, tzinfo=zone), datetime(last + 1, 1, 1, tzinfo=zone)
-    query = (
-        select(SpotCheck.line_id, DutyLine.unit_id, SpotCheck.first_due_at)
-        .join(DutyLine, DutyLine.id == SpotCheck.line_id)
-        .where(
-            SpotCheck.state.in_(CALLED_STATES),
-            SpotCheck.due_at >= since,
-            SpotCheck.first_due_at >= since,
-            SpotCheck.first_due_at < until,
-            _counts_so_far(),
-        )
-    )
     shared: dict[int, list[int]] = {}
     for line_id, unit_id in await session.execute(select(LineUnit.line_id, LineUnit.unit_id)):
         shared.setdefault(line_id, []).append(unit_id)
     found: dict[int, dict[int, int]] = {}
-    for line_id, unit_id, at in await session.execute(query):
-        year = at.astimezone(zone).year
-        for reached in {unit_id, *shared.get(line_id, ())}:
-            years = found.setdefault(reached, {})
-            years[year] = years.get(year, 0) + 1
+    for year in range(first, last + 1):
+        span = datetime(year, 1, 1, tzinfo=zone), datetime(year + 1, 1, 1, tzinfo=zone)
+        for line_id, unit_id, count in await _done_in(session, span):
+            for reached in {unit_id, *shared.get(line_id, ())}:
+                years = found.setdefault(reached, {})
+                years[year] = years.get(year, 0) + count
     return found
+
+
+async def _done_in(session: AsyncSession, span: Span) -> Sequence[tuple[int, int, int]]:
+    """Lines that had random checks in a span which count or are not over yet: with their unit, and how many."""
+    # Line by line, each by its stretch of the index: counted together, all years would be gone through.
+    over = select(func.count()).where(SpotCheck.line_id == DutyLine.id, *_counted_in(span))
+    lines = select(DutyLine.id, DutyLine.unit_id, over.correlate(DutyLine).scalar_subquery())
+    going_on = (
+        select(SpotCheck.line_id, func.count())
+        .where(
+            SpotCheck.kind == "random",
+            SpotCheck.state.in_(OPEN_STATES),
+            SpotCheck.due_at >= span[0],
+            SpotCheck.first_due_at >= span[0],
+            SpotCheck.first_due_at < span[1],
+        )
+        .group_by(SpotCheck.line_id)
+    )
+    further = {row[0]: row[1] for row in await session.execute(going_on)}
+    rows = [(key, unit_id, done + further.get(key, 0)) for key, unit_id, done in await session.execute(lines)]
+    return [row for row in rows if row[2]]
 
 
 async def orders_of(session: AsyncSession, run_id: int) -> Sequence[SpotCheck]:
@@ -335,7 +348,7 @@ async def count_verifications(session: AsyncSession, run_id: int, epoch: int) ->
 async def count_uncounted(session: AsyncSession, run_id: int, epoch: int, since: datetime) -> int:
     """How many checks of a run ended without saying anything of the unit since its last draw: they are owed still."""
     ended = or_(
-        and_(SpotCheck.state == "done", SpotCheck.closed_at >= since, ~_counts()),
+        and_(SpotCheck.state == "done", SpotCheck.closed_at >= since, ~SpotCheck.counts),
         and_(
             SpotCheck.state.in_(("withdrawn", "missed")),
             or_(SpotCheck.closed_at >= since, and_(SpotCheck.closed_at.is_(None), SpotCheck.epoch == epoch)),

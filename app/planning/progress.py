@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.planning import choosing, ledger, repository
+from app.planning.lines import lines_between
 from app.planning.models import Plan
 from app.planning.spec import PlanSpec, period_of
 
@@ -35,7 +36,7 @@ async def of(session: AsyncSession, plan: Plan, zone: ZoneInfo, today: date) -> 
     if spec is None:
         return None
     heads = await repository.paths(session, tuple(choosing.heads_of(spec)))
-    lines = await repository.lines_between(session, spec.first_day, spec.last_day)
+    lines = await lines_between(session, spec.first_day, spec.last_day)
     units = {
         line.unit_id
         for line in lines

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Row, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, defer
+from sqlalchemy.orm import defer
 
-from app.directory.models import CALLED_KINDS, DutyLine, LineUnit, Unit, UnitExemption
+from app.directory.models import DutyLine, LineUnit, Unit, UnitExemption
 from app.planning.models import (
     CalendarChange,
     CalendarDay,
@@ -243,25 +243,6 @@ async def directory_rows(session: AsyncSession) -> Sequence[Row[Any]]:
     for query in queries:
         found += (await session.execute(query)).all()
     return found
-
-
-async def lines_between(session: AsyncSession, first: date, last: date) -> Sequence[DutyLine]:
-    """The lines that may be called at some day of a span, with their units, by key."""
-    query = (
-        select(DutyLine)
-        .join(DutyLine.unit)
-        .where(
-            DutyLine.active,
-            DutyLine.kind.in_(CALLED_KINDS),
-            or_(DutyLine.first_day.is_(None), DutyLine.first_day <= last),
-            or_(DutyLine.last_day.is_(None), DutyLine.last_day >= first),
-            or_(Unit.first_day.is_(None), Unit.first_day <= last),
-            or_(Unit.last_day.is_(None), Unit.last_day >= first),
-        )
-        .options(contains_eager(DutyLine.unit))
-        .order_by(DutyLine.id)
-    )
-    return (await session.scalars(query)).all()
 
 
 async def shared_units(

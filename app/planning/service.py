@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,9 +51,9 @@ class Preview:
     """Days of the period that nobody entered into the calendar: they follow the weekend rule."""
     hindrances: Sequence[Fault]
     """What else keeps it from being started: prompts, approval, the clock, its dates."""
-    stamp: str
-    """Of the directory and calendar that it was worked out from."""
     night_approved: bool
+    stamp: str = ""
+    """Of the directory and calendar that it was worked out from, for a start; empty: nothing is started by it."""
 
 
 async def create(session: AsyncSession, name: str, spec: PlanSpec, who: str) -> Plan:
@@ -143,11 +143,15 @@ def _spec(plan: Plan) -> PlanSpec:
 
 async def preview(session: AsyncSession, settings: Settings, plan_id: int) -> Preview:
     """Work out what a plan would do if it was started now. Only reads; takes a second or two for 2,000 units."""
-    return await look(session, settings, await get(session, plan_id))
+    plan = await get(session, plan_id)
+    with every_unit():
+        # Read before all the rest: what is changed meanwhile is seen by the start.
+        stamp = await gathering.stamp(session)
+    return replace(await look(session, settings, plan), stamp=stamp)
 
 
 async def look(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
-    """As `preview`, of a plan that need not be written down yet: its key is then 0, for it has no checks."""
+    """As `preview`, to be looked at alone, of a plan that need not be written down yet: its key is 0 then."""
     await _check_scope(session, _spec(plan))
     with every_unit():
         # A draw depends on caps, shared lines and other plans, whoever may see them.
@@ -157,7 +161,6 @@ async def look(session: AsyncSession, settings: Settings, plan: Plan) -> Preview
 async def _preview(session: AsyncSession, settings: Settings, plan: Plan) -> Preview:
     spec = _spec(plan)
     now = clock.now()
-    stamp = await gathering.stamp(session)
     found = await gathering.gather(session, plan, spec, settings.zone, now)
     approved = plan.night_approved_at is not None
     hindrances = await _hindrances(session, settings, plan, spec, now)
@@ -165,10 +168,12 @@ async def _preview(session: AsyncSession, settings: Settings, plan: Plan) -> Pre
     if not inputs.units:
         hindrances.append(Fault("units", "no unit with a line that may be called is chosen"))
     loads, against = await asyncio.to_thread(lambda: (expected_load(inputs), contradictions(inputs)))
-    ahead = [item for item in against if not _is_over(item, inputs, now.astimezone(settings.zone).date())]
-    if len(ahead) < len(against):
+    today = now.astimezone(settings.zone).date()
+    over = {place for place in {item[2:4] for item in against} if _is_over(*place, inputs, today)}
+    ahead = [item for item in against if item[2:4] not in over]
+    if over:
         # What is over must not keep the rest from being drawn.
-        inputs = found.inputs(settings.zone, DrawMoment(0, now, night_approved=approved, best_effort=True))
+        inputs = replace(inputs, best_effort=True)
     return Preview(
         plan,
         inputs,
@@ -179,16 +184,15 @@ async def _preview(session: AsyncSession, settings: Settings, plan: Plan) -> Pre
         found.pending,
         len(found.book.unknown(spec.first_day, spec.last_day)),
         hindrances,
-        stamp,
         approved,
     )
 
 
-def _is_over(item: Contradiction, inputs: DrawInputs, today: date) -> bool:
+def _is_over(span: str, label: str, inputs: DrawInputs, today: date) -> bool:
     """Whether the period or year that something is guaranteed for has passed."""
-    if item.span == "year":
-        return int(item.label) < today.year
-    following = inputs.periods.index(item.label) + 1
+    if span == "year":
+        return int(label) < today.year
+    following = inputs.periods.index(label) + 1
     return following < len(inputs.periods) and date.fromisoformat(inputs.periods[following]) <= today
 
 

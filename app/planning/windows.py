@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from app.planning.calendar import CalendarBook
 from app.planning.draw_inputs import (
@@ -53,8 +54,8 @@ class UnitFacts:
     handovers: Sequence[int] = ()
     """Local times of 交接班, in minutes of the day."""
     weight: float = 1.0
-    done: Sequence[datetime] = ()
-    """Moments of this plan's checks of the unit that count for its periods."""
+    done: Sequence[int] = ()
+    """Moments of this plan's checks of the unit that count for its periods, in seconds since 1970."""
     done_years: Mapping[int, int] = field(default_factory=dict)
     """Random checks of the unit by calendar year, of any plan, that count for the coverage."""
 
@@ -78,8 +79,10 @@ def build_inputs(
     groups: dict[Group, int] = {}
     caps = Caps(spec.caps.line_day, spec.caps.line_week, round(spec.caps.least_gap_h * 3600))
     since = moment.from_at - _MEMORY - timedelta(seconds=caps.gap_s)
-    writer = _UnitWriter(spec, zone, starts, pieces, groups, since)
-    listed = tuple(writer.unit(unit) for unit in sorted(units, key=lambda unit: unit.unit_id))
+    writer = _UnitWriter(zone, groups, since)
+    wanted = sorted(units, key=lambda unit: unit.unit_id)
+    done = _periods([unit.done for unit in wanted], pieces, [_moment(start, 0, zone) for start in starts])
+    listed = tuple(writer.unit(unit, periods) for unit, periods in zip(wanted, done, strict=True))
     found = DrawInputs(
         epoch=moment.epoch,
         from_at=-int(-moment.from_at.timestamp() // 1),
@@ -105,43 +108,62 @@ def _period(spec: PlanSpec, day: date) -> date:
     return period_of(spec.period, day, spec.first_day)
 
 
+def _periods(
+    done: Sequence[Sequence[int]], pieces: Sequence[Piece], midnights: Sequence[int]
+) -> Iterable[Sequence[int]]:
+    """For each unit the periods of its moments: whose window one lies in, outside the windows that of its day.
+
+    `midnights` are those with which periods begin. All moments together: a year of a city has ten thousands.
+    """
+    seconds = np.fromiter(chain.from_iterable(done), np.int64)
+    found = np.maximum(np.searchsorted(np.array(midnights, np.int64), seconds, "right") - 1, 0)
+    if pieces:
+        starts, ends, periods = (
+            np.array([getattr(piece, name) for piece in pieces], np.int64)
+            for name in ("start", "end", "period")
+        )
+        at = np.searchsorted(starts, seconds, "right") - 1
+        found = np.where((at >= 0) & (seconds < ends[at]), periods[at], found)
+    each = found.tolist()
+    first = 0
+    for moments in done:
+        yield each[first : first + len(moments)]
+        first += len(moments)
+
+
 @dataclass(frozen=True, slots=True)
 class _UnitWriter:
-    spec: PlanSpec
     zone: ZoneInfo
-    starts: Sequence[date]
-    pieces: Sequence[Piece]
     groups: dict[Group, int]
     since: datetime
 
-    def unit(self, unit: UnitFacts) -> DrawUnit:
+    def unit(self, unit: UnitFacts, periods: Sequence[int]) -> DrawUnit:
         handovers = tuple(sorted(set(unit.handovers)))
-        done = Counter(self._period(at) for at in unit.done)
         return DrawUnit(
             unit.unit_id,
             round(min(unit.weight, MOST_WEIGHT) * PPM),
-            tuple(self._line(line, handovers) for line in sorted(unit.lines, key=lambda line: line.line_id)),
-            tuple(sorted(done.items())),
+            tuple([self._line(line, handovers) for line in sorted(unit.lines, key=_line_id)]),
+            tuple(sorted(Counter(periods).items())) if periods else (),
             tuple(sorted((year, count) for year, count in unit.done_years.items() if count)),
         )
 
-    def _period(self, at: datetime) -> int:
-        """The period whose window a moment lies in; outside the windows, that of its day."""
-        second = int(at.timestamp())
-        index = bisect_right(self.pieces, second, key=lambda piece: piece.start) - 1
-        if index >= 0 and second < self.pieces[index].end:
-            return self.pieces[index].period
-        return max(bisect_right(self.starts, at.astimezone(self.zone).date()) - 1, 0)
-
     def _line(self, line: LineFacts, handovers: tuple[int, ...]) -> DrawLine:
-        closed = joined((int(first.timestamp()), -int(-last.timestamp() // 1)) for first, last in line.closed)
+        closed: tuple[tuple[int, int], ...] = ()
+        if line.closed:
+            closed = joined(
+                [(int(first.timestamp()), -int(-last.timestamp() // 1)) for first, last in line.closed]
+            )
         group = self.groups.setdefault(Group(handovers, closed), len(self.groups))
-        used = sorted(self._used(at) for at in line.used if at >= self.since)
+        used = sorted([self._used(at) for at in line.used if at >= self.since])
         return DrawLine(line.line_id, group, tuple(used))
 
     def _used(self, at: datetime) -> Used:
         local = at.astimezone(self.zone)
         return Used(int(at.timestamp()), local.toordinal(), local.hour * 60 < NIGHT_END_MIN)
+
+
+def _line_id(line: LineFacts) -> int:
+    return line.line_id
 
 
 def joined(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -166,19 +188,21 @@ def pieces_of(spec: PlanSpec, book: CalendarBook, zone: ZoneInfo) -> tuple[Piece
     number = {start: index for index, start in enumerate(starts)}
     found: list[Piece] = []
     reached = 0
+    # By kind of day: there are few, and days of them by the hundred.
+    cut: dict[tuple[str, bool], Sequence[tuple[int, int]]] = {}
     for info in book.span(spec.first_day, spec.last_day):
         period = number[_period(spec, info.day)]
-        windows = spec.windows_of(info.kind, info.sensitive)
-        for first, last in sorted(window.minutes for window in windows):
-            for start_min, end_min in _cut(first, last):
-                start = max(_moment(info.day, start_min, zone), reached)
-                end = _moment(info.day, end_min, zone)
-                if start < end:
-                    night = start_min % DAY_MIN < NIGHT_END_MIN
-                    found.append(
-                        Piece(start, end, info.day.toordinal() + start_min // DAY_MIN, period, night)
-                    )
-                    reached = end
+        kind = info.kind, info.sensitive
+        if kind not in cut:
+            windows = sorted(window.minutes for window in spec.windows_of(*kind))
+            cut[kind] = [piece for window in windows for piece in _cut(*window)]
+        for start_min, end_min in cut[kind]:
+            start = max(_moment(info.day, start_min, zone), reached)
+            end = _moment(info.day, end_min, zone)
+            if start < end:
+                night = start_min % DAY_MIN < NIGHT_END_MIN
+                found.append(Piece(start, end, info.day.toordinal() + start_min // DAY_MIN, period, night))
+                reached = end
     return tuple(found)
 
 

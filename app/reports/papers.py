@@ -113,8 +113,10 @@ def summary_rows(found: Summary) -> list[list[Value]]:
     count(total, "计划抽查中因我方原因不计", found.spoilt)
     count(total, "计入的计划抽查 n", found.n)
     for name, figure in (
-        ("接听", found.answered), ("三声内（含临界）接听", found.three_rings), ("有已认定问题", found.found),
-    ):  # fmt: skip
+        ("无异常的接听（含补拨接听）", found.answered),
+        ("三声内（含临界）接听", found.three_rings),
+        ("有已认定问题", found.found),
+    ):
         rate("比例", name, figure)
     for name, figure in found.rings:
         rate("接听响铃时长", name, figure)

@@ -17,6 +17,7 @@ from app.checks.models import Attempt
 from app.checks.shelves import ATTEMPT_LABELS, Labels
 from app.planning.models import Plan
 from app.reports.filters import PROOFS, RecordFilter
+from app.reviews.states import DECIDED
 
 _REVIEWERS = """
     WITH RECURSIVE found(value) AS (
@@ -59,8 +60,10 @@ async def groups(session: AsyncSession, wanted: RecordFilter) -> list[Group] | N
     }
     proofs = PROOFS.get(wanted.proof)
     if proofs or any(value is not None for value in labels.values()):
-        fits: Callable[[Labels], bool] = lambda known: (  # noqa: E731 - a condition of two lines
-            match(known, labels) and (proofs is None or known["grade"] in proofs)
+        fits: Callable[[Labels], bool] = lambda known: (  # noqa: E731 - a condition of some lines
+            match(known, labels)
+            and (proofs is None or known["grade"] in proofs)
+            and not (wanted.review and known["case_state"] in DECIDED)
         )
         shelf = await shelf_group(session, ATTEMPTS, ATTEMPT_LABELS, fits)
         found += [shelf] if shelf is not None else []

@@ -8,15 +8,19 @@ named person confirmed.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, String, column, distinct, func, select, values
+from sqlalchemy import ColumnElement, Select, String, distinct, func, select, values
+from sqlalchemy import column as label
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from app.accounts.principal import limits
 from app.checks.listing import ATTEMPTS, ORDERS, shelves_of
 from app.checks.models import Attempt, SpotCheck
 from app.checks.proposal_codes import ANSWERED, CODES, OUR_FAULT
@@ -112,14 +116,17 @@ async def summarise(
         Period(start_of(first, zone), start_of(last + timedelta(days=1), zone)),
         Scope(head=within),
     )
-    asked = _Asked(database, period, scope)
+    async with database.reading() as session:
+        shelves = {shelf: read(shelf, ORDER_LABELS) for shelf in await shelves_of(session, ORDERS)}
+    asked = _Asked(database, period, scope, shelves)
     # Side by side: databases count in threads and processes of their own.
     orders, spoilt, covered, calls, counts, findings = await asyncio.gather(
         asked.orders(), asked.spoilt(), asked.covered(), asked.calls(), asked.days(zone, first, last),
         asked.findings(),
     )  # fmt: skip
-    book, counted = counts
-    drawn = [finding for unit in findings.values() for finding in unit if finding.kind == "random"]
+    book, counted, rest = counts
+    confirmed = [finding for unit in findings.values() for finding in unit]
+    drawn = [finding for finding in confirmed if finding.kind == "random"]
     judged = [(str(labels["code"]), number) for labels, number in orders if _judged(labels)]
     ours = sum(number for code, number in judged if code in OUR_FAULT) + spoilt
     n = sum(number for _, number in judged) - ours
@@ -128,6 +135,7 @@ async def summarise(
         if code not in OUR_FAULT:
             of_code[code] += number
     rings, rings_open = _rings(calls)
+    counted[rest] = max(0, of_code.total() - counted.total())
     return Summary(
         first=first,
         last=last,
@@ -140,10 +148,10 @@ async def summarise(
         answered=Rate(sum(of_code[code] for code in ANSWERED), n),
         three_rings=Rate(of_code["within"] + of_code["borderline"], n),
         found=Rate(_checks(drawn), n),
-        findings=_by_finding([finding for unit in findings.values() for finding in unit]),
+        findings=_by_finding(confirmed),
         rings=rings,
         rings_open=rings_open,
-        days=_by_day(book, counted, drawn, zone),
+        days=_by_day(book, (first, last), counted, drawn, zone),
         covered=covered,
         repeated=await asked.repeated(findings),
     )
@@ -167,21 +175,20 @@ class _Asked:
     database: Database
     period: Period
     scope: Scope
+    shelves: Mapping[str, Labels]
+    """Those of orders."""
 
     async def orders(self) -> list[tuple[Labels, int]]:
         """How many closed checks there are on each shelf."""
         async with self.database.reading() as session:
-            known = {shelf: read(shelf, ORDER_LABELS) for shelf in await shelves_of(session, ORDERS)}
             ended = [
                 shelf
-                for shelf, labels in known.items()
+                for shelf, labels in self.shelves.items()
                 if labels["state"] in _ENDED and labels["kind"] in KINDS
             ]
-            query = select(SpotCheck.shelf, func.count()).where(
-                SpotCheck.shelf.in_(ended), *self._of_orders()
-            )
-            rows = (await session.execute(query.group_by(SpotCheck.shelf))).all()
-        return [(read(shelf, ORDER_LABELS), number) for shelf, number in rows]
+            number = select(func.count()).select_from(SpotCheck).where(*self._of_orders())
+            rows = await _on_shelves(session, number, SpotCheck.shelf, ended, self.scope.head is None)
+        return [(self.shelves[shelf], count) for shelf, count in rows]
 
     def _of_orders(self) -> list[ColumnElement[bool]]:
         return [
@@ -214,52 +221,65 @@ class _Asked:
                     SpotCheck.unit_id == Unit.id,
                     SpotCheck.first_due_at >= self.period.first_at,
                     SpotCheck.first_due_at < self.period.until,
-                    SpotCheck.shelf.in_(await self._counting(session)),
+                    SpotCheck.shelf.in_(self._counting()),
                 )
                 .exists()
             )
             units = await session.scalar(query) or 0
             return Rate(await session.scalar(query.where(reached)) or 0, units)
 
-    async def _counting(self, session: AsyncSession) -> list[str]:
-        found = {shelf: read(shelf, ORDER_LABELS) for shelf in await shelves_of(session, ORDERS)}
+    def _counting(self) -> list[str]:
+        """The shelves of random checks that count."""
         return [
-            shelf for shelf, labels in found.items() if _judged(labels) and labels["code"] not in OUR_FAULT
+            shelf
+            for shelf, labels in self.shelves.items()
+            if _judged(labels) and labels["code"] not in OUR_FAULT
         ]
 
     async def calls(self) -> list[tuple[Labels, int]]:
         """How many random calls there are on each shelf of answered ones."""
         async with self.database.reading() as session:
+            known = {shelf: read(shelf, ATTEMPT_LABELS) for shelf in await shelves_of(session, ATTEMPTS)}
             answered = [
                 shelf
-                for shelf in await shelves_of(session, ATTEMPTS)
-                if (labels := read(shelf, ATTEMPT_LABELS))["kind"] == "random"
+                for shelf, labels in known.items()
+                if labels["kind"] == "random"
                 and labels["verdict_code"] in RINGS
                 and labels["proposal_code"] not in OUR_FAULT
             ]
-            query = select(Attempt.shelf, func.count()).where(
-                Attempt.shelf.in_(answered),
-                Attempt.claimed_at >= self.period.first_at,
-                Attempt.claimed_at < self.period.until,
-                *self.scope.of(Attempt.unit_id),
+            number = (
+                select(func.count())
+                .select_from(Attempt)
+                .where(
+                    Attempt.claimed_at >= self.period.first_at,
+                    Attempt.claimed_at < self.period.until,
+                    *self.scope.of(Attempt.unit_id),
+                )
             )
-            rows = (await session.execute(query.group_by(Attempt.shelf))).all()
-        return [(read(shelf, ATTEMPT_LABELS), number) for shelf, number in rows]
+            rows = await _on_shelves(session, number, Attempt.shelf, answered, self.scope.head is None)
+        return [(known[shelf], count) for shelf, count in rows]
 
-    async def days(self, zone: ZoneInfo, first: date, last: date) -> tuple[CalendarBook, Counter[str]]:
-        """The calendar, and counted random checks by kind of day."""
+    async def days(self, zone: ZoneInfo, first: date, last: date) -> tuple[CalendarBook, Counter[str], str]:
+        """The calendar, counted random checks by kind of day, and the kind that is left out: most days are of it.
+
+        What is left of all checks of the period fell on those.
+        """
         async with self.database.reading() as session:
             book = await load_book(session, first, last)
+            rest = Counter(info.kind for info in book.span(first, last)).most_common(1)[0][0]
             spans = [
                 (kind, start_of(begin, zone), start_of(end + timedelta(days=1), zone))
                 for kind in DAY_KINDS
+                if kind != rest
                 for begin, end in stretches(info.day for info in book.span(first, last) if info.kind == kind)
             ]
+            if not spans:
+                return book, Counter(), rest
             table = (
                 values(
-                    column("kind", String),
-                    column("first_at", UtcDateTime),
-                    column("until", UtcDateTime),
+                    label("kind", String),
+                    label("first_at", UtcDateTime),
+                    label("until", UtcDateTime),
                     name="spans",
                 )
                 .data(spans)
@@ -271,7 +291,7 @@ class _Asked:
                 .where(
                     SpotCheck.first_due_at >= table.c.first_at,
                     SpotCheck.first_due_at < table.c.until,
-                    SpotCheck.shelf.in_(await self._counting(session)),
+                    SpotCheck.shelf.in_(self._counting()),
                     *self.scope.of(SpotCheck.unit_id),
                 )
                 .correlate(table)
@@ -280,7 +300,7 @@ class _Asked:
             counts = Counter[str]()
             for kind, number in await session.execute(select(table.c.kind, inside)):
                 counts[kind] += number
-            return book, counts
+            return book, counts, rest
 
     async def findings(self) -> dict[int, list[Finding]]:
         """What was confirmed, by unit."""
@@ -295,6 +315,24 @@ class _Asked:
             query = select(Unit.id, Unit.name).where(Unit.id.in_([unit for _, unit in listed]))
             names = {row[0]: row[1] for row in await session.execute(query)}
         return [Repeated(unit, names.get(unit, ""), -n, _told(findings[unit])) for n, unit in listed]
+
+
+async def _on_shelves(
+    session: AsyncSession,
+    number: Select[int],
+    column: InstrumentedAttribute[str],
+    names: Sequence[str],
+    whole: bool,
+) -> list[tuple[str, int]]:
+    """How many rows are on each of some shelves that has any. `number`: counts all; `whole`: it asks for no units."""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    if not (sqlite and names and whole and limits() is None):
+        query = number.add_columns(column).where(column.in_(names)).group_by(column)
+        return [(row[1], row[0]) for row in await session.execute(query)]
+    shelves = values(label("shelf", String), name="shelves").data([(name,) for name in names]).cte("shelves")
+    # Shelf by shelf, each by its stretch of the index: counted together, SQLite looks at the shelf of each row.
+    on_it = number.where(column == shelves.c.shelf).correlate(shelves).scalar_subquery()
+    return [(row[0], row[1]) for row in await session.execute(select(shelves.c.shelf, on_it)) if row[1]]
 
 
 def _judged(labels: Labels) -> bool:
@@ -324,9 +362,9 @@ def _rings(calls: Sequence[tuple[Labels, int]]) -> tuple[list[tuple[str, Rate]],
     return [(name, Rate(counts[code], counts.total())) for code, name in RINGS.items()], left_out
 
 
-def _check(finding: Finding) -> tuple[int | None, datetime | None]:
+def _check(finding: Finding) -> int | datetime:
     """What a finding belongs to: its check, or of a check by hand its moment."""
-    return finding.check_id, None if finding.check_id is not None else finding.at
+    return finding.at if finding.check_id is None else finding.check_id
 
 
 def _checks(findings: Sequence[Finding]) -> int:
@@ -343,11 +381,22 @@ def _by_finding(findings: Sequence[Finding]) -> list[tuple[str, int, int]]:
 
 
 def _by_day(
-    book: CalendarBook, counted: Mapping[str, int], drawn: Sequence[Finding], zone: ZoneInfo
+    book: CalendarBook,
+    span: tuple[date, date],
+    counted: Mapping[str, int],
+    drawn: Sequence[Finding],
+    zone: ZoneInfo,
 ) -> list[tuple[str, Rate]]:
+    # From when on days are of which kind, in UTC as the findings are.
+    begins: list[datetime] = []
+    kinds: list[str] = []
+    for info in book.span(*span):
+        if not kinds or info.kind != kinds[-1]:
+            begins.append(start_of(info.day, zone).astimezone(UTC))
+            kinds.append(info.kind)
     found: dict[str, set[object]] = defaultdict(set)
     for finding in drawn:
-        found[book.day(finding.at.astimezone(zone).date()).kind].add(_check(finding))
+        found[kinds[bisect_right(begins, finding.at) - 1]].add(_check(finding))
     return [(DAY_KINDS_ZH[kind], Rate(len(found[kind]), counted.get(kind, 0))) for kind in DAY_KINDS]
 
 

@@ -6,7 +6,7 @@ to it or took it back, and empty as long as nobody has.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, event, select, update
+from sqlalchemy import Connection, Table, event, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
@@ -56,8 +56,11 @@ async def copy_review(session: AsyncSession, check_id: int | None) -> None:
 def _of_new_case(_: Mapper[Case], connection: Connection, row: Case) -> None:
     if row.check_id is None:
         return
-    mine = (_ATTEMPTS.c.check_id == row.check_id, _ATTEMPTS.c.case_state.is_(None))
-    connection.execute(update(_ATTEMPTS).where(*mine).values(case_state=row.state))
+    state = _ATTEMPTS.c.case_state
+    # One that was taken back says nothing beside a new one.
+    silent = SPEAKS[SPEAKS.index(State(row.state)) + 1 :]
+    mine = (_ATTEMPTS.c.check_id == row.check_id, or_(state.is_(None), state.in_(silent)))
+    connection.execute(update(_ATTEMPTS).where(*mine).values(case_state=row.state, reviewer=None))
 
 
 event.listen(Case, "after_insert", _of_new_case)

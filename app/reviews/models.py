@@ -47,7 +47,10 @@ class Case(Base):
         Index("ix_cases_code_happened_at_id", "code", "happened_at", "id"),
         Index("ix_cases_kind_happened_at_id", "kind", "happened_at", "id"),
         Index("ix_cases_mitigated_happened_at_id", "mitigated", "happened_at", "id"),
-        Index("ix_cases_end_cause", "end_cause"),
+        # What a person took out of the number of checks, by period.
+        Index("ix_cases_end_cause", "end_cause", "happened_at", "kind", "unit_id", "check_id"),
+        # Of what cases hold: those that stand, and since when.
+        Index("ix_cases_standing", "state", "changed_at", "check_id"),
         # Of summaries and scores: findings of a period without their rows.
         Index(
             "ix_cases_found", "state", "happened_at", "kind", "unit_id", "check_id", "confirmed_code", "code"

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 LEAST_CHECKS = 3
@@ -41,8 +42,7 @@ class Scale:
         return next((name for name, least in self.bands if score >= least), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One confirmed finding."""
 
     code: str

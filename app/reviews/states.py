@@ -57,6 +57,8 @@ STATE_ZH: Mapping[State, str] = MappingProxyType(
         State.OVERTURNED: "通报后撤销",
     }
 )
+DECIDED = frozenset({State.CONFIRMED, State.REVOKED, State.PUBLISHED, State.OVERTURNED})
+"""A person has decided: nothing waits for anybody."""
 STEP_ZH: Mapping[Step, str] = MappingProxyType(
     {
         Step.PROPOSE: "复核后拟认定",

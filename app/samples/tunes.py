@@ -44,7 +44,7 @@ class TuneKeeper:
             return
         news, self._news[:] = list(self._news), []
         try:
-            # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
+            # A cancelled unit of work is rolled back: what is to be written here must be.
             await asyncio.shield(self._write(news))
         except SQLAlchemyError:
             log.exception("tunes could not be written")

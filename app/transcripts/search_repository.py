@@ -80,7 +80,13 @@ async def newest(session: AsyncSession, asked: Asked, after: Place | None, limit
     if asked.below is not None:
         theirs = and_(TranscriptPiece.unit_id.in_(_below(asked.below)), time)
         some = select(TranscriptPiece.id).where(theirs).limit(FEW_ROWS + 1).subquery()
-        if (await session.scalar(select(func.count()).select_from(some)) or 0) <= FEW_ROWS:
+        count = await session.scalar(select(func.count()).select_from(some)) or 0
+        if not count:
+            return []
+        if count <= FEW_ROWS:
+            # By their keys: joined with the tree, PostgreSQL goes through everybody's for the words.
+            units = (await session.scalars(_below(asked.below))).all()
+            theirs = and_(TranscriptPiece.unit_id.in_(units), time)
             return await _keys(session, asked, _pieces(theirs), limit)
     return await _by_index(session, asked, time, limit)
 

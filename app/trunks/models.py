@@ -12,9 +12,13 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.checks.copies import only
 from app.database import Base, BigId
 
 NUMBER_KINDS = ("deny", "allow", "answer_key")
+TEST_LIVE = ("dialling", "ringing", "connected")
+TEST_STATES = ("waiting", *TEST_LIVE, "finished", "refused", "withdrawn", "interrupted", "failed")
+"""Of a test call. `refused`: our own rules forbade it; `withdrawn`: nobody took it; `failed`: our own side failed."""
 EVENT_KINDS = ("up", "down", "registered", "unregistered", "alarm_raised", "alarm_cleared", "stopped")
 
 
@@ -90,3 +94,37 @@ class PolicyNumber(Base):
     """In one way of writing: digits, with a leading + where it was given."""
     label: Mapped[str] = mapped_column(String(120), default="")
     created_at: Mapped[datetime]
+
+
+class TrunkTest(Base):
+    """A test call (试呼) of one trunk to a telephone of the operator's own. It is no check and is counted nowhere."""
+
+    __tablename__ = "trunk_tests"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", TEST_STATES), name="state"),
+        Index("ix_trunk_tests_trunk_id", "trunk", "id"),
+        Index("ix_trunk_tests_asked_at", "asked_at"),
+        # One at a time on a trunk.
+        Index("uq_trunk_tests_open", "trunk", unique=True, **only("ended_at IS NULL")),
+        Index("ix_trunk_tests_unreleased", "id", **only("taken_at IS NOT NULL AND released_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    trunk: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str] = mapped_column(String(64))
+    """The number as it was typed; whoever may not see numbers is shown it masked."""
+    asked_by: Mapped[str] = mapped_column(String(80))
+    asked_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(20), default="waiting")
+    why: Mapped[str] = mapped_column(String(40), default="")
+    """A code of `app.trunks.trials.WHY`: why it did not run its course; empty where it did."""
+    owner: Mapped[str] = mapped_column(String(80), default="")
+    """The phone process that took it."""
+    taken_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    snapshots: Mapped[dict[str, Any]] = mapped_column(JSON(none_as_null=True), default=dict)
+    """The dialog of each destination as the phone last wrote it down, by position, for the BYE after a crash."""
+    released_at: Mapped[datetime | None]
+    """When its far ends had nothing more to be told."""
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What came of it: the members of `app.trunks.trials_schemas.TrunkTestResult`."""

@@ -77,7 +77,9 @@ class TrunkView:
 
     @property
     def state_zh(self) -> str:
-        """Its state in Chinese."""
+        """Its state in Chinese; an alarm that stands is no state to call well."""
+        if self.in_use and self.state == "up" and self.alarms:
+            return wording.ALARMED_ZH
         return wording.STATES_ZH.get(self.state, self.state)
 
     def to_dict(self) -> dict[str, Any]:

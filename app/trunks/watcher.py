@@ -59,7 +59,7 @@ class TrunkWatcher:
             if not self._wake.is_set():
                 self._said += [said(status) for status in look()]
             self._wake.clear()
-            # A cancelled database call would leave its connection, and SQLite's one write lock, behind.
+            # A cancelled unit of work is rolled back: what is to be written here must be.
             await asyncio.shield(self._write())
 
     async def _write(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sip.trunks import MEANINGS, AlarmKind
 
+ALARMED_ZH = "有告警"
 STATES_ZH = {
     "up": "正常",
     "down": "不通",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -26,6 +28,7 @@ from app.trunks.wording import alarms_zh
 from app.web import i18n
 from app.web.navigation import places
 from app.web.security import HEADERS
+from app.web.sentences import marked, told
 from app.web.spoken import spoken
 from sip.trunks import AlarmKind
 
@@ -47,6 +50,24 @@ def _moment(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _proof(evidence: Mapping[str, str]) -> str:
+    """What proves a sign of forwarding; facts keep it in English."""
+    kind, detail = evidence["kind"], evidence["detail"]
+    return evidence_words.detail(kind, detail) if i18n.language() == i18n.FIRST else detail
+
+
+def picker_options(pairs: Iterable[tuple[object, object]], chosen: Container[object]) -> Markup:
+    """Options of a picker from pairs of value and name, those of `chosen` selected.
+
+    Thousands of units stand in a picker: written by a template's loop they take longer than the rest of the page.
+    """
+    options = [
+        f'<option value="{escape(value)}"{" selected" if value in chosen else ""}>{escape(name)}</option>'
+        for value, name in pairs
+    ]
+    return Markup("\n".join(options))
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -60,6 +81,7 @@ _environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=Tru
 _environment.filters["tr"] = pass_context(lambda _, message: i18n.gettext(message))
 _environment.filters["head"] = pass_context(lambda _, message: i18n.head(message))
 _environment.globals["LINE_STATE"] = wording.LINE_STATES
+_environment.globals["picker_options"] = picker_options
 _environment.globals["SOUND_ZH"] = SOUND_ZH
 _environment.globals["GRADE_ZH"] = GRADE_ZH
 _environment.globals["MEANING_ZH"] = MEANING_ZH
@@ -69,7 +91,9 @@ _environment.filters["our_error"] = _our_error
 _environment.filters["clock"] = _clock
 _environment.filters["moment"] = _moment
 _environment.filters["announced"] = wording.announced
-_environment.filters["proof"] = lambda evidence: evidence_words.detail(evidence["kind"], evidence["detail"])
+_environment.filters["proof"] = pass_context(lambda _, evidence: _proof(evidence))
+_environment.filters["told"] = pass_context(lambda _, sentence: told(sentence))
+_environment.filters["marked"] = pass_context(lambda _, sentence: marked(sentence))
 _environment.filters["sign"] = lambda evidence: wording.forwarding_sign(evidence["kind"], None)
 
 

@@ -45,6 +45,7 @@ from .outgoing import OutgoingCall
 from .outgoing_states import OutgoingState
 from .reason import Cause
 from .registration import RegistrationClient, RegistrationPlan, RegistrationState
+from .sanity import Fault
 from .sdes import CryptoLine, Sdes, SrtpKeys, SrtpMode, SrtpSuite
 from .sdp import (
     Negotiated,
@@ -57,6 +58,7 @@ from .sdp import (
     own_keys,
     parse_sdp,
 )
+from .stateless import Knock
 from .types import (
     DEFAULT_PORTS,
     TRANSPORTS,
@@ -93,6 +95,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Fault",
     "ForkAnswered",
     "HeaderList",
     "IdentityChanged",
@@ -100,6 +103,7 @@ __all__ = [
     "IncomingInvite",
     "IncomingState",
     "Invite",
+    "Knock",
     "LocalProtocolError",
     "Malformed",
     "Message",

@@ -73,6 +73,8 @@ class Call(ABC):
         self._pending: dict[int, PendingAck] = {}
         self._causes: tuple[Cause, ...] = ()
         self._over = False
+        self.served = 0
+        """Requests of the far side whose transactions stand."""
 
     @property
     def over(self) -> bool:
@@ -85,7 +87,7 @@ class Call(ABC):
         """The value of our Contact."""
 
     @abstractmethod
-    def on_bye(self, now: float) -> None:
+    def on_bye(self, dialog: Dialog, now: float) -> None:
         """The far side hung up (its BYE has been answered)."""
 
     @abstractmethod
@@ -177,6 +179,15 @@ class Call(ABC):
         return Exchange(self._authorizer, self._wire.token)
 
     # Requests of theirs within a dialog
+
+    def serve(self, transaction: ServerTransaction) -> None:
+        """Count a request's transaction while it stands."""
+        self.served += 1
+
+        def over() -> None:
+            self.served -= 1
+
+        transaction.on_over = over
 
     @abstractmethod
     def on_request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .errors import LocalProtocolError
-from .framing import Request, decode
+from .framing import Request
 from .types import DEFAULT_PORTS, Address, HeaderList
 from .values import split_outside
 
@@ -182,7 +182,8 @@ def _received(value: bytes, request: Request, source: Address) -> bytes:
     via = request.via
     if "rport" not in via.parameters and via.host == source.host:
         return value
-    first, *others = split_outside(decode(value), ",")
+    # Whatever it is written in: a far side looks for its own bytes in the answer.
+    first, *others = split_outside(value.decode("ascii", "surrogateescape"), ",")
     kept = [
         piece
         for piece in split_outside(first, ";")
@@ -191,7 +192,7 @@ def _received(value: bytes, request: Request, source: Address) -> bytes:
     kept.append(f"received={source.host}")
     if "rport" in via.parameters:
         kept.append(f"rport={source.port}")
-    return ", ".join([";".join(kept), *others]).encode("utf-8", "replace")
+    return ", ".join([";".join(kept), *others]).encode("ascii", "surrogateescape")
 
 
 def must_be_one_line(*texts: str) -> None:

@@ -98,6 +98,12 @@ class SessionDescription:
         return held or (self.address is not None and self.address.host in ("0.0.0.0", "::"))
 
 
+LONGEST_DESCRIPTION = 16 << 10
+"""Bytes of a description that are read; those of telephones have 3,000 at most, those of browsers 8,000."""
+MOST_CHOICES = 4
+"""Media lines among which one is chosen: each is a reading of the whole, so that thousands would take minutes."""
+
+
 def parse_sdp(body: bytes) -> SessionDescription:
     """Read a session description; never raises."""
     return _Reader(body).read()
@@ -107,9 +113,14 @@ def audio_choices(description: SessionDescription) -> list[SessionDescription]:
     """Return the description once for each audio line that is not refused: some offer SRTP and RTP side by side."""
     if description.media_count < 2:
         return [description]
-    others = (_Reader(description.raw).read(index) for index in range(description.media_count))
+    others = (_Reader(description.raw).read(index) for index in _first_audio(description))
     found = [other for other in others if other.audio_index >= 0 and not other.rejected]
     return [description if other.audio_index == description.audio_index else other for other in found]
+
+
+def _first_audio(description: SessionDescription) -> list[int]:
+    lines = enumerate(description.media_lines)
+    return [index for index, line in lines if line.lower().startswith("audio")][:MOST_CHOICES]
 
 
 class _Media:
@@ -147,7 +158,10 @@ class _Reader:
 
     def read(self, index: int | None = None) -> SessionDescription:
         """Describe the media line of that number, which must be audio, or the first audio line in use."""
-        for line in self.body.decode("utf-8", "replace").replace("\r", "\n").split("\n"):
+        if len(self.body) > LONGEST_DESCRIPTION:
+            self.notes.append(f"the description is longer than {LONGEST_DESCRIPTION} bytes")
+        read = self.body[:LONGEST_DESCRIPTION].decode("utf-8", "replace")
+        for line in read.replace("\r", "\n").split("\n"):
             kind, equals, value = line.strip().partition("=")
             if equals:
                 self._line(kind.strip(), value.strip())

@@ -20,13 +20,18 @@ from .incoming import IncomingCall
 from .outgoing import OutgoingCall
 from .recovery import Recovery
 from .registration import RegistrationClient, RegistrationPlan
-from .sanity import answer_unreadable, fault_of, unsupported
+from .sanity import Fault, answer_unreadable, fault_of, unsupported
 from .sdp import parse_sdp
+from .stateless import Knock, refuse
 from .transactions import ServerTransaction, State, Step, invite_key, server_key
 from .types import Address, Credentials, Datagram, HeaderList, Invite, Setback, Timers
 from .values import parse_parameters
 from .wire import ServerKey, Wire
-from .within import ABILITIES, refusal
+from .within import ABILITIES, refusal, retry_after
+
+MOST_SERVED = 100
+"""Requests of the far side within one call that are served or remembered at once; each is for 32 s over UDP. Digits by
+INFO, the quickest of honest ones, come at two a second."""
 
 
 def _token() -> str:
@@ -40,7 +45,8 @@ class Endpoint:
     and Contact, so they must name a host, not `0.0.0.0`. `advertised` is the host that stands there in their place
     behind a static NAT. `known_hosts` gives the address of a URI with a host name, if somebody has looked it up;
     requests within a dialog go where its first one went otherwise.
-    `token` makes the random tokens of tags, branches and Call-IDs; tests give their own.
+    `token` makes the random tokens of tags, branches and Call-IDs; tests give their own. `knock` is asked of each
+    INVITE before anything is kept of it.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Endpoint:
         auto_trying: bool = True,
         token: Callable[[], str] = _token,
         known_hosts: Callable[[str], Address | None] | None = None,
+        knock: Knock | None = None,
     ) -> None:
         self.wire = Wire((local, *others), advertised, user_agent, timers or Timers(), token)
         if known_hosts is not None:
@@ -61,10 +68,14 @@ class Endpoint:
         self.dialogs: dict[DialogKey, tuple[Call, Dialog]] = {}
         self.verifier = Verifier(secrets.token_bytes(16))
         self._auto_trying = auto_trying
+        self._knock = knock
+        self._secret = secrets.token_bytes(16)
         self._callers: dict[str, Caller] = {}
         self._incoming: dict[ServerKey, IncomingCall] = {}
         self._invites: set[tuple[str, str, int]] = set()
         """Call-ID, From-tag and number of the INVITEs being served, to know merged ones (section 8.2.2.2)."""
+        self._called: dict[str, IncomingCall] = {}
+        """The latest call placed to us under each Call-ID."""
 
     @property
     def local(self) -> Address:
@@ -72,12 +83,22 @@ class Endpoint:
         return self.wire.local
 
     @property
+    def invited(self) -> int:
+        """How many INVITEs of others have transactions that stand."""
+        return len(self._incoming)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing at all is left: no transaction, dialog, call or timer."""
         wire = self.wire
         transactions = (wire.clients, wire.servers, wire.unanswered)
-        calls = (self.dialogs, self._callers, self._incoming, self._invites)
+        calls = (self.dialogs, self._callers, self._incoming, self._invites, self._called)
         return not (any(transactions) or any(calls) or len(wire.queue))
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call that we placed has not ended on the wire yet."""
+        return any(not caller.over for caller in self._callers.values())
 
     # Outwards
 
@@ -200,6 +221,8 @@ class Endpoint:
         """Drop a call that has ended; called by the call itself."""
         if self._callers.get(call.call_id) is call:
             del self._callers[call.call_id]
+        if self._called.get(call.call_id) is call:
+            del self._called[call.call_id]
 
     # Responses
 
@@ -240,7 +263,7 @@ class Endpoint:
             self._on_cancel(request, source, at)
         elif request.to.tag:
             self._on_dialog_request(request, source, at)
-        elif fault := fault_of(request):
+        elif fault := self._unwelcome(request, source, at) or fault_of(request):
             self._refuse(request, source, fault.status, at, fault.headers, fault.reason)
         elif unknown := unsupported(request):
             self._refuse(request, source, 420, at, (("Unsupported", ", ".join(unknown)),))
@@ -276,12 +299,18 @@ class Endpoint:
             self._refuse(request, source, 481, at)
             return
         call, dialog = found
+        bye = request.method == "BYE"
+        if call.served >= MOST_SERVED and (call.over or not bye):
+            # A storm within a call: its end is taken all the same.
+            self._refuse(request, source, 481 if bye else 500, at, () if bye else (retry_after(),))
+            return
         transaction = ServerTransaction(self.wire, request, source, call.call_id, at)
+        call.serve(transaction)
         call.on_request(dialog, request, transaction, source, at)
 
     def _on_invite(self, request: Request, source: Address, at: float) -> None:
         mark = (request.call_id, request.from_.tag, request.cseq.number)
-        if mark in self._invites:
+        if mark in self._invites or self._in_use(request.call_id):
             self._refuse(request, source, 482, at)
             return
         if request.header("replaces") is not None:
@@ -289,7 +318,7 @@ class Endpoint:
             return
         transaction = ServerTransaction(self.wire, request, source, request.call_id, at)
         call = IncomingCall(self, request, transaction, source)
-        self._incoming[transaction.key] = call
+        self._incoming[transaction.key] = self._called[call.call_id] = call
         self._invites.add(mark)
 
         def over() -> None:
@@ -304,6 +333,20 @@ class Endpoint:
         self.wire.emit(
             IncomingInvite(request.call_id, at, call, request, source, parse_sdp(sdp) if sdp else None)
         )
+
+    def _in_use(self, call_id: str) -> bool:
+        """Whether a call that goes on has this Call-ID: another one under it is our own that came back, or a forgery.
+
+        Whoever follows the first by its Call-ID must not be told of the second.
+        """
+        calls = (self._callers.get(call_id), self._called.get(call_id))
+        return any(call is not None and not call.over for call in calls)
+
+    def _unwelcome(self, request: Request, source: Address, at: float) -> Fault | None:
+        """Ask whether a new INVITE may become a call."""
+        if self._knock is None or request.method != "INVITE":
+            return None
+        return self._knock(request, source, at)
 
     def _on_other(self, request: Request, source: Address, at: float) -> None:
         if request.method == "OPTIONS":
@@ -339,7 +382,8 @@ class Endpoint:
         headers: tuple[tuple[str, str], ...] = (),
         reason: str | None = None,
     ) -> None:
-        """Answer a request that belongs to no call."""
+        """Answer a request that belongs to no call, and keep nothing of it."""
         self.wire.emit(Stray(None, at, request, source))
-        transaction = ServerTransaction(self.wire, request, source, None, at)
-        transaction.respond(status, at, reason, to_tag=self.wire.token(), headers=headers)
+        self.wire.datagrams.append(
+            refuse(request, source, Fault(status, reason or "", headers), self._secret)
+        )

@@ -4,7 +4,7 @@ A message that cannot be read must not leave a handset off hook, so almost nothi
 rules:
 
 - Empty lines before the start line are skipped. Lines end in CRLF or LF, folded lines are joined, compact
-  names are expanded.
+  names are expanded, a CR within a line is a space.
 - The reason phrase may be missing. The colon may have space on either side. A line without colon is a note.
 - The words of a request line may stand further apart, and its URI in angle brackets (RFC 4475, 3.1.2.7 and 9).
 - Over UDP the body is the rest of the datagram. A smaller Content-Length cuts it, a larger or unreadable one
@@ -71,18 +71,19 @@ class Message:
 
     def values(self, name: str) -> list[str]:
         """Return the single values of a header field that may hold several, separated by commas."""
-        return [value for line in self.headers(name) for value in split_outside(line, ",")]
+        fields = self._fields.get(name.lower())
+        return [value for line in fields for value in _single_values(line)] if fields else []
 
     def addresses(self, name: str) -> tuple[NameAddress, ...]:
         """Return the addresses of a header field such as Contact, Record-Route, Diversion or History-Info."""
-        found = []
-        for value in self.values(name):
-            address = parse_name_address(value)
-            if address is None:
-                self._note(f"{name} cannot be read")
-            else:
-                found.append(address)
-        return tuple(found)
+        fields = self._fields.get(name.lower())
+        if not fields:
+            return ()
+        read = [address for line in fields for address in _addresses(line)]
+        found = tuple(address for address in read if address is not None)
+        if len(found) < len(read):
+            self._note(f"{name} cannot be read")
+        return found
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class Message:
     def parts(self) -> tuple[BodyPart, ...]:
         """The parts of the body, in order: none without a body, one that is the body itself unless it is multipart."""
         if self._parts is None:
-            self._parts = read_parts(self.body, self.header, self._note)
+            self._parts = read_parts(self.body, self.header, self._note) if self.body else ()
         return self._parts
 
     def part(self, content_type: str) -> BodyPart | None:
@@ -174,7 +175,8 @@ def parse_message(data: bytes) -> Request | Response:
     """
     text = data.lstrip(b"\r\n")
     head, body = split_body(text)
-    start, _, block = head.replace(b"\r\n", b"\n").partition(b"\n")
+    # A return without its feed would stand in what we send of these values, where it breaks a line.
+    start, _, block = head.replace(b"\r\n", b"\n").replace(b"\r", b" ").partition(b"\n")
     notes: list[str] = []
     fields = read_fields(block, notes)
     body = _cut(body, fields, notes)
@@ -196,6 +198,12 @@ def _read_via(value: bytes) -> Via | None:
     return parse_via(values[0]) if values else None
 
 
+def _read_values(value: bytes) -> tuple[str, ...]:
+    return tuple(split_outside(decode(value), ","))
+
+
+_single_values = remembered(_read_values, 1024)
+_addresses = remembered(lambda value: tuple(map(parse_name_address, _read_values(value))), 1024)
 _name_address = remembered(lambda value: parse_name_address(decode(value)), 8192)
 _first_via = remembered(_read_via, 8192)
 

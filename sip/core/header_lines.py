@@ -85,7 +85,7 @@ def read_fields(block: bytes, notes: list[str]) -> dict[str, list[bytes]]:
 
 
 def _read_name(name: bytes) -> str:
-    key = name.strip().lower().decode("latin-1")
+    key = name.strip().decode("latin-1").lower()
     return COMPACT_NAMES.get(key, key)
 
 

@@ -197,7 +197,7 @@ class IncomingCall(Conversation):
             self._why, self._causes = "CANCEL", causes(request)
             self._take(IncomingStep.CANCEL, now)
 
-    def on_bye(self, now: float) -> None:
+    def on_bye(self, dialog: Dialog, now: float) -> None:
         """The caller hung up."""
         self._take(IncomingStep.BYE, now)
 

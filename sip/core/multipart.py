@@ -16,7 +16,11 @@ from .values import parse_parameters
 
 _DEEPEST = 4
 _MOST_PARTS = 32
-_GUESS = re.compile(rb"^--(?P<boundary>[0-9A-Za-z'()+_,./:=? -]{1,70}?)[ \t]*\r?$", re.MULTILINE)
+_GUESS = re.compile(
+    rb"^--(?P<boundary>[0-9A-Za-z'()+_,./:=?-](?:[0-9A-Za-z'()+_,./:=? -]{0,68}[0-9A-Za-z'()+_,./:=?-])?)[ \t]*+\r?$",
+    re.MULTILINE,
+)
+"""RFC 2046 section 5.1.1: a boundary does not end in a space, so a line of spaces is looked at once."""
 
 
 @dataclass(frozen=True, slots=True)

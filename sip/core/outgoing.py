@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 
+MOST_DIALOGS = 32
+"""To-tags of one call that are followed; a network forks to a few, a far end with more of them is none."""
+
+
 class OutgoingCall(Caller):
     """A call that we place. Made by `Endpoint.prepare_call` or `Endpoint.place_call`."""
 
     _transaction: ClientTransaction
-    """The INVITE's; there is none while the call is only prepared."""
+    """The INVITE's; there is none before the call has `_begun`."""
 
     def __init__(self, endpoint: Endpoint, invite: Invite) -> None:
         tag = endpoint.wire.token()
@@ -60,6 +64,8 @@ class OutgoingCall(Caller):
         self._cause = HUNG_UP
         self._login = self._exchange()
         self._cancel_timer: Timer | None = None
+        self._begun = False
+        """Whether an INVITE has left."""
 
     # What the phone may ask for
 
@@ -98,7 +104,7 @@ class OutgoingCall(Caller):
 
     def hush(self) -> None:
         """Send the INVITE no more, even where nothing came back. Should it have arrived, the call is still ended."""
-        if self.state is not OutgoingState.PREPARED:
+        if self._begun:
             self._transaction.quiet = True
 
     def snapshot(self) -> dict[str, Any]:
@@ -127,9 +133,10 @@ class OutgoingCall(Caller):
 
     # What the endpoint reports
 
-    def on_bye(self, now: float) -> None:
-        """The far side hung up."""
-        self._take(OutgoingStep.BYE, now)
+    def on_bye(self, dialog: Dialog, now: float) -> None:
+        """The far side hung up; of several telephones the one that answered counts, once one has."""
+        if self._answer is None or dialog is self._answer[1]:
+            self._take(OutgoingStep.BYE, now)
 
     def on_late(self, response: Response, now: float) -> None:
         """Take a 2xx that no transaction waits for any more."""
@@ -155,10 +162,13 @@ class OutgoingCall(Caller):
     # The INVITE
 
     def _busy(self, now: float) -> bool:
+        if not self._begun:
+            return False
         self._transaction.step(Step.ABANDON, now)
         return not self._transaction.over
 
     def _begin(self, now: float) -> ClientTransaction:
+        self._begun = True
         signed = self._login.sign(self._request, self._destination)
         self._request, self._destination = self._wire.fit(signed, self._destination)
         transaction = ClientTransaction(
@@ -190,6 +200,8 @@ class OutgoingCall(Caller):
     def _on_provisional(self, response: Response, now: float) -> None:
         tag, rseq = response.to.tag, rseq_of(response)
         known = self._dialogs.get(tag)
+        if tag and known is None and len(self._dialogs) >= MOST_DIALOGS:
+            return
         if rseq is not None and known is not None and known.remote_rseq is not None:
             if rseq <= known.remote_rseq:
                 return
@@ -233,7 +245,10 @@ class OutgoingCall(Caller):
         tag = response.to.tag
         if self._acknowledge_again(tag):
             return
-        if self._answer is not None and tag == self._answer[1].remote_tag:
+        if self._answer is not None and (
+            tag == self._answer[1].remote_tag
+            or (tag not in self._dialogs and len(self._dialogs) >= MOST_DIALOGS)
+        ):
             return
         dialog = self._dialog_of(response)
         if self._answer is None:

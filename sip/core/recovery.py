@@ -64,7 +64,7 @@ class Recovery(Caller):
             self._limit = endpoint.wire.queue.start(now + endpoint.wire.timers.timeout, self._one_done)
             self._send_cancel(now)
 
-    def on_bye(self, now: float) -> None:
+    def on_bye(self, dialog: Dialog, now: float) -> None:
         """The far side hung up meanwhile."""
 
     @property

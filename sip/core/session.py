@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .sdes import Sdes
-from .sdp import CODECS, PTIME_MS, build_answer, build_offer, own_keys, parse_sdp
+from .sdp import CODECS, PTIME_MS, SessionDescription, build_answer, build_offer, own_keys, parse_sdp
 from .types import Address, Answerer
 
 
@@ -27,12 +27,14 @@ class Session:
         self._ptime_ms: float | None = None
         self._keys = Sdes("off")
         if offer:
-            self.describe(offer)
-            spoken = (p.encoding for p in parse_sdp(offer).payload_types)
+            spoken = (p.encoding for p in self._describe(offer).payload_types)
             self._codecs = tuple(codec for codec in spoken if codec in CODECS) or CODECS
 
     def describe(self, body: bytes) -> None:
         """Take a description of ours that somebody else made."""
+        self._describe(body)
+
+    def _describe(self, body: bytes) -> SessionDescription:
         self.local = body
         ours = parse_sdp(body)
         self._address = ours.address or self._address
@@ -41,6 +43,7 @@ class Session:
         words = ours.origin.split()
         if len(words) > 2 and words[1].isdigit() and words[2].isdigit():
             self._id, self._version = int(words[1]), int(words[2])
+        return ours
 
     def answer(self, offer: bytes) -> bytes | None:
         """Return our answer to a later offer and remember it; None if we cannot take it."""

@@ -247,6 +247,8 @@ _REPEATS = {
 
 OnResponse = Callable[[Response, float], None]
 OnFailure = Callable[[str, float], None]
+MOST_SEEN = 500
+"""Different responses of one request that are told apart; a far end that says more only repeats itself."""
 TIMEOUT = "timeout"
 """The reason given to `OnFailure` by Timers B and F."""
 
@@ -297,15 +299,15 @@ class ClientTransaction(_Transaction):
 
     def is_repeat(self, response: Response) -> bool:
         """Whether this response came before; takes note of it."""
-        mark: object = response.raw if response.status < 200 else (response.status, response.to.tag)
-        if mark in self._seen:
+        mark: object = hash(response.raw) if response.status < 200 else (response.status, response.to.tag)
+        if mark in self._seen or len(self._seen) >= MOST_SEEN:
             return True
         self._seen.add(mark)
         return False
 
     def unsee(self, response: Response) -> None:
         """Take the next arrival of the same bytes for the first: this one came out of order."""
-        self._seen.discard(response.raw)
+        self._seen.discard(hash(response.raw))
 
     def receive(self, response: Response, now: float) -> bool:
         """Take a response that matches this transaction; False if it has no use for it any more."""
@@ -367,7 +369,8 @@ class ClientTransaction(_Transaction):
         elif act is Act.SEND_ACK and self._response is not None:
             ack = self.request.ack(self._response.to.tag)
             again = ("ack", self._response.to.tag) in self._seen
-            self._seen.add(("ack", self._response.to.tag))
+            if len(self._seen) < MOST_SEEN:
+                self._seen.add(("ack", self._response.to.tag))
             self.wire.send_request(ack, self.destination, again=again)
         elif act is Act.TIMEOUT:
             self._on_failure(TIMEOUT, now)

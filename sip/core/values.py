@@ -7,6 +7,7 @@ parameters, and their tags and branches must stay exactly as they were written, 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -189,6 +190,10 @@ def parse_cseq(text: str) -> CSeq | None:
     return CSeq(sequence, method) if sequence < 1 << 32 else None
 
 
+_LONGEST_KEPT = 256
+"""The longest URI, in characters, that is kept in a cache."""
+
+
 @lru_cache(maxsize=256)
 def parse_uri(text: str) -> URI | None:
     """Read a SIP, SIPS or TEL URI with `sipmessage`.
@@ -203,13 +208,8 @@ def parse_uri(text: str) -> URI | None:
         return None
 
 
-def uri_address(text: str) -> Address | None:
-    """Return where a SIP URI with an IP literal as host points; None for other URIs.
-
-    The transport is that of `;transport=`, TLS for `sips:`, else UDP (RFC 3263 section 4.1); the port is the
-    transport's own by default. What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is
-    split here.
-    """
+@lru_cache(maxsize=1024)
+def _uri_address(text: str) -> Address | None:
     scheme, _, rest = text.strip().partition(":")
     if scheme.lower() not in ("sip", "sips"):
         return None
@@ -220,11 +220,27 @@ def uri_address(text: str) -> Address | None:
     return Address(host, port or DEFAULT_PORTS[transport], transport) if is_ip(host) else None
 
 
+def uri_address(text: str) -> Address | None:
+    """Return where a SIP URI with an IP literal as host points; None for other URIs.
+
+    The transport is that of `;transport=`, TLS for `sips:`, else UDP (RFC 3263 section 4.1); the port is the
+    transport's own by default. What `sipmessage` refuses (a user part with `#` or non-ASCII characters, say) is
+    split here.
+    """
+    # The same few come in every message of a call; a long one is not worth the memory.
+    return _uri_address(text) if len(text) <= _LONGEST_KEPT else _uri_address.__wrapped__(text)
+
+
 def uri_transport(text: str) -> TransportName | None:
     """Return the transport that a URI demands: TLS for `sips:`, else that of `;transport=`, None if it is silent.
 
     A transport that we do not know counts as silence.
     """
+    return _uri_transport(text) if len(text) <= _LONGEST_KEPT else _uri_transport.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _uri_transport(text: str) -> TransportName | None:
     scheme, _, rest = text.strip().strip("<>").partition(":")
     if scheme.lower() == "sips":
         return "tls"
@@ -236,10 +252,18 @@ def uri_transport(text: str) -> TransportName | None:
 def is_ip(host: str) -> bool:
     """Whether the host is an IPv4 or IPv6 literal other than the unspecified address."""
     if ":" in host:
-        return host != "::" and all(c in "0123456789abcdefABCDEF:." for c in host)
+        return host != "::" and _is_ipv6(host)
     parts = host.split(".")
     return (
         host != "0.0.0.0"
         and len(parts) == 4
         and all(p.isascii() and p.isdigit() and len(p) <= 3 and int(p) < 256 for p in parts)
     )
+
+
+def _is_ipv6(host: str) -> bool:
+    """The kernel's sockets look anything else up by name, for which all calls would wait."""
+    try:
+        return ipaddress.IPv6Address(host).scope_id is None
+    except ValueError:
+        return False

@@ -56,7 +56,7 @@ class Conversation(RefreshedCall):
             # Also with a number out of order: the far side is gone whatever it counts.
             transaction.respond(200, now)
             self._causes = self._causes if self._over else causes(request)
-            self.on_bye(now)
+            self.on_bye(dialog, now)
         elif not dialog.accepts(request):
             transaction.respond(500, now)
         elif self._over:

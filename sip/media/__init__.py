@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from sip.media.capture import Block, Capture, CaptureReader, read_capture
     from sip.media.client import MediaEngine, MediaSession
     from sip.media.digits import parse_digits
-    from sip.media.errors import CaptureError, EngineLost, MediaError, SoundFileError
+    from sip.media.errors import CaptureError, EngineFull, EngineLost, MediaError, SoundFileError
     from sip.media.g711 import decode, encode
     from sip.media.model import (
         SAMPLE_RATE_HZ,
+        CapacityEstimate,
         CaptureFailed,
         Codec,
         DigitsSent,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SAMPLE_RATE_HZ",
     "Block",
+    "CapacityEstimate",
     "Capture",
     "CaptureError",
     "CaptureFailed",
@@ -45,6 +47,7 @@ __all__ = [
     "Codec",
     "DigitsSent",
     "DtmfReceived",
+    "EngineFull",
     "EngineHealth",
     "EngineLost",
     "FirstPacket",
@@ -79,9 +82,10 @@ __getattr__ = face(
         "capture": ("Block", "Capture", "CaptureReader", "read_capture"),
         "client": ("MediaEngine", "MediaSession"),
         "digits": ("parse_digits",),
-        "errors": ("CaptureError", "EngineLost", "MediaError", "SoundFileError"),
+        "errors": ("CaptureError", "EngineFull", "EngineLost", "MediaError", "SoundFileError"),
         "g711": ("decode", "encode"),
         "model": (
+            "CapacityEstimate",
             "CaptureFailed",
             "Codec",
             "DigitsSent",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sip.media.call import Call
 from sip.media.channel import Message
 from sip.media.model import COLUMN_SAMPLES, SAMPLE_RATE_HZ
-from sip.media.timeline import HeardMatrix
+from sip.media.timeline import RING_COLUMNS, HeardMatrix
 
 READ_DELAY_S: Final = 0.1
 """How long after its time a column is read: packets that are later than this are not analysed."""
@@ -31,7 +31,10 @@ class Bank(Protocol):
         """Begin a new call in a row."""
 
     def push(self, rows: npt.NDArray[np.intp], pcm: Floats) -> Floats:
-        """Return [n, F] features of [n, 160] samples (full scale 1.0) of the rows, each row at most once."""
+        """Return [n, F] features of [n, 160] samples (full scale 1.0) of the rows.
+
+        A row comes once, or, at the end of its call, alone with several columns in their order.
+        """
 
 
 def load_bank(name: str, capacity: int) -> Bank:
@@ -89,13 +92,32 @@ class Analyst:
             blocks += self._push(self._rows[waiting])
 
     def finish(self, call: Call, end_s: float) -> list[Message]:
-        """Analyse the rest of a call that ended `end_s` after its beginning, and forget it."""
+        """Analyse the rest of a call that ended `end_s` after its beginning, and forget it.
+
+        All its columns go through the bank at once: one by one each would cost as much as those of a hundred calls.
+        """
         blocks: list[Message] = []
-        row = np.array([call.row])
-        while self._next[call.row] < int(end_s * _COLUMNS_PER_S):
-            blocks += self._push(row)
+        row, last = call.row, int(end_s * _COLUMNS_PER_S)
+        while (count := min(last - int(self._next[row]), RING_COLUMNS)) > 0:
+            columns = np.arange(self._next[row], self._next[row] + count)
+            features, present = self._analyse(np.full(count, row), columns)
+            first = 0
+            while first < count:
+                first += self._fill(row, features[first:], present[first:])
+                if self._next[row] < last:
+                    blocks += self._blocks(np.array([row]))
         self.forget(call)
-        return [*blocks, *self._blocks(row)]
+        return [*blocks, *self._blocks(np.array([row]))]
+
+    def _fill(self, row: int, features: Floats, present: npt.NDArray[np.bool_]) -> int:
+        """Put the next columns of one row into its block until that is full; return how many."""
+        held, start = int(self._held[row]), int(self._next[row])
+        count = min(len(present), BLOCK_COLUMNS - held, BLOCK_COLUMNS - (start + row) % BLOCK_COLUMNS)
+        self._features[row, held : held + count] = features[:count]
+        self._present[row, held : held + count] = present[:count]
+        self._next[row] += count
+        self._held[row] += count
+        return count
 
     def forget(self, call: Call) -> None:
         """Read a call's row no more."""
@@ -103,12 +125,7 @@ class Analyst:
 
     def _push(self, rows: npt.NDArray[np.intp]) -> list[Message]:
         """Analyse the next column of some rows. Different rows fill their blocks in different ticks."""
-        pcm, present = self._matrix.column(rows, self._next[rows])
-        begun = time.perf_counter()
-        features = self._bank.push(rows, pcm)
-        self.bank_s += time.perf_counter() - begun
-        if self._features.shape[2] != features.shape[1]:
-            self._features = np.zeros((*self._present.shape, features.shape[1]), np.float32)
+        features, present = self._analyse(rows, self._next[rows])
         held = self._held[rows]
         self._features[rows, held] = features
         self._present[rows, held] = present
@@ -116,6 +133,18 @@ class Analyst:
         self._held[rows] += 1
         full = ((self._next[rows] + rows) % BLOCK_COLUMNS == 0) | (held + 1 == BLOCK_COLUMNS)
         return self._blocks(rows[full])
+
+    def _analyse(
+        self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return ([n, F] features, [n] whether anything was received) of columns of some rows."""
+        pcm, present = self._matrix.column(rows, columns)
+        begun = time.perf_counter()
+        features = self._bank.push(rows, pcm)
+        self.bank_s += time.perf_counter() - begun
+        if self._features.shape[2] != features.shape[1]:
+            self._features = np.zeros((*self._present.shape, features.shape[1]), np.float32)
+        return features, present
 
     def _blocks(self, rows: npt.NDArray[np.intp]) -> list[Message]:
         """Return the columns that some rows hold, those of blocks of one length in one message."""

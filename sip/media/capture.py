@@ -37,6 +37,8 @@ _KINDS: Final[tuple[BlockKind, ...]] = ("heard", "sent", "alive", "ended", "paus
 _SYNC: Final = b"blk:"
 _BLOCK: Final = struct.Struct("<BBHqI")
 _OVERHEAD: Final = len(_SYNC) + _BLOCK.size + CRC.size
+_KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS, 1)}
+_CODEC_NUMBERS: Final = {codec: number for number, codec in enumerate(CODECS)}
 _SAMPLES: Final = struct.Struct("<I")
 _LEAST_MISSING: Final = SAMPLE_RATE_HZ // 100
 """A shorter hole is no lost packet."""
@@ -70,7 +72,7 @@ class Block:
     def pack(self) -> bytes:
         """Return the block as it stands in the file."""
         head = _BLOCK.pack(
-            _KINDS.index(self.kind) + 1, CODECS.index(self.codec), 0, self.position, len(self.codes)
+            _KIND_NUMBERS[self.kind], _CODEC_NUMBERS[self.codec], 0, self.position, len(self.codes)
         )
         return b"".join((_SYNC, head, CRC.pack(zlib.crc32(self.codes, zlib.crc32(head))), self.codes))
 
@@ -92,6 +94,9 @@ class Capture:
     missing: tuple[tuple[int, int], ...] = field(default=())
     """Where nothing came between heard sounds though something was sent, as far as is known: (start, end) in samples,
     in order. There `right` is silent."""
+    written: tuple[int, int] = field(default=(0, 0))
+    """Until which sample what we sent, and what was heard, is known to have been written: a disk that fills up may take
+    the one and not the other. Both are the whole length where the call was closed."""
 
     @property
     def duration_ms(self) -> float:
@@ -184,6 +189,7 @@ def read_capture(path: Path) -> Capture:
         if block.codes:
             sides[block.kind][block.position : block.end] = decode(block.codes, block.codec)
     length = ends[-1] if ends else length
+    written = (length, length) if ends else (_written(blocks, "sent"), _written(blocks, "heard"))
     missing = _missing(
         [block for block in blocks if block.kind == "heard" and block.position < length], pauses
     )
@@ -194,7 +200,13 @@ def read_capture(path: Path) -> Capture:
         bool(ends),
         tuple(reader.notes),
         missing,
+        written,
     )
+
+
+def _written(blocks: list[Block], kind: str) -> int:
+    """Return until where one side is written: to its last sound, or to where a later block says that the call stood."""
+    return max((block.end for block in blocks if block.kind in (kind, "alive")), default=0)
 
 
 def _missing(heard: list[Block], pauses: list[Block]) -> tuple[tuple[int, int], ...]:

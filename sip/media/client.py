@@ -20,12 +20,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from sip.lateness import TOO_LATE_S, Lateness
 from sip.media.channel import Message, Unframer, frame
 from sip.media.digits import parse_digits
-from sip.media.errors import EngineLost, MediaError
+from sip.media.errors import EngineFull, EngineLost, MediaError
 from sip.media.model import (
+    ALWAYS,
     COLUMN_MS,
     Address,
+    CapacityEstimate,
     CaptureFailed,
     DigitsSent,
     DtmfReceived,
@@ -47,8 +50,13 @@ _START_S: Final = 30.0
 _END_S: Final = 3.0
 _SOUNDS_KEPT: Final = 64
 """Prompts that stay in the engine for the next call."""
-CAPACITY: Final = 1024
-"""Sessions at once; memory is taken for those that were."""
+CAPACITY: Final = 4096
+"""Sessions at once, however fast the machine; memory is taken for those that were."""
+_LOOK_S: Final = 1.0
+"""A call that waits for room looks again at least this often."""
+_AT_ONCE: Final = 8
+"""So many of the calls that wait for room begin in a second, besides those whose room a call has left: hundreds that
+begin in one moment would take all of the room there is for their beginnings."""
 
 
 class MediaSession:
@@ -194,6 +202,16 @@ class MediaEngine:
         self._sounds: OrderedDict[bytes, None] = OrderedDict()
         self._ended = False
         self._closing = False
+        self._measured = True
+        self._estimate = CapacityEstimate(CAPACITY, "capacity", 0.0, 0, 0.0)
+        self._freed = asyncio.Event()
+        self._turns = 0
+        """Calls that wait and may begin now."""
+        self._lateness = Lateness()
+        self.signalling_waits_s: Callable[[], float] = lambda: 0.0
+        """Tells how long SIP messages wait to be read; beyond `TOO_LATE_S` no more calls are taken."""
+        self.on_capacity: Callable[[], None] | None = None
+        """Called about once a second, and when a call is refused: `capacity_estimate` may have changed."""
 
     @classmethod
     async def start(
@@ -203,13 +221,16 @@ class MediaEngine:
         bank: str | None = "sip.progress:FeatureBank",
         capacity: int = CAPACITY,
         on_lost: Callable[[str], None] | None = None,
+        measured: bool = True,
     ) -> MediaEngine:
         """Spawn the engine, and its writer when captures are wanted.
 
         `bank` is the `module:Class` of the features (None: no session is analysed), `capacity` the number of
-        sessions that can be open at once. `MediaError` when it does not come up.
+        sessions that can be open at once. Unless `measured` is False, calls that this machine cannot carry are
+        refused (see `open`). `MediaError` when it does not come up.
         """
         engine = cls(on_lost)
+        engine._measured = measured
         await engine._spawn(writer, bank, capacity)
         try:
             await asyncio.wait_for(engine._ready, _START_S)
@@ -234,18 +255,25 @@ class MediaEngine:
         os.close(held)
         self.pid = self._process.pid
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: EndWatcher(self._writer_gone), os.fdopen(alive, "rb", 0))
+        self._watch, _ = await loop.connect_read_pipe(
+            lambda: EndWatcher(self._writer_gone), os.fdopen(alive, "rb", 0)
+        )
         await loop.create_connection(lambda: _Link(self), sock=ours)
 
     async def open(
-        self, spec: SessionSpec, on_event: Callable[[MediaEvent], None] | None = None
+        self,
+        spec: SessionSpec,
+        on_event: Callable[[MediaEvent], None] | None = None,
+        *,
+        wait_s: float = 0.0,
+        stop: asyncio.Event | None = None,
     ) -> MediaSession:
         """Bind a socket for a call; `MediaError` names what cannot be had, `EngineLost` when the engine is gone.
 
-        Events go to `on_event`, called in the event loop, or else to `MediaSession.events`.
+        Events go to `on_event`, called in the event loop, or else to `MediaSession.events`. `EngineFull` when this
+        machine cannot carry another call and no room came free within `wait_s`, or before `stop`.
         """
-        if self._ended:
-            raise EngineLost("the media engine is not running")
+        await self._wait_for_room(wait_s, stop)
         self._numbers += 1
         session = self._sessions[self._numbers] = MediaSession(self, self._numbers, on_event)
         capture, packets = spec.capture, spec.packets
@@ -258,6 +286,40 @@ class MediaEngine:
             self.command("close", session._number, 0.0)
             raise
         return session
+
+    def capacity_estimate(self) -> CapacityEstimate:
+        """Return how many calls this machine carries at once, and how many are open; at most a second old."""
+        estimate = replace(self._estimate, sessions=len(self._sessions))
+        waits_s = max(self._lateness.lasting_s, self.signalling_waits_s())
+        if waits_s <= TOO_LATE_S:
+            return estimate
+        calls = min(estimate.calls, max(ALWAYS, estimate.sessions))
+        return replace(estimate, calls=calls, limited_by="behind", waits_s=round(waits_s, 2))
+
+    async def _wait_for_room(self, wait_s: float, stop: asyncio.Event | None) -> None:
+        until = time.monotonic() + wait_s
+        waited = False
+        while True:
+            if self._ended:
+                raise EngineLost("the media engine is not running")
+            estimate = self.capacity_estimate()
+            if not self._measured:
+                return
+            if not estimate.full and (self._turns or not waited):
+                self._turns -= waited
+                return
+            self._tell_capacity()
+            left_s = until - time.monotonic()
+            if left_s <= 0 or (stop is not None and stop.is_set()):
+                raise EngineFull(estimate)
+            waited = True
+            self._freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), min(left_s, _LOOK_S))
+
+    def _tell_capacity(self) -> None:
+        if self.on_capacity is not None:
+            self.on_capacity()
 
     async def health(self, ticks: int | None = None) -> EngineHealth:
         """Return how the engine keeps up, over the last `ticks` ticks (None: 80 s); `EngineLost` when it is gone."""
@@ -296,6 +358,8 @@ class MediaEngine:
             await asyncio.to_thread(self._process.wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._writer_gone), _END_S)
+        # A writer that takes longer ends by itself; nobody waits for it any more.
+        self._watch.close()
 
     async def __aenter__(self) -> MediaEngine:
         return self
@@ -319,6 +383,12 @@ class MediaEngine:
             _settle(self._ready, None)
         elif verb == "health":
             _settle(self._health.popleft(), rest[0])
+        elif verb == "capacity":
+            self._estimate, said_s = rest
+            self._lateness.note(said_s)
+            self._turns = _AT_ONCE
+            self._freed.set()
+            self._tell_capacity()
         elif verb == "writer_lost":
             self._lose("the capture writer died")
         elif verb == "heard":
@@ -345,6 +415,8 @@ class MediaEngine:
             session.refused(rest[0])
         elif verb == "closed":
             self._sessions.pop(session._number)
+            self._turns += 1
+            self._freed.set()
             session.closed(rest[0])
         else:
             session.happened(_EVENTS[verb](*rest))

@@ -21,8 +21,11 @@ import sys
 import time
 import traceback
 from collections import deque
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from sip.media.admission import USUAL_US, CapacityWatch, open_files, try_out
 from sip.media.analysis import Analyst, load_bank
 from sip.media.call import Call
 from sip.media.channel import Channel, Message
@@ -34,6 +37,7 @@ from sip.media.pace import Pace
 from sip.media.rights import hurry, open_many
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
+from sip.media.uring import Ring
 from sip.record import DtmfDigit
 
 _TICK_S: Final = COLUMN_MS / 1000
@@ -41,13 +45,19 @@ _LONGEST_CATCH_UP_S: Final = 0.2
 """After a longer stall the missed slots are given up instead of being sent in one burst."""
 _COMMAND_S: Final = 0.002
 """What a command may cost: none is begun closer to a tick than this."""
-_HARVEST_TICKS: Final = 25
+_COMMANDS_SHARE: Final = 0.2
+"""Of what a tick took beyond its slot: so long commands are obeyed after it."""
+_LOOK_TICKS: Final = 25
+_HARVEST_TICKS: Final = 2 * _LOOK_TICKS
 _HASTY_TICKS: Final = 5
 """The same for calls that somebody listens to."""
 _HARVEST_DELAY_S: Final = 0.3
 """How late a packet may be to still get into the capture."""
 _PARENT_LIMIT_BYTES: Final = 64 << 20
 """10 s of the columns of 1,000 calls."""
+_RECENT_TICKS: Final = 250
+_TRY_TICKS: Final = 3000
+"""A minute; what the machine can do is tried again so often while nobody calls."""
 _FAILURES_SHOWN: Final = 3
 _LATEST_END_MS: Final = 1000.0
 """A call cannot have ended further in the future than this."""
@@ -63,9 +73,13 @@ class Engine:
     def __init__(self, parent: Channel, writer: Channel | None, capacity: int, bank: str | None) -> None:
         self._parent = parent
         self._matrix = HeardMatrix(capacity)
-        self._analyst = Analyst(self._matrix, load_bank(bank, capacity), capacity) if bank else None
-        self._intake = Intake(self._matrix, self._tell_heard, _failed)
-        self._outlet = Outlet(capacity, self._tell, _failed)
+        features = load_bank(bank, capacity) if bank else None
+        self._analyst = Analyst(self._matrix, features, capacity) if features is not None else None
+        ring = Ring.open()
+        self._try_out = partial(try_out, ring, features.push if features is not None else None)
+        self._watch = CapacityWatch(USUAL_US, capacity, open_files())
+        self._intake = Intake(self._matrix, self._tell_heard, _failed, ring)
+        self._outlet = Outlet(capacity, self._tell, _failed, ring)
         self._keeper = Keeper(writer, self._tell_number)
         self._free_rows = list(range(capacity - 1, -1, -1))
         self._rows: list[Call | None] = [None] * capacity
@@ -96,9 +110,30 @@ class Engine:
                     call.skip(missed)
             self._tick(deadline)
             bank_s = self._analyst.bank_s if self._analyst is not None else 0.0
-            self._pace.note(now - deadline, time.monotonic() - now, bank_s)
+            late_s, work_s = now - deadline, time.monotonic() - now
+            self._pace.note(late_s, work_s, bank_s)
+            if self._watch.note(late_s, work_s):
+                self._close_second()
             deadline += _TICK_S
         self._leave()
+
+    def _close_second(self) -> None:
+        """Learn from the last second's ticks; while there are no calls, try now and then what one would cost."""
+        self._watch.close(sum(call.sender.remote is not None for call in self._calls.values()))
+        if not self._calls and self._ticks % _TRY_TICKS == 0:
+            self.measure()
+        self.tell_capacity()
+
+    def measure(self) -> None:
+        """Try what a call would cost, before there are any."""
+        self._watch.tried(self._try_out())
+
+    def tell_capacity(self) -> None:
+        """Let the parent know how many calls can be carried."""
+        estimate = self._watch.estimate()
+        slow_ms = self._pace.health(0, 0, _RECENT_TICKS).tick_ms_p99
+        told = replace(estimate, tick_ms_p99=round(slow_ms, 2))
+        self._parent.send(("capacity", told, time.monotonic()), droppable=True)
 
     def _wait(self, deadline: float) -> None:
         """Serve parent and writer until the deadline. `select` has microseconds where `epoll` has milliseconds.
@@ -119,24 +154,38 @@ class Engine:
             self._commands.extend(self._parent.receive())
         while self._commands and time.monotonic() < deadline - _COMMAND_S:
             self._obey(self._commands.popleft())
+        self._keeper.flush(self._calls)
         self._parent.flush()
 
     def _tick(self, slot: float) -> None:
+        began = time.monotonic()
         self._ticks += 1
         self._outlet.run(slot)
         self._intake.run()
         if self._analyst is not None:
             self._send_blocks(self._analyst.run(slot))
-        for row in range(self._ticks % _HARVEST_TICKS, len(self._rows), _HARVEST_TICKS):
-            self._harvest_safely(self._rows[row], slot)
+        for phase in (0, _LOOK_TICKS):
+            for row in range((self._ticks + phase) % _HARVEST_TICKS, len(self._rows), _HARVEST_TICKS):
+                call = self._rows[row]
+                if call is not None:
+                    self._harvest_safely(call, slot, store=not phase)
         if self._hasty and self._ticks % _HASTY_TICKS == 0:
             for call in list(self._hasty.values()):
                 self._harvest_safely(call, slot)
-        if self._commands:
-            # However full the ticks are, commands are heard.
-            self._obey(self._commands.popleft())
+        self._obey_some(time.monotonic() - began)
         self._parent.flush()
         self._keeper.flush(self._calls)
+
+    def _obey_some(self, took_s: float) -> None:
+        """However full the ticks are, commands are heard: one after each, and more after one that took too long.
+
+        There is no gap then, and it is the calls that end which relieve the engine.
+        """
+        until = time.monotonic() + _COMMANDS_SHARE * (took_s - _TICK_S)
+        while self._commands:
+            self._obey(self._commands.popleft())
+            if time.monotonic() >= until:
+                return
 
     def _tell_heard(self, call: Call, ended: list[DtmfDigit]) -> None:
         """Tell of the first packet and of the digits that ended."""
@@ -151,15 +200,17 @@ class Engine:
         if self._analyst is not None and call.analyse:
             self._analyst.limit(call, None if since is None else call.position(since) // COLUMN_SAMPLES)
 
-    def _harvest_safely(self, call: Call | None, now: float) -> None:
-        if call is not None and call.t0 is not None:
+    def _harvest_safely(self, call: Call, now: float, *, store: bool = True) -> None:
+        if call.t0 is not None:
             try:
-                self._harvest(call, now)
+                self._look_after(call, now)
+                if store:
+                    self._harvest(call, now)
             except Exception:
                 _failed(call)
 
-    def _harvest(self, call: Call, now: float) -> None:
-        """Do what is due twice a second: sound and log for the writer, reports, and what waits in vain."""
+    def _look_after(self, call: Call, now: float) -> None:
+        """Do what is due twice a second: the log for the writer, reports, and what waits in vain."""
         due = call.reporter.due(now)
         if due or not call.filtered:
             self._intake.sync(call)
@@ -170,6 +221,10 @@ class Engine:
         ended = call.expire(now)
         if ended or call.attentive or call.redirected:
             self._tell_heard(call, ended)
+        self._keeper.store_log(call)
+
+    def _harvest(self, call: Call, now: float) -> None:
+        """Hand sound to the writer, once a second: half as often costs little more than half as much."""
         until = call.position(now - _HARVEST_DELAY_S)
         if (since := call.gate.held_since()) is not None:
             until = min(until, call.position(since))
@@ -177,7 +232,6 @@ class Engine:
             until = min(until, self._analyst.column(call) * COLUMN_SAMPLES)
         self._outlet.collect(call)
         self._keeper.store(call, call.harvest(until))
-        self._keeper.store_log(call)
 
     def _send_blocks(self, blocks: list[Message]) -> None:
         for block in blocks:
@@ -383,11 +437,14 @@ def main() -> None:
     parent = Channel(socket.socket(fileno=options.parent), _PARENT_LIMIT_BYTES)
     writer, writer_pid = _spawn_writer(options.alive) if options.writer else (None, None)
     os.close(options.alive)
-    hurry()
     engine = Engine(parent, writer, options.capacity, options.bank)
     gc.collect()
     gc.freeze()
     gc.disable()
+    # No earlier: loading takes half a second, in which another engine of the machine would be late with its packets.
+    hurry()
+    engine.measure()
+    engine.tell_capacity()
     parent.send(("ready", writer_pid))
     engine.run()
 

@@ -6,15 +6,15 @@ import math
 import select
 import time
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 from sip.media.call import Call
-from sip.media.inbox import SLOTS, Batch, Inbox
+from sip.media.inbox import SLOTS, Batch, Inbox, Sockets
 from sip.media.model import COLUMN_MS
 from sip.media.steady import SteadyRows
 from sip.media.timeline import HeardMatrix
 from sip.media.udp import drain_errors, wall_offset
+from sip.media.uring import Ring
 from sip.record import DtmfDigit
 
 _ROUNDS: Final = 64
@@ -35,19 +35,27 @@ class Intake:
     any. No batch holds two packets of one call.
     """
 
-    def __init__(self, matrix: HeardMatrix, heard: Heard, failed: Callable[[Call], None]) -> None:
+    def __init__(
+        self,
+        matrix: HeardMatrix,
+        heard: Heard,
+        failed: Callable[[Call], None],
+        ring: Ring | None = None,
+    ) -> None:
         self._steady = SteadyRows(matrix)
         self._heard = heard
         """Told of packets that may have changed more than the time line."""
         self._failed = failed
         """Told of a fault of ours in one call's part."""
-        self._inbox = Inbox()
+        self._inbox = Inbox(ring=ring)
         self._epoll = select.epoll()
         self._by_row: dict[int, Call] = {}
         self._sockets: dict[int, Call] = {}
         self._report_sockets: dict[int, Call] = {}
         self._lively: dict[int, int] = {}
         """Descriptors and rows."""
+        self._lively_sockets: Sockets | None = None
+        """The same as arrays; None: to be made anew."""
         self._silences: dict[int, int] = {}
         """For how many ticks a lively socket has had nothing."""
 
@@ -64,7 +72,7 @@ class Intake:
         self.recall(call)
         for sock in (call.socket, call.rtcp_socket):
             self._epoll.unregister(sock.fileno())
-        self._lively.pop(call.socket.fileno(), None)
+        self._leave(call.socket.fileno())
         self._silences.pop(call.socket.fileno(), None)
         del self._by_row[call.row]
         del self._sockets[call.socket.fileno()]
@@ -89,15 +97,17 @@ class Intake:
                     self._take_errors(call)
                 if event & select.EPOLLIN:
                     ready[descriptor] = call.row
-            _, waited = self._read(ready, offset, now, old)
+            _, waited = self._read(Sockets.of(ready), offset, now, old)
             for descriptor, row in ready.items():
                 if self._by_row[row].told_first:
-                    self._lively[descriptor] = row
+                    self._lively[descriptor], self._lively_sockets = row, None
                     self._epoll.modify(descriptor, 0)  # tells of errors all the same
             self._read_on(waited, offset, now, old)
 
     def _read_lively(self, offset: float, now: float, old: float) -> None:
-        silent, waited = self._read(dict(self._lively), offset, now, old)
+        if self._lively_sockets is None:
+            self._lively_sockets = Sockets.of(self._lively)
+        silent, waited = self._read(self._lively_sockets, offset, now, old)
         self._note_silent(silent)
         self._read_on(waited, offset, now, old)
 
@@ -110,7 +120,7 @@ class Intake:
             if not waited:
                 return
             sockets = {self._by_row[row].socket.fileno(): row for row in waited}
-            _, waited = self._read(sockets, offset, now, old)
+            _, waited = self._read(Sockets.of(sockets), offset, now, old)
 
     def _note_silent(self, silent: list[int]) -> None:
         """Leave sockets to the kernel that have had nothing for some ticks."""
@@ -120,8 +130,13 @@ class Intake:
             if silences < _SILENCES:
                 self._silences[descriptor] = silences
             else:
-                del self._lively[descriptor]
+                self._leave(descriptor)
                 self._epoll.modify(descriptor, select.EPOLLIN)
+
+    def _leave(self, descriptor: int) -> None:
+        """Read a socket no more unasked."""
+        if self._lively.pop(descriptor, None) is not None:
+            self._lively_sockets = None
 
     def drain(self, call: Call) -> None:
         """Take what has arrived for one call, the long way."""
@@ -175,20 +190,21 @@ class Intake:
             self._steady.lend(call.row, steady, call.t0, batch.names[index])
 
     def _read(
-        self, sockets: dict[int, int], offset: float, now: float, old: float = -math.inf
+        self, sockets: Sockets, offset: float, now: float, old: float = -math.inf
     ) -> tuple[list[int], list[int]]:
         """Take one datagram from each socket, as far as there is one.
 
-        Returns the descriptors of those that had none, and the rows of those whose datagram came before `old`.
+        Returns the descriptors of those that had none, and the rows of those whose datagram came before `old` (or has
+        no stamp that can be right: were it taken for a new one, a queue that is older than all stamps that are believed
+        would be read as slowly as it is filled, and never end).
         """
-        every = iter(sockets.items())
         silent: list[int] = []
         waited: list[int] = []
-        while some := list(islice(every, SLOTS)):
-            batch, without = self._inbox.read(some, offset, now)
+        for first in range(0, len(sockets.rows), SLOTS):
+            batch, without = self._inbox.read(sockets.part(first, SLOTS), offset, now)
             self.take(batch)
             silent += without
-            waited += batch.rows[batch.at < old].tolist()
+            waited += batch.waited(old)
         return silent, waited
 
     def _take_errors(self, call: Call) -> None:

@@ -32,7 +32,7 @@ class Keeper:
         self._writes: list[tuple[int, bytes]] = []
 
     def begin(self, call: Call, t0: float, wall_time_s: float) -> None:
-        """Have a call's files made."""
+        """Have a call's files made; it leaves with `flush`."""
         if self.channel is None:
             return
         if call.spec.capture is not None:
@@ -40,7 +40,6 @@ class Keeper:
             self.channel.send(("open", call.number, str(call.spec.capture), wall_time_s))
         if call.spec.packets is not None:
             self.channel.send(("open_log", call.number, str(call.spec.packets), wall_time_s, t0))
-        self.channel.flush()
 
     def store(self, call: Call, blocks: list[Block]) -> None:
         """Hand over sound; it leaves with `flush`."""
@@ -50,14 +49,19 @@ class Keeper:
 
     def flush(self, calls: dict[int, Call]) -> None:
         """Send what `store` was given, in one message, and as much as the writer takes now."""
-        if self.channel is None:
-            self._writes.clear()
-            return
-        if self._writes:
-            writes, self._writes = self._writes, []
-            if not self.channel.send(("write", 0, writes), droppable=True):
-                self._dropped(calls, [number for number, _ in writes])
-        self.channel.flush()
+        self._collect(calls)
+        if self.channel is not None:
+            self.channel.flush()
+
+    def _collect(self, calls: dict[int, Call]) -> None:
+        """Make one message of what `store` was given."""
+        writes, self._writes = self._writes, []
+        if (
+            writes
+            and self.channel is not None
+            and not self.channel.send(("write", 0, writes), droppable=True)
+        ):
+            self._dropped(calls, [number for number, _ in writes])
 
     def _dropped(self, calls: dict[int, Call], numbers: list[int]) -> None:
         for number in numbers:
@@ -75,14 +79,13 @@ class Keeper:
             call.unlogged += count
 
     def close(self, call: Call, report: MediaReport, calls: dict[int, Call]) -> None:
-        """Have a call's files closed, and tell of its report after that."""
+        """Have a call's files closed, and tell of its report after that; it leaves with `flush`."""
         if self.channel is None:
             self._tell("closed", call.number, report)
             return
-        self.flush(calls)
+        self._collect(calls)
         self._closing[call.number] = report
         self.channel.send(("close", call.number))
-        self.channel.flush()
 
     def hear(self, calls: dict[int, Call]) -> None:
         """Take what the writer says."""

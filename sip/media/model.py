@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -206,6 +206,71 @@ class EngineHealth:
     """Feature blocks that the parent did not take in time."""
     bank_ms_p99: float = 0.0
     """The part of `tick_ms_p99` that computing features may take: the work of the bank in one tick."""
+
+
+ALWAYS: Final = 16
+"""So few calls are always tried: what makes their ticks long is no load of theirs."""
+
+Limit: TypeAlias = Literal["tick", "sockets", "capacity", "behind"]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityEstimate:
+    """How many calls this machine carries at once, and what limits that (see `sip.media.admission`)."""
+
+    calls: int
+    """At once, those under way included."""
+    limited_by: Limit
+    """`tick`: the time that calls take of the 20 ms of a tick. `behind`: ticks take too long already, or messages wait
+    too long to be read, so that nothing more is taken. `sockets`: the files that the process may open. `capacity`: what
+    `MediaEngine.start` was told."""
+    tick_ms: float
+    """What a tick takes in nine of ten, lately."""
+    talking: int
+    """Calls that did talk in these ticks; 0: the estimate is of what was tried when the engine started."""
+    per_call_us: float
+    """What a call takes of each tick."""
+    sessions: int = 0
+    """Calls that are open."""
+    tick_ms_p99: float = 0.0
+    """What the longest ticks of the last 5 s took (99th percentile)."""
+    waits_s: float = 0.0
+    """How long SIP messages, or what the engine says, have waited lately until they were read; 0: not for too long."""
+
+    @property
+    def full(self) -> bool:
+        """Whether another call is refused."""
+        return self.sessions >= self.calls
+
+    @property
+    def worth_having(self) -> int:
+        """How many calls may be under way before no other is begun.
+
+        A machine that is behind gets none beside those that are open, except the few that are always tried: on a
+        machine that something else keeps busy checks would never be made otherwise.
+        """
+        return min(self.calls, max(self.sessions, ALWAYS)) if self.limited_by == "behind" else self.calls
+
+    def __str__(self) -> str:
+        """Say it in a sentence, for people and errors."""
+        if self.limited_by == "capacity":
+            held = f"the media engine holds {self.sessions} calls already, which is its capacity"
+            return held if self.full else f"the media engine takes {self.calls} calls at once"
+        if self.limited_by == "sockets":
+            return (
+                f"this machine carries {self.calls} calls at once: each takes two sockets, and the limit of "
+                "open files (RLIMIT_NOFILE) allows no more"
+            )
+        takes = (
+            f"a tick of the media engine takes {self.tick_ms:.1f} of {COLUMN_MS} ms with {self.talking} calls"
+        )
+        if self.waits_s:
+            takes = f"messages wait {self.waits_s:.1f} s until they are read"
+        if self.limited_by == "behind":
+            return f"this machine does not keep up and takes no more calls for now: {takes}"
+        if not self.talking:
+            takes = f"a call takes {self.per_call_us:.1f} µs of the {COLUMN_MS} ms of each tick, as tried beforehand"
+        return f"this machine carries about {self.calls} calls at once: {takes}"
 
 
 @dataclass(frozen=True, slots=True)

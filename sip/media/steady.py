@@ -159,12 +159,12 @@ class SteadyRows:
         starts = position % RING_SAMPLES
         size = int(samples[0])
         if (samples == size).all():
-            self._matrix.write(rows, starts, batch.payloads(size)[good], size)
+            self._matrix.write(rows, starts, batch.payloads(size, good), size)
             return
         for size in PACKET_SAMPLES:
             some = (samples == size).nonzero()[0]
             if len(some):
-                self._matrix.write(rows[some], starts[some], batch.payloads(size)[good[some]], size)
+                self._matrix.write(rows[some], starts[some], batch.payloads(size, good[some]), size)
 
 
 def _head(payload_type: int, sequence: int) -> int:

@@ -2,7 +2,7 @@
 
 All calls share one matrix of G.711 codes: a row is a call, and a row is a ring of 20 ms columns. A position
 is a sample count since the call's time 0. Packets are written at their positions; each tick reads one column
-of every call with one gather; twice a second a call's ring is emptied up to a moment that no packet can reach
+of every call with one gather; once a second a call's ring is emptied up to a moment that no packet can reach
 any more, which yields the sound for the capture.
 """
 
@@ -220,6 +220,12 @@ class TimeLine:
                 continue
             start = column * COLUMN_SAMPLES
             end = start + COLUMN_SAMPLES
+            if missing == COLUMN_SAMPLES:  # as nearly all that are missing: no need to look at its codes
+                in_hole = True
+                if holes and holes[-1][1] == start:
+                    start = holes.pop()[0]
+                holes.append((start, end))
+                continue
             before = self._missing_at_start(column, missing, in_hole)
             in_hole = before < missing
             for first, last in ((start, start + before), (end - missing + before, end)):
@@ -247,10 +253,13 @@ class TimeLine:
         last = min(stop, start + RING_COLUMNS)  # nothing beyond was written
         low, high = start % RING_COLUMNS, (last - 1) % RING_COLUMNS + 1
         spans = [(low, high)] if low < high else [(low, RING_COLUMNS), (0, high)]
-        if not any(any(self._filled[a:b]) for a, b in spans):
+        counts = [count for a, b in spans for count in self._filled[a:b].tolist()]
+        if not any(counts):
             self._in_hole = True
             return None
-        holes = self._holes(range(start, last), in_hole=self._in_hole)
+        # Of nearly every call all has come.
+        whole = min(counts) >= COLUMN_SAMPLES
+        holes = [] if whole else self._holes(range(start, last), in_hole=self._in_hole)
         self._in_hole = stop > last or (bool(holes) and holes[-1][1] == self.floor)
         return Taken(start * COLUMN_SAMPLES, b"".join(self._empty(a, b) for a, b in spans), holes)
 

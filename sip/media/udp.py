@@ -8,6 +8,8 @@ import errno
 import random
 import socket
 import struct
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final, TypeAlias
 
 from sip.kernel_time import SO_TIMESTAMPNS, enable_timestamps, paired_clocks
@@ -24,12 +26,15 @@ _TRIES: Final = 64
 _LOWEST, _HIGHEST = 16384, 65534
 """Where a pair is looked for when the range is free; most of the lower half is not given out by the kernel."""
 LARGEST_BYTES: Final = 2048
-OLDEST_S: Final = 10.0
+OLDEST_S: Final = 60.0
 NEWEST_S: Final = 0.1
-"""A kernel timestamp further off than these was taken before the clock of day was set."""
+"""A kernel timestamp further off than these was taken before the clock of day was set. What a socket
+holds (1.5 MB, some 40 s of sound in packets of 20 ms) is younger, however long the process stood still."""
 
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_DICE: Final = random.SystemRandom()
+"""Its own: how many ports are tried must not change what else is drawn; nor can anybody tell the next port."""
 
 Datagram: TypeAlias = tuple[bytes, Address, float, int]
 """Its bytes, its source, the monotonic seconds of its arrival, and how many the socket has lost so far (0: unsaid)."""
@@ -41,8 +46,8 @@ def bind(host: str, port_range: tuple[int, int] | None, dscp: int) -> tuple[sock
     OSError, with the range and its use, when there is no such pair.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    ports = _candidates(port_range)
-    for port in ports:
+    ports, most = _candidates(port_range)
+    for port in islice(_shuffled(ports), most):
         pair: list[socket.socket] = []
         try:
             for number in (port, port + 1):
@@ -59,7 +64,7 @@ def bind(host: str, port_range: tuple[int, int] | None, dscp: int) -> tuple[sock
         for sock in pair:
             _prepare(sock, dscp)
         return pair[0], pair[1]
-    raise OSError(_used_up(port_range, len(ports)))
+    raise OSError(_used_up(port_range, most))
 
 
 def _close(sockets: list[socket.socket]) -> None:
@@ -67,17 +72,28 @@ def _close(sockets: list[socket.socket]) -> None:
         sock.close()
 
 
-def _candidates(port_range: tuple[int, int] | None) -> list[int]:
-    """Return even ports (RFC 3550 section 11) with their odd neighbours in the range, in random order.
+def _candidates(port_range: tuple[int, int] | None) -> tuple[range, int]:
+    """Return the even ports (RFC 3550 section 11) with their odd neighbours in the range, and how many to try.
 
     The ports are named instead of letting the kernel choose: only a socket that was bound to a port by number
     keeps it when it is disconnected (see `accept_only`).
     """
     if port_range is None:
-        return random.sample(range(_LOWEST, _HIGHEST, 2), _TRIES)
-    ports = list(range(port_range[0] + port_range[0] % 2, min(port_range[1], 65535), 2))
-    random.shuffle(ports)
-    return ports
+        return range(_LOWEST, _HIGHEST, 2), _TRIES
+    ports = range(port_range[0] + port_range[0] % 2, min(port_range[1], 65535), 2)
+    return ports, len(ports)
+
+
+def _shuffled(ports: range) -> Iterator[int]:
+    """Yield ports in random order, drawn as they are asked for: nearly always the first one is free.
+
+    What is drawn gives its place to the last one that is left (Fisher and Yates), as in a list of all of them.
+    """
+    moved: dict[int, int] = {}
+    for last in reversed(range(len(ports))):
+        place = _DICE.randrange(last + 1)
+        yield ports[moved.get(place, place)]
+        moved[place] = moved.get(last, last)
 
 
 def _used_up(port_range: tuple[int, int] | None, pairs: int) -> str:

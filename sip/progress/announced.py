@@ -29,6 +29,7 @@ _SHORTEST_MS: Final = 1_800.0
 _THINNED: Final = 2
 """Columns to a step of comparison: 40 ms, far more than playings are out of step with the columns."""
 _REMEMBERED: Final = 12
+_LEAST_SHARED: Final = 1e-9
 _SHARED: Final = 0.7
 """Of the shorter of the two."""
 _QUIET_DB: Final = 25.0
@@ -47,41 +48,50 @@ class Repetitions:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._heard: deque[tuple[float, Array]] = deque(maxlen=_REMEMBERED)
+        self._heard: deque[tuple[float, Voice]] = deque(maxlen=_REMEMBERED)
 
     def add(self, start_ms: float, columns: npt.NDArray[np.float32]) -> tuple[float, float] | None:
         """Add a voice [n, F]; return the start of the earlier one that it repeats, and how alike they are."""
         if len(columns) * f.COLUMN_MS < _SHORTEST_MS:
             return None
-        spectra = _spectra(columns)
+        voice = Voice(_spectra(columns))
         found = None
         for earlier, other in self._heard:
-            alike = likeness(other, spectra)
+            alike = likeness(other, voice)
             if alike >= LIKENESS and (found is None or alike > found[1]):
                 found = earlier, alike
-        self._heard.append((start_ms, spectra))
+        self._heard.append((start_ms, voice))
         return found
 
 
-def likeness(one: Array, other: Array) -> float:
+class Voice:
+    """One voice's spectra [steps, bands], ready to be compared with others at every shift."""
+
+    def __init__(self, spectra: Array) -> None:
+        energy = np.square(spectra).sum(axis=1, keepdims=True)
+        self.steps = len(spectra)
+        self.energy = float(energy.sum())
+        self._rows = np.concatenate((spectra, np.sqrt(energy)), axis=1)
+        self._transforms: dict[int, npt.NDArray[np.complexfloating]] = {}
+
+    def transform(self, size: int) -> npt.NDArray[np.complexfloating]:
+        """Return the Fourier transform [size // 2 + 1, bands + 1] of spectra and of the root of their energy."""
+        if size not in self._transforms:
+            self._transforms[size] = np.fft.rfft(self._rows, size, axis=0)
+        return self._transforms[size]
+
+
+def likeness(one: Voice, other: Voice) -> float:
     """Return the best mean cosine of two runs of spectra over all shifts that overlap enough, -1 to 1."""
-    if len(one) > len(other):
+    if one.steps > other.steps:
         one, other = other, one
-    sums = _by_shift(one @ other.T)
-    energy_one, energy_other = (one**2).sum(axis=1), (other**2).sum(axis=1)
-    shared = _by_shift(np.sqrt(np.outer(energy_one, energy_other)))
-    enough = shared >= _SHARED * float(energy_one.sum())
+    # Sums over all shifts at once are a correlation; the size keeps the two ends of a shift apart.
+    size = 1 << (one.steps + other.steps - 1).bit_length()
+    products = np.conj(one.transform(size)) * other.transform(size)
+    both = np.stack((products[:, :-1].sum(axis=1), products[:, -1]))
+    sums, shared = np.fft.irfft(both, size, axis=1)
+    enough = shared >= max(_SHARED * one.energy, _LEAST_SHARED)
     return float(np.max(sums[enough] / shared[enough], initial=-1.0))
-
-
-def _by_shift(products: Array) -> Array:
-    """Return the sums of the diagonals of [a, b]: each row moves one place further to the left, then all add up."""
-    rows, columns = products.shape
-    width = rows + columns
-    skewed = np.zeros(rows * (width + 1))
-    skewed[: rows * width].reshape(rows, width)[:, rows:] = products
-    sums: Array = skewed.reshape(rows, width + 1).sum(axis=0)
-    return sums
 
 
 def _spectra(columns: npt.NDArray[np.float32]) -> Array:

@@ -43,6 +43,8 @@ _TRANSFER_MS = 4_000.0
 """So long a voice after the digits may be the switchboard's (正在转接, 请稍候): ringback would follow."""
 _NO_SOUND_MS = 1_200.0
 """So long it waits for the first packet after such a 200."""
+_ONSET_MS = 20.0
+"""A column: an onset may be told so much too early."""
 _TOGETHER_MS = 1_000.0
 """180 and first ringback burst further apart than this: the later one counts, in favour of the unit."""
 
@@ -57,11 +59,12 @@ def find_answer(signals: Signals, heard: Heard) -> Answer:
         return Answer()
     if signals.digits_sent_ms is not None:
         return extension_answer(signals.digits_sent_ms, heard)
+    from_ms = _line_from_ms(signals, heard, connected_ms)
     rang = _rang_before(signals, heard, connected_ms)
-    ringing = _in_band_ringing(connected_ms, heard, rang)
+    ringing = _in_band_ringing(connected_ms, from_ms, heard, rang)
     if ringing is not None:
         return in_band_answer(ringing, heard)
-    if not rang and _only_failure(heard, connected_ms):
+    if not rang and _only_failure(heard, connected_ms, from_ms):
         return Answer()
     return Answer(connected_ms, "signalling", (connected_ms, connected_ms))
 
@@ -126,11 +129,12 @@ def _doubtful(answer: Answer, signals: Signals, heard: Heard) -> bool:
     if connected_ms is None or answer.source != "signalling" or _outcome_tones(heard, connected_ms):
         return False
     rang = _rang_before(signals, heard, connected_ms)
+    from_ms = _line_from_ms(signals, heard, connected_ms)
     if heard.unnamed is not None:
         # A shorter one may be the rest of the ringing before the 200.
         shortest_ms = _WHOLE_BURST_MS if rang else 0.0
         guess = replace(heard, bursts=(*heard.bursts, heard.unnamed))
-        if _in_band_ringing(connected_ms, guess, rang, shortest_ms) is not None:
+        if _in_band_ringing(connected_ms, from_ms, guess, rang, shortest_ms) is not None:
             return True
     since_ms = signals.ended_ms - connected_ms
     if rang or since_ms >= _DOUBT_MS:
@@ -152,36 +156,52 @@ def _outcome_tones(heard: Heard, connected_ms: float) -> list[float]:
     ]
 
 
+def _line_from_ms(signals: Signals, heard: Heard, connected_ms: float) -> float:
+    """Return from when on sound is that of the line which the 200 tells of.
+
+    Messages and sound take different ways, and a lost 200 comes again half a second later. Where nobody had announced
+    any sound before the 200, what was heard earlier has overtaken it.
+    """
+    if signals.early_sound or heard.first_ms is None:
+        return connected_ms
+    return min(connected_ms, heard.first_ms - _ONSET_MS)
+
+
 def _rang_before(signals: Signals, heard: Heard, connected_ms: float) -> bool:
     """Tell whether the line rang before its 200; otherwise that came out of nothing."""
-    return ring_start(signals, heard, connected_ms) is not None
+    if signals.first_180_ms is not None and signals.first_180_ms <= connected_ms:
+        return True
+    return ring_start(signals, heard, _line_from_ms(signals, heard, connected_ms)) is not None
 
 
 def _in_band_ringing(
-    connected_ms: float, heard: Heard, rang: bool, shortest_ms: float = _WHOLE_BURST_MS
+    connected_ms: float, from_ms: float, heard: Heard, rang: bool, shortest_ms: float = _WHOLE_BURST_MS
 ) -> list[Burst] | None:
     """Return the bursts from the first whole one after the 200 on, None where ringback stopped with the 200.
 
-    `rang`: the line was ringing before the 200.
+    `from_ms`: the 200, or the sound that overtook it; such a burst has to go on after the 200 as long as any other: it
+    may be the last of ringing whose announcement was lost. `rang`: the line was ringing before the 200.
     """
-    later = [b for b in heard.bursts if b.start_ms >= connected_ms]
-    at = next((i for i, b in enumerate(later) if b.end_ms - b.start_ms >= shortest_ms), None)
+    later = [b for b in heard.bursts if b.start_ms >= from_ms]
+    at = next(
+        (i for i, b in enumerate(later) if b.end_ms - max(b.start_ms, connected_ms) >= shortest_ms), None
+    )
     within_ms = _NEXT_BURST_MS if rang else _FIRST_BURST_MS
     if at is None or later[at].start_ms - connected_ms > within_ms:
         return None
     first_ms = later[at].start_ms
-    spoken = (s for s in other_sounds(heard, connected_ms) if s.start_ms < first_ms)
+    spoken = (s for s in other_sounds(heard, from_ms) if s.start_ms < first_ms)
     if any(not mistaken(sound, heard.bursts) for sound in spoken):
         return None
     return later[at:]
 
 
-def _only_failure(heard: Heard, connected_ms: float) -> bool:
+def _only_failure(heard: Heard, connected_ms: float, from_ms: float) -> bool:
     """A 200 out of nothing with a failure tone as the first sound is a gateway passing on the exchange's no.
 
     Only a tone that says an outcome does that: dial tone and howler take no answer away.
     """
-    tones = _outcome_tones(heard, connected_ms)
+    tones = _outcome_tones(heard, from_ms)
     if not tones or min(tones) - connected_ms > _FAILURE_WITHIN_MS:
         return False
-    return not any(sound.start_ms < min(tones) for sound in other_sounds(heard, connected_ms))
+    return not any(sound.start_ms < min(tones) for sound in other_sounds(heard, from_ms))

@@ -40,11 +40,11 @@ class ExchangeTones:
             self._changes = self.changes
         return self._bursts
 
-    def push(self, start_ms: float, columns: npt.NDArray[np.float32]) -> None:
-        """Add columns [n, F]; `start_ms` counts for the first ones only."""
+    def push(self, start_ms: float, columns: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
+        """Add columns [n, F] and whether [n] they came; `start_ms` counts for the first ones only."""
         z = (columns[:, f.TONE_RE] + np.complex64(1j) * columns[:, f.TONE_IM]).reshape(-1)
         p = columns[:, f.POWER].reshape(-1)
-        self._single.push(start_ms, z, p)
+        self._single.push(start_ms, z, p, np.repeat(~present, f.QUARTERS))
         self._pairs.push(start_ms, z, p)
 
     def finish(self) -> None:

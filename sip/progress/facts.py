@@ -38,6 +38,9 @@ class Signals:
     """The end of the last digit that was sent to a switchboard for one of its extensions; None where none was."""
     outcome_answered: bool | None = None
     """False: the outcome rules say that nobody answered, whatever the 200 said. None: the sound decides."""
+    early_sound: bool = True
+    """Whether a response before the 200 announced sound (an SDP answer). Without one whatever was heard is that of the
+    line which answered: it has overtaken the 200."""
     trunk_music: bool = False
     """Music before the answer is our trunk's: where a 180 tells of the ringing, it tells nothing."""
 

@@ -15,6 +15,7 @@ from sip.progress.cadence import Labels, label_bursts, recognised_tones
 from sip.progress.exchange import ExchangeTones
 from sip.progress.heard import Heard, RecognisedTone, clipped
 from sip.progress.level import LevelMeter
+from sip.progress.middle import places
 from sip.progress.onset import Change, LevelHistory
 from sip.progress.plan import Tone, TonePlan, default_plan, foreign_ringbacks
 from sip.progress.regions import SoundRegions
@@ -157,7 +158,7 @@ class LineListener:
 
     def _push(self, columns: Columns, present: Bools) -> None:
         self._note_presence(present)
-        self._tones.push(self._now_ms(), columns)
+        self._tones.push(self._now_ms(), columns, present)
         self._signals.push(self._now_ms(), columns)
         self._levels.push(self._now_ms(), columns, present)
         self._pending = np.concatenate((self._pending, columns))
@@ -260,7 +261,7 @@ def _stretches(flags: Bools) -> list[tuple[int, int]]:
     """Return [first, after) of each run of True."""
     if flags.all():
         return [(0, len(flags))]
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    edges = places(np.diff(np.concatenate(([False], flags, [False]))))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 

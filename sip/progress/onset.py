@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.middle import places
 from sip.progress.tones import mean_square
 
 FRAME_MS = 10.0
@@ -127,12 +128,12 @@ class LevelHistory:
         at = np.arange(len(over))
         soon = sums[np.minimum(at + _WINDOW, len(over))] - sums[at]
         later = sums[np.minimum(at + _AHEAD, len(over))] - sums[at]
-        found = np.flatnonzero(over & (soon >= _OF_WINDOW) & (later >= _OF_AHEAD))
+        found = places(over & (soon >= _OF_WINDOW) & (later >= _OF_AHEAD))
         if not len(found):
             return Change(known=known)
         begin = int(found[0])
-        loud = begin + np.flatnonzero(over[begin : begin + _LOOKED_AT])
-        pauses = np.flatnonzero(np.diff(loud) > _PAUSE)
+        loud = begin + places(over[begin : begin + _LOOKED_AT])
+        pauses = places(np.diff(loud) > _PAUSE)
         last = int(loud[pauses[0]] if len(pauses) else loud[-1])
         return Change(max(self._ms(first + begin), end_ms), self._ms(first + last + 1), known)
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.middle import median, places
 from sip.progress.plan import Tone, TonePlan
 from sip.progress.tones import ToneBurst, mean_square
 
@@ -124,7 +125,7 @@ class PairTracker:
         sums = np.cumsum(np.stack((strong, self._p)), axis=1, dtype=np.float64)
         inside = sums[:, -count:] - sums[:, -count - _WINDOW : -_WINDOW]
         on = (inside[0] > _SHARE * inside[1]) & (inside[0] > _WINDOW * self._floor)
-        edges = (np.flatnonzero(on[1:] != on[:-1]) + 1).tolist()
+        edges = (places(on[1:] != on[:-1]) + 1).tolist()
         for begin, end in itertools.pairwise([0, *edges, count]):
             if on[begin]:
                 self._sound(begin, end, strong)
@@ -143,7 +144,7 @@ class PairTracker:
             window = strong[head : head + _WINDOW]
             skip = int(np.argmax(window > _EDGE * float(window.max())))
             begin_at = head + skip
-            before = float(np.median(self._p[max(begin_at - 10, 0) : max(begin_at - 1, 1)]))
+            before = median(self._p[max(begin_at - 10, 0) : max(begin_at - 1, 1)])
             start = self._next - _MARGIN + begin_at
             run = self._run = _Run(start, start, before, start)
         first = max(_MARGIN + run.taken - self._next, 0)
@@ -155,7 +156,7 @@ class PairTracker:
             run.z.append(self._z[first:after])
             run.kept += after - first
         part = strong[first:after]
-        loud = np.flatnonzero(part > _EDGE * run.power / max(run.quarters, 1))
+        loud = places(part > _EDGE * run.power / max(run.quarters, 1))
         if len(loud):
             run.end = self._next - _MARGIN + first + int(loud[-1]) + 1
         if run.quarters >= run.look_at and not run.refused:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sip.progress import features as f
 from sip.progress.announced import REPEATED, Repetitions, is_repeated
+from sip.progress.middle import places
 from sip.progress.plan import TonePlan
 from sip.progress.sounds import SOUND_FLOOR_DBM0, classify
 from sip.record import Segment
@@ -39,6 +40,7 @@ class SoundRegions:
         self._last_loud = -1
         self._look_at_ms = 0.0
         self._open: list[Segment] = []
+        self._look_due = False
         self._part_of_long = False
         self._repetitions = Repetitions()
         self.closed: list[Segment] = []
@@ -46,7 +48,13 @@ class SoundRegions:
 
     @property
     def open(self) -> list[Segment]:
-        """Segments of the stretch in progress as far as they can be told; the last lasts until its last sound."""
+        """Segments of the stretch in progress as far as they can be told; the last lasts until its last sound.
+
+        It is classified when somebody asks and there is markedly more of it than at the last time.
+        """
+        if self._look_due:
+            self._look_due = False
+            self._open = [segment for segment, _ in self._segments()]
         if not self._open:
             return []
         last = self._open[-1]
@@ -59,7 +67,7 @@ class SoundRegions:
         if not tone.any():
             self._push(start_ms, columns, levels)
             return
-        edges = np.flatnonzero(tone[1:] != tone[:-1]) + 1
+        edges = places(tone[1:] != tone[:-1]) + 1
         for first, after in itertools.pairwise([0, *edges.tolist(), len(columns)]):
             if tone[first]:
                 # What lies on the two sides of a burst need not be the same sound.
@@ -68,7 +76,7 @@ class SoundRegions:
                 self._push(start_ms + first * f.COLUMN_MS, columns[first:after], levels[first:after])
 
     def _push(self, start_ms: float, columns: Columns, levels: npt.NDArray[np.floating]) -> None:
-        loud = np.flatnonzero(levels > SOUND_FLOOR_DBM0)
+        loud = places(levels > SOUND_FLOOR_DBM0)
         if not len(loud) and not self._count:
             return
         at = 0
@@ -113,17 +121,17 @@ class SoundRegions:
         return end
 
     def _look(self) -> None:
-        """Classify what there is, and again when there is markedly more."""
+        """Have what there is classified, and again when there is markedly more."""
         lasted_ms = self._count * f.COLUMN_MS
         self._look_at_ms = lasted_ms + min(max(lasted_ms, _FIRST_LOOK_MS), _LATEST_LOOK_MS)
-        self._open = [segment for segment, _ in self._segments()]
+        self._look_due = True
 
     def _close(self, goes_on: bool = False) -> None:
         if self._count:
             for segment, columns in self._segments():
                 self._keep(self._announced(segment, columns))
         self._part_of_long = goes_on
-        self._parts, self._open = [], []
+        self._parts, self._open, self._look_due = [], [], False
         self._count = self._loud = 0
         self._last_loud = -1
         self._look_at_ms = _FIRST_LOOK_MS
@@ -182,11 +190,11 @@ def _named_announcement(segment: Segment, alike: float) -> Segment:
 
 def _first_quarter(column: Columns) -> int:
     """Return the first quarter with sound; 0 when none stands out."""
-    loud = np.flatnonzero(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
+    loud = places(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
     return int(loud[0]) if len(loud) else 0
 
 
 def _last_quarter(column: Columns) -> int:
     """Return the number of quarters until the last with sound; all when none stands out."""
-    loud = np.flatnonzero(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
+    loud = places(f.power_dbm0(column[f.POWER]) > SOUND_FLOOR_DBM0)
     return int(loud[-1]) + 1 if len(loud) else f.QUARTERS

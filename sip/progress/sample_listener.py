@@ -18,8 +18,13 @@ class SampleListener:
     """One call's announcements. Its columns are those of the `LineListener`."""
 
     def __init__(self, library: SampleLibrary | None = None) -> None:
-        self._matcher = SampleMatcher(library or SampleLibrary())
+        self._matcher = SampleMatcher(SampleLibrary() if library is None else library)
         self._until_ms: float | None = None
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether a sample is being heard at this moment."""
+        return self._matcher.may_follow
 
     def push(self, start_ms: float, features: fp.Columns, present: fp.Bools) -> list[Announcement]:
         """Add columns as `LineListener.push` takes them; returns what has been announced to its end by now."""

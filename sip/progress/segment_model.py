@@ -54,7 +54,7 @@ class SegmentModel:
     def log_probabilities(self, measured: Array) -> Array:
         """Return [looks, KINDS], natural logarithms, of [looks, MEASURES]."""
         scaled = np.clip((measured - self.mean) / self.scale, -6.0, 6.0).astype(np.float32)
-        chances = np.mean([network.probabilities(scaled) for network in self.networks], axis=0)
+        chances = sum(network.probabilities(scaled) for network in self.networks) / len(self.networks)
         result: Array = np.log(chances + _LEAST_CHANCE)
         return result
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.middle import median, places
 from sip.progress.plan import Tone, TonePlan
 from sip.progress.tones import mean_square
 from sip.record import Segment, SegmentKind
@@ -64,10 +65,23 @@ class _Run:
     first: int
     last: int
     hertz: float
-    start_quarter: float
-    before: float
+    head: npt.NDArray[np.float32]
+    """Quarter powers of its first column, of the one before, and of up to three before that. Most runs are a voice's
+    and soon over: what these say is worked out for the others alone."""
     powers: list[float] = field(default_factory=list)
     lost: int = 0
+
+    @property
+    def start_quarter(self) -> int:
+        """The quarter in which it begins."""
+        quarters = self.head[-2 * f.QUARTERS :]
+        loud = places(quarters > _EDGE * self.powers[0])
+        return (self.first + 1) * f.QUARTERS - len(quarters) + (int(loud[0]) if len(loud) else 0)
+
+    @property
+    def before(self) -> float:
+        """The usual power of what was heard before it."""
+        return median(self.head[: -2 * f.QUARTERS])
 
 
 class SignalTracker:
@@ -116,7 +130,7 @@ class SignalTracker:
         pure = (columns[:, f.PEAK_SHARE] > _PURE_SHARE) & (power > self._floor)
         pure &= np.abs(hertz - _EXCHANGE_HZ) > _EXCHANGE_HALF_HZ
         base = self._count - len(columns)
-        for at in np.flatnonzero(pure).tolist():
+        for at in places(pure).tolist():
             self._pure(base + at, float(hertz[at]), float(power[at]))
         if self._run is not None and self._count - 1 - self._run.last > self._bridge + _AFTER:
             self._end()
@@ -137,12 +151,7 @@ class SignalTracker:
                 run.hertz += (hertz - run.hertz) / min(len(run.powers), 25)
                 return
             self._end()
-        quarters = self._quarters(index - 1, index + 1)
-        loud = np.flatnonzero(quarters > _EDGE * power)
-        start = (index + 1) * f.QUARTERS - len(quarters) + (int(loud[0]) if len(loud) else 0)
-        around = self._quarters(index - 1 - _AROUND, index - 1)
-        before = float(np.median(around)) if len(around) else 0.0
-        self._run = _Run(index, index, hertz, start, before, [power])
+        self._run = _Run(index, index, hertz, self._quarters(index - 1 - _AROUND, index + 1), [power])
 
     def _quarters(self, first: int, after: int) -> npt.NDArray[np.float32]:
         """Return the quarter powers of columns [first, after) as far as they are kept."""
@@ -157,11 +166,10 @@ class SignalTracker:
             return
         mean = float(np.mean(run.powers))
         quarters = self._quarters(run.last, run.last + 2)
-        loud = np.flatnonzero(quarters > _EDGE * run.powers[-1])
+        loud = places(quarters > _EDGE * run.powers[-1])
         end = run.last * f.QUARTERS + (int(loud[-1]) + 1 if len(loud) else f.QUARTERS)
         around = self._quarters(run.last + 2, run.last + 2 + _AROUND)
-        after = float(np.median(around)) if len(around) else 0.0
-        alone = max(run.before, after) <= _QUIET * mean
+        alone = max(run.before, median(around)) <= _QUIET * mean
         burst = self._measured(run, self._origin_ms + end * f.QUARTER_MS, alone)
         if _meaningful(burst, self._plan):
             self._bursts.append(burst)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.middle import places
 from sip.progress.plan import TonePlan
 from sip.progress.voices import SOUND_FLOOR_DBM0, Piece, voices
 from sip.record import SegmentKind
@@ -25,7 +26,7 @@ Bools = npt.NDArray[np.bool_]
 
 def classify(columns: npt.NDArray[np.float32], plan: TonePlan) -> list[Piece]:
     """Return the pieces of a stretch of sound [n, F] that begins and ends with sound, in order, without overlap."""
-    levels = f.power_dbm0(columns[:, f.POWER].mean(axis=1))
+    levels = f.power_dbm0(np.add.reduce(columns[:, f.POWER], axis=1) / np.float32(f.QUARTERS))
     pieces = _single_tones(columns, levels, plan)
     rest: list[Piece] = []
     bounds = [0, *(edge for piece in pieces for edge in (piece.first, piece.after)), len(columns)]
@@ -38,7 +39,7 @@ def _single_tones(columns: npt.NDArray[np.float32], levels: Array, plan: TonePla
     """Return the steady single tones: those of the plan, beeps, and long ones of no meaning (noise)."""
     peak = columns[:, f.PEAK_HZ]
     pure = (columns[:, f.PEAK_SHARE] > _PURE_SHARE) & (levels > SOUND_FLOOR_DBM0)
-    joined = pure[1:] & pure[:-1] & (np.abs(np.diff(peak)) < _PURE_STEP_HZ)
+    joined = pure[1:] & pure[:-1] & (np.abs(peak[1:] - peak[:-1]) < _PURE_STEP_HZ)
     found = []
     for first, last in _runs(joined):
         after = last + 1
@@ -69,5 +70,5 @@ def _tone_kind(hertz: float, first: int, after: int, levels: Array, plan: TonePl
 def _runs(flags: Bools) -> list[tuple[int, int]]:
     """Return [first, after) of each run of True."""
     padded = np.concatenate(([False], flags, [False]))
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    edges = places(padded[1:] != padded[:-1])
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -66,6 +66,17 @@ MEASURES: Final[tuple[str, ...]] = tuple(
 )
 """Names of the columns that `measures` returns."""
 
+_SPECTRAL: Final = len(_OF_SOUND)
+_FLOW: Final = 2 * _SPECTRAL + len(_OF_STEPS)
+"""Where in the basis, the array that is summed, the measures begin that count pauses too."""
+_ACTIVE: Final = _FLOW + len(_OF_LEVEL) + 2 + len(_LAGS)
+"""Its last column: what is not a pause."""
+_SOUND_LAGS: Final = (1, 5)
+_LEVEL_LAGS: Final = np.array((1, 4, *_LAGS))
+_WIDTHS: Final = np.array(WINDOWS, np.float64)
+_HALVES: Final = np.array(WINDOWS) // 2
+_BAND_NUMBERS: Final = np.arange(f.BANDS, dtype=np.float64)
+
 
 def bridged(columns: npt.NDArray[np.float32], levels: Array) -> npt.NDArray[np.float32]:
     """Return the columns with up to three lost ones in a row replaced by the one before them."""
@@ -81,101 +92,101 @@ def bridged(columns: npt.NDArray[np.float32], levels: Array) -> npt.NDArray[np.f
 
 
 def measures(columns: npt.NDArray[np.float32]) -> Array:
-    """Return [looks, MEASURES] of a stretch [n, F] that begins and ends with sound, a look at columns 0, 5, 10, ..."""
-    power = columns[:, f.POWER].mean(axis=1).astype(np.float64)
+    """Return [looks, MEASURES] of a stretch [n, F] that begins and ends with sound, a look at columns 0, 5, 10, ...
+
+    Most stretches are short, so what costs is how often numpy is called: all goes into one array that is summed once.
+    """
+    count = len(columns)
+    at = np.arange(count)
+    basis = np.empty((count, _ACTIVE + 1))
+    power = (np.add.reduce(columns[:, f.POWER], axis=1) / np.float32(f.QUARTERS)).astype(np.float64)
     level = np.maximum(f.power_dbm0(power), _FLOOR_DBM0)
-    level = level - level.mean()
-    near = _moving_mean(power, WINDOWS[0])
-    active = level > 10.0 * np.log10(near / max(power.mean(), 1e-14) + 1e-9) - _ACTIVE_DB
-    spectral = _spectral(columns)
-    sound = np.concatenate((spectral, np.square(spectral), _steps(columns)), axis=1) * active[:, None]
-    products = np.stack([level * _lagged(level, lag) for lag in _LAGS], axis=1)
-    flow = np.stack(
-        (
-            np.abs(level - _lagged(level, 1)),
-            np.abs(level - _lagged(level, 4)),
-            power < 0.5 * near,
-            power < 0.05 * near,
-            level,
-            np.square(level),
-        ),
-        axis=1,
-    )
-    basis = np.concatenate((sound, flow, products, active[:, None]), axis=1)
-    sums = np.concatenate((np.zeros((1, basis.shape[1])), np.cumsum(basis, axis=0)))
-    at = np.arange(0, len(columns), STEP)
-    return np.concatenate([_window(sums, at, width) for width in WINDOWS], axis=1)
+    level -= np.add.reduce(level) / count
+    near = _moving_mean(power, at, WINDOWS[0])
+    usual = max(float(np.add.reduce(power)) / count, 1e-14)
+    active = basis[:, _ACTIVE]
+    active[:] = level > 10.0 * np.log10(near / usual + 1e-9) - _ACTIVE_DB
+    _put_spectral(columns, at, basis)
+    np.square(basis[:, :_SPECTRAL], out=basis[:, _SPECTRAL : 2 * _SPECTRAL])
+    _put_steps(columns, at, basis)
+    basis[:, :_FLOW] *= active[:, None]
+    before = level[np.maximum(at[:, None] - _LEVEL_LAGS, 0)]
+    flow = basis[:, _FLOW:_ACTIVE]
+    np.abs(level[:, None] - before[:, :2], out=flow[:, :2])
+    flow[:, 2] = power < 0.5 * near
+    flow[:, 3] = power < 0.05 * near
+    flow[:, 4] = level
+    np.square(level, out=flow[:, 5])
+    np.multiply(level[:, None], before[:, 2:], out=flow[:, 6:])
+    sums = np.zeros((count + 1, basis.shape[1]))
+    np.add.accumulate(basis, axis=0, out=sums[1:])
+    return _windows(sums, at[::STEP])
 
 
-def _window(sums: Array, at: npt.NDArray[np.integer], width: int) -> Array:
-    """Return [looks, PER_WINDOW] from the running sums."""
-    first = np.maximum(at - width // 2, 0)
-    after = np.minimum(at + width // 2 + 1, len(sums) - 1)
+def _windows(sums: Array, at: npt.NDArray[np.integer]) -> Array:
+    """Return [looks, MEASURES] from the running sums; both windows are computed at once, one below the other."""
+    half = np.repeat(_HALVES, len(at))
+    every = np.concatenate((at, at))
+    first = np.maximum(every - half, 0)
+    after = np.minimum(every + half + 1, len(sums) - 1)
     total = sums[after] - sums[first]
     count = (after - first).astype(np.float64)[:, None]
-    sounding = np.maximum(total[:, -1:], 1.0)
-    spectral = len(_OF_SOUND)
-    mean = total[:, :spectral] / sounding
-    deviation = np.sqrt(np.maximum(total[:, spectral : 2 * spectral] / sounding - np.square(mean), 0.0))
-    steps = total[:, 2 * spectral : 2 * spectral + len(_OF_STEPS)] / sounding
-    flow = total[:, 2 * spectral + len(_OF_STEPS) : -1] / count
-    level = flow[:, 4:5]
-    variance = np.maximum(flow[:, 5:6] - np.square(level), 0.0)
-    beats = (flow[:, 6:] - np.square(level)) / (variance + 1.0)
-    return np.concatenate(
-        (mean, deviation, steps, flow[:, :4], np.sqrt(variance), beats, total[:, -1:] / count, count / width),
-        axis=1,
-    )
+    found = np.empty((len(every), len(PER_WINDOW)))
+    share = total[:, :_FLOW] / np.maximum(total[:, -1:], 1.0)
+    mean = found[:, :_SPECTRAL]
+    mean[:] = share[:, :_SPECTRAL]
+    deviation = found[:, _SPECTRAL : 2 * _SPECTRAL]
+    np.subtract(share[:, _SPECTRAL : 2 * _SPECTRAL], np.square(mean), out=deviation)
+    np.sqrt(np.maximum(deviation, 0.0, out=deviation), out=deviation)
+    found[:, 2 * _SPECTRAL : _FLOW] = share[:, 2 * _SPECTRAL :]
+    flow = total[:, _FLOW:-1] / count
+    rest = found[:, _FLOW:]
+    rest[:, :4] = flow[:, :4]
+    square = np.square(flow[:, 4:5])
+    variance = np.maximum(flow[:, 5:6] - square, 0.0)
+    rest[:, 4:5] = np.sqrt(variance)
+    rest[:, 5:-2] = (flow[:, 6:] - square) / (variance + 1.0)
+    rest[:, -2:-1] = total[:, -1:] / count
+    rest[:, -1:] = count / np.repeat(_WIDTHS, len(at))[:, None]
+    return np.concatenate((found[: len(at)], found[len(at) :]), axis=1)
 
 
-def _spectral(columns: npt.NDArray[np.float32]) -> Array:
+def _put_spectral(columns: npt.NDArray[np.float32], at: npt.NDArray[np.integer], basis: Array) -> None:
+    """Put `_OF_SOUND` of each column into the first columns of the basis."""
     bands = columns[:, f.BAND].astype(np.float64)
-    total = bands.sum(axis=1, keepdims=True) + 1e-12
-    shares = bands / total
+    shares = bands / (np.add.reduce(bands, axis=1, keepdims=True) + 1e-12)
     logs = 10.0 * np.log10(shares + _RELATIVE_FLOOR)
-    flatness = np.exp(np.log(shares + 1e-6).mean(axis=1)) * shares.shape[1]
-    broad = [shares[:, first:after].sum(axis=1) for first, after in _BROAD]
-    return np.stack(
-        (
-            np.abs(logs - _lagged(logs, 1)).mean(axis=1),
-            np.abs(logs - _lagged(logs, 5)).mean(axis=1),
-            flatness,
-            columns[:, f.HARMONICITY],
-            columns[:, f.PEAK_SHARE],
-            shares @ np.arange(shares.shape[1]),
-            *broad,
-        ),
-        axis=1,
-    )
+    for place, lag in enumerate(_SOUND_LAGS):
+        change = np.abs(logs - logs[np.maximum(at - lag, 0)])
+        np.divide(np.add.reduce(change, axis=1), f.BANDS, out=basis[:, place])
+    even = np.exp(np.add.reduce(np.log(shares + 1e-6), axis=1) / f.BANDS)
+    np.multiply(even, f.BANDS, out=basis[:, 2])
+    basis[:, 3] = columns[:, f.HARMONICITY]
+    basis[:, 4] = columns[:, f.PEAK_SHARE]
+    basis[:, 5] = shares @ _BAND_NUMBERS
+    for place, (first, after) in enumerate(_BROAD, 6):
+        np.add.reduce(shares[:, first:after], axis=1, out=basis[:, place])
 
 
-def _steps(columns: npt.NDArray[np.float32]) -> Array:
+def _put_steps(columns: npt.NDArray[np.float32], at: npt.NDArray[np.integer], basis: Array) -> None:
+    """Put `_OF_STEPS` of each column behind what is of sound."""
     peak = columns[:, f.PEAK_HZ].astype(np.float64)
-    pitch = np.log(np.maximum(columns[:, f.PITCH_HZ], 50.0).astype(np.float64))
+    pitch = np.log(np.maximum(columns[:, f.PITCH_HZ], np.float32(50.0)).astype(np.float64))
     voiced = columns[:, f.HARMONICITY] > 0.6
-    turn = np.abs(pitch - _lagged(pitch, 1))
+    before = np.maximum(at - 1, 0)
+    turn = np.abs(pitch - pitch[before])
     quarters = 10.0 * np.log10(columns[:, f.POWER].astype(np.float64) + 1e-9)
-    return np.stack(
-        (
-            np.abs(peak - _lagged(peak, 1)) < 12.0,
-            np.abs(peak - _lagged(peak, 4)) < 12.0,
-            voiced & (turn < 0.005),
-            voiced & (turn > 0.005) & (turn < 0.15),
-            np.abs(np.diff(quarters, axis=1)).mean(axis=1),
-        ),
-        axis=1,
-    ).astype(np.float64)
+    rough = np.abs(quarters[:, 1:] - quarters[:, :-1])
+    steps = basis[:, 2 * _SPECTRAL : _FLOW]
+    steps[:, 0] = np.abs(peak - peak[before]) < 12.0
+    steps[:, 1] = np.abs(peak - peak[np.maximum(at - 4, 0)]) < 12.0
+    steps[:, 2] = voiced & (turn < 0.005)
+    steps[:, 3] = voiced & (turn > 0.005) & (turn < 0.15)
+    np.divide(np.add.reduce(rough, axis=1), f.QUARTERS - 1, out=steps[:, 4])
 
 
-def _lagged(values: Array, lag: int) -> Array:
-    """Return what was `lag` columns before; the first value where nothing was."""
-    if lag >= len(values):
-        return np.broadcast_to(values[:1], values.shape)
-    return np.concatenate((np.repeat(values[:1], lag, axis=0), values[:-lag]))
-
-
-def _moving_mean(values: Array, width: int) -> Array:
-    sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-    at = np.arange(len(values))
+def _moving_mean(values: Array, at: npt.NDArray[np.integer], width: int) -> Array:
+    sums = np.zeros(len(values) + 1)
+    np.add.accumulate(values, out=sums[1:])
     first, after = np.maximum(at - width // 2, 0), np.minimum(at + width // 2 + 1, len(values))
     return np.asarray((sums[after] - sums[first]) / (after - first))

@@ -3,6 +3,9 @@
 A window of four quarters is tone when most of its power turns coherently at a frequency of the plan. Windows
 that touch make a burst; what a loss of packets tore apart is joined. The edges are then refined: the amplitude
 of the quarter in which a burst begins or ends tells how much of that quarter it fills.
+
+A hole in which nothing but lost packets lies tells of no pause. It is bridged up to a length that no pause of a
+plan stays below, and no burst is held the worse for it: rings are counted where one packet in five is lost.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.middle import median, places
 from sip.progress.plan import FREQUENCY_SLACK_HZ, Tone, TonePlan
 
 _WINDOW = 4
@@ -32,6 +37,14 @@ _SHORTEST_MS = 60.0
 _STEADY_MS = 700.0
 _COVERED, _LONG_MS = 0.65, 300.0
 """A long burst is tone for most of its length: between the nulls of two tones that beat there is less."""
+_LONGEST_HOLE = 20
+"""Quarters that may be lost in one piece: 100 ms, the shortest pause of a plan."""
+_HOLE_EDGES = 4
+"""Quarters of a hole that were not lost: packets and columns begin at different moments."""
+_HOLE_COSTS = 3
+"""Quarters beside a hole that no window vouches for, beyond its own."""
+_EMPTY = 1e-9
+"""The power of a quarter of which nothing came."""
 _STEADY_VARIATION = 0.12
 _ROUGH_VARIATION = 0.25
 _HZ_PER_RADIAN = 1000.0 / (2.0 * math.pi * f.QUARTER_MS)
@@ -42,6 +55,7 @@ _QUIET = 0.1
 
 Complex = npt.NDArray[np.complex64]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -100,6 +114,8 @@ class _Run:
     amplitude: float = 0.0
     square: float = 0.0
     quarters: int = 0
+    lost: float = 0.0
+    """Quarters within it of which nothing can be known, for packets were lost."""
 
     def plateau(self) -> float:
         if self.quarters:
@@ -125,6 +141,8 @@ class ToneTracker:
         self._run: _Run | None = None
         self._loud = 0
         """Quarters since the last burst that are not much quieter than it."""
+        self._lost: list[int] = []
+        """The newest quarters that were lost, in order."""
         self._loud_power = mean_square(_SOUND_FLOOR_DBM0)
         self.bursts: list[ToneBurst] = []
         """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
@@ -136,11 +154,33 @@ class ToneTracker:
         """Until here the bursts are known."""
         return self._ms(max(self._next, 0))
 
-    def push(self, start_ms: float, z: Complex, p: Floats) -> None:
-        """Add quarters [n]: amplitude at 450 Hz and power; `start_ms` counts for the first only, no gaps follow."""
+    def push(self, start_ms: float, z: Complex, p: Floats, lost: Bools) -> None:
+        """Add quarters [n]: amplitude at 450 Hz, power, and whether they were lost.
+
+        `start_ms` counts for the first only, no gaps follow.
+        """
         if self._next == -_AHEAD and len(self._z) == _MARGIN + _AHEAD:
             self._origin_ms = start_ms
+        if lost.any():
+            self._note_lost(lost, p)
         self._add(z, p)
+
+    def _note_lost(self, lost: Bools, p: Floats) -> None:
+        """Keep which quarters were lost: also the empty ones beside a lost column, for a packet lies in two."""
+        beside = np.zeros(len(lost) + 4, np.bool_)
+        for shift in range(5):
+            beside[shift : shift + len(lost)] |= lost
+        lost = lost | (beside[2:-2] & (p < _EMPTY))
+        first = self._next + _AHEAD
+        self._lost = [at for at in self._lost if at >= first - 4 * _LONGEST_HOLE]
+        self._lost += (places(lost) + first).tolist()
+
+    def _is_hole(self, start: float, end: float) -> bool:
+        """Tell whether nothing but lost packets lies between two moments, in quarters."""
+        if end - start > _LONGEST_HOLE:
+            return False
+        lost = bisect_left(self._lost, math.ceil(end)) - bisect_left(self._lost, math.floor(start))
+        return lost > 0 and end - start - lost <= _HOLE_EDGES
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""
@@ -173,7 +213,7 @@ class ToneTracker:
             on &= (hertz >= self._lowest_hz - _WINDOW_SLACK_HZ) & (
                 hertz <= self._highest_hz + _WINDOW_SLACK_HZ
             )
-        edges = np.flatnonzero(on[1:] != on[:-1]) + 1
+        edges = places(on[1:] != on[:-1]) + 1
         bounds = [0, *edges.tolist(), count]
         for begin, end in itertools.pairwise(bounds):
             if begin < end and on[begin]:
@@ -197,11 +237,14 @@ class ToneTracker:
         if fresh:
             plateau = float(amplitudes.mean()) if end - begin > _WINDOW else math.sqrt(float(strength[begin]))
             start = self._next + begin - 3 + _leading_edge(np.abs(self._z[here - 3 : here + 5]), plateau)
-            if run is not None and (start - run.end) * f.QUARTER_MS > self._plan.bridge_ms:
+            hole = run is not None and self._is_hole(run.end, start)
+            if run is not None and not hole and (start - run.end) * f.QUARTER_MS > self._plan.bridge_ms:
                 self._end(run)
                 run = None
+            elif run is not None and hole:
+                run.lost += start - run.end + _HOLE_COSTS
             if run is None:
-                before = float(np.median(self._p[here - 13 : here - 3]))
+                before = median(self._p[here - 13 : here - 3])
                 run = self._run = _Run(start=start, end=start, before=before, loud_before=self._loud)
         assert run is not None
         run.sounding = True
@@ -224,7 +267,9 @@ class ToneTracker:
             here = _MARGIN + begin
             tail = np.abs(self._z[here - 3 : here + 6])[::-1]
             run.end = self._next + begin + 6 - _leading_edge(tail, run.plateau())
-        if (self._next + end - run.end) * f.QUARTER_MS > self._plan.bridge_ms + 5 * f.QUARTER_MS:
+        quiet = self._next + end - run.end
+        over = quiet * f.QUARTER_MS > self._plan.bridge_ms + 5 * f.QUARTER_MS
+        if over and not self._is_hole(run.end, self._next + end - _WINDOW):
             self._end(run)
             self._count_loud(max(math.ceil(run.end) + _WINDOW - self._next, begin), end - _WINDOW)
 
@@ -278,7 +323,8 @@ class ToneTracker:
         spread = run.square / max(run.quarters, 1) - run.plateau() ** 2
         burst.variation = math.sqrt(max(spread, 0.0)) / max(run.plateau(), 1e-9)
         burst.purity = run.strength / max(run.power, 1e-12)
-        covered = run.quarters >= _COVERED * (run.end - run.start) or burst.on_ms < _LONG_MS
+        known = run.end - run.start - run.lost
+        covered = run.quarters >= _COVERED * known or burst.on_ms < _LONG_MS
         return burst if covered and self._plausible(burst) else None
 
     def _plausible(self, burst: ToneBurst) -> bool:
@@ -303,7 +349,7 @@ def mean_square(level_dbm0: float) -> float:
 
 def _leading_edge(amplitudes: Floats, plateau: float) -> float:
     """Return where, in quarters from the first of `amplitudes`, a tone of this plateau begins."""
-    loud = np.flatnonzero(amplitudes >= 0.75 * plateau)
+    loud = places(amplitudes >= 0.75 * plateau)
     first = int(loud[0]) if len(loud) else len(amplitudes) - 1
     if first == 0:
         return 0.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from urllib.parse import unquote
 
-from sip.core import Address, IncomingInvite
+from sip.core import Address, IncomingInvite, TransportName
 from sip.media import MediaEngine
 from sip.simulator.behaviours import (
     BEHAVIOURS,
@@ -31,10 +31,11 @@ SPARE_SESSIONS = 256
 
 
 class Simulator:
-    """Simulated duty lines on one UDP address: `async with Simulator(Address("127.0.0.1", 5062)) as far_end: ...`
+    """Simulated duty lines on one address: `async with Simulator(Address("127.0.0.1", 5062)) as far_end: ...`
 
-    `scenario` adds or replaces lines by extension, `lines` adds that many load lines from extension 10000 on,
+    `scenario` adds or replaces lines by extension, `lines` adds that many load lines from extension 20000 on,
     `password` is what line 98 wants, and `speed` divides the waits (not the sounds), for tests of signalling.
+    `transports` are those by which the lines are reached, all on the one port.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Simulator:
         lines: int = 0,
         password: str = DIGEST_PASSWORD,
         speed: float = 1.0,
+        transports: Sequence[TransportName] = ("udp",),
     ) -> None:
         self._listen = listen
         self._behaviours = {**BEHAVIOURS, **(scenario or {})}
         self._load_lines = {str(FIRST_LOAD_LINE + number) for number in range(lines)}
         self._password = password
         self._speed = speed
+        self._transports = tuple(transports)
         self._calls: dict[asyncio.Task[None], LineCall] = {}
         self._site: Site
 
@@ -76,10 +79,15 @@ class Simulator:
         capacity = SPARE_SESSIONS + len(self._load_lines)
         # A tune computed in the middle of a call would delay the answers of all other calls.
         await asyncio.to_thread(load_sounds)
-        engine = await MediaEngine.start(writer=False, bank=None, capacity=capacity)
+        engine = await MediaEngine.start(writer=False, bank=None, capacity=capacity, measured=False)
         try:
             # The socket comes last: whoever can reach it is answered.
-            agent = SipAgent.open(self._listen, user_agent="DutyRing simulator", on_incoming=self._incoming)
+            agent = SipAgent.open(
+                self._listen,
+                user_agent="DutyRing simulator",
+                transports=self._transports,
+                on_incoming=self._incoming,
+            )
         except BaseException:
             await engine.close()
             raise

@@ -10,7 +10,7 @@
 from sip.kernel_time import ArrivalClock, ClockSource, enable_timestamps, stamp_of
 from sip.trunks import TlsSettings
 
-from .agent import CallHandler, SipAgent
+from .agent import CallHandler, OnStray, SipAgent
 from .connection import StreamLimits
 from .errors import BindError, ResolutionError, ResolutionFailure, SipTransportError, TlsError
 from .failures import TransportFailure, Trouble
@@ -28,6 +28,7 @@ __all__ = [
     "CallHandler",
     "ClockSource",
     "KeepAlive",
+    "OnStray",
     "ResolutionError",
     "ResolutionFailure",
     "Resolver",

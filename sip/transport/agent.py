@@ -15,17 +15,21 @@ from sip.core import (
     Datagram,
     Endpoint,
     Event,
+    Fault,
     IncomingInvite,
     Invite,
+    Knock,
     MessageReceived,
     OutgoingCall,
     RegistrationClient,
     RegistrationPlan,
+    Request,
     Setback,
     TransportName,
     decode,
 )
 from sip.kernel_time import ClockSource
+from sip.lateness import Lateness
 from sip.trunks import TlsSettings
 
 from .connection import StreamLimits
@@ -84,6 +88,7 @@ class SipAgent:
         self._clock: ClockSource = "user"
         self._pumping = False
         self._closed = False
+        self._lateness = Lateness()
         self._loop = asyncio.get_running_loop()
         self._hosts: HostBook | None = None
         self._transports: Transports
@@ -100,6 +105,7 @@ class SipAgent:
         dscp: int = CS3,
         advertised: str | None = None,
         on_incoming: OnIncoming | None = None,
+        on_knock: Knock | None = None,
         on_stray: OnStray | None = None,
         on_wire: OnWire | None = None,
         on_trouble: OnTrouble | None = None,
@@ -111,11 +117,12 @@ class SipAgent:
         `bind` names a host and the port of the first transport (0: a free one); UDP and TCP share their port, TLS
         has the next one unless it stands alone. `advertised` is the host that others see us at (static NAT).
 
-        `on_incoming` gives the handler of a new incoming call; without it, or where it returns None, the
-        call gets no handler. `on_stray` is told of events that belong to no known call, `on_wire` of every
-        message that leaves or arrives, `on_trouble(destination, at, trouble)` of connections that could not be made,
-        broke while a response was expected, or are kept alive and ended. With a `resolver`, host names in Contact
-        and Record-Route are looked up in the background for the requests that follow.
+        `on_incoming` gives the handler of a new incoming call; without it all are refused with 480, and where it
+        returns None, the call gets no handler. `on_knock` is asked before it, and refuses without a trace.
+        `on_stray` is told of events that belong to no known call, `on_wire` of every message that leaves or arrives,
+        `on_trouble(destination, at, trouble)` of connections that could not be made, broke while a response was
+        expected, or are kept alive and ended. With a `resolver`, host names in Contact and Record-Route are looked up
+        in the background for the requests that follow.
         """
         agent = cls(on_incoming, on_stray, on_wire, on_trouble)
         agent._transports = Transports.open(
@@ -130,6 +137,7 @@ class SipAgent:
             advertised=advertised,
             user_agent=user_agent,
             known_hosts=None if agent._hosts is None else agent._hosts.find,
+            knock=_nobody_home if on_incoming is None else on_knock,
         )
         return agent
 
@@ -142,6 +150,11 @@ class SipAgent:
     def locals(self) -> tuple[Address, ...]:
         """Our address on each transport."""
         return self._transports.locals
+
+    @property
+    def waited_s(self) -> float:
+        """How long messages wait until they are read, for more than a second now."""
+        return self._lateness.lasting_s
 
     def trouble_with(self, destination: Address) -> Trouble | None:
         """Return what last went wrong with a destination, None since a message came from there.
@@ -203,6 +216,11 @@ class SipAgent:
         finally:
             self._pumping = False
         self._schedule()
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call that we placed has still to end on the wire."""
+        return not self._closed and self.endpoint.calling
 
     def close(self) -> None:
         """Stop the timers, end the connections and release the sockets."""
@@ -280,6 +298,7 @@ class SipAgent:
         if self._troubles:
             self._troubles.pop(source, None)
         self._clock = clock
+        self._lateness.note(at)
         self.endpoint.receive(data, source, at)
         self.flush()
         self._clock = "user"
@@ -304,7 +323,11 @@ class SipAgent:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.endpoint.advance(time.monotonic())
+        try:
+            self.endpoint.advance(time.monotonic())
+        except Exception:
+            # One timer's fault must not stop those of all the other calls.
+            log.exception("a timer of the signalling failed")
         self.flush()
 
     def _schedule(self) -> None:
@@ -316,6 +339,10 @@ class SipAgent:
             self._timer = None
         if deadline is not None and not self._closed:
             self._timer = self._loop.call_at(deadline, self._on_timer)
+
+
+def _nobody_home(request: Request, source: Address, at: float) -> Fault:
+    return Fault(480, "")
 
 
 def _call_id(data: bytes) -> str | None:

@@ -24,10 +24,17 @@ PING_S = (95.0, 120.0)
 class StreamLimits:
     """What the connections of one listener may take. Times in seconds, sizes in bytes."""
 
-    connections: int = 1024
-    """Connections that others opened, in all."""
-    per_source: int = 256
-    """Of these, from one address."""
+    connections: int = 512
+    """Connections that others opened, in all. Where a further one comes, one that has said nothing makes room."""
+    per_source: int = 128
+    """Of these, from one address; further ones are turned away."""
+    tls_connections: int = 128
+    """The same of connections by TLS, in all: each costs 256 KiB before anything is said."""
+    tls_per_source: int = 64
+    quiet_s: float = 60.0
+    """Without a message, after which a connection makes room for another one where there are too many."""
+    held: int = 16 << 20
+    """What all of these may have sent of messages that are not complete, and may leave unread of our answers."""
     dialling: int = 256
     """Connections that we are setting up."""
     connect_s: float = 5.0
@@ -41,7 +48,8 @@ class StreamLimits:
     pong_s: float = 10.0
     """From our ping to their pong, if they ever sent one (RFC 5626 section 4.4.1)."""
     write_buffer: int = 1 << 20
-    """What may wait for a peer that does not read."""
+    """What may wait for a peer that does not read. Of those that others opened nothing is read while more than
+    64 KiB wait, so that requests bring forth no more answers than are taken."""
     waiting: int = 1 << 20
     """What may wait for a connection that is being set up."""
     waiting_messages: int = 2048
@@ -60,6 +68,12 @@ class ConnectionOwner(Protocol):
 
     def on_connection_lost(self, connection: StreamConnection, trouble: Trouble) -> None:
         """The connection is gone."""
+
+    def turn_ends(self) -> float:
+        """When all connections together have worked long enough in this turn of the loop, monotonic seconds."""
+
+    def on_held(self, change: int) -> None:
+        """So many bytes more, or less, are held for connections that others opened."""
 
 
 class StreamConnection(asyncio.Protocol):
@@ -93,6 +107,24 @@ class StreamConnection(asyncio.Protocol):
         self._pinged_at: float | None = None
         self._next_ping = self._born + random.uniform(*PING_S)
         self._ponged = False
+        self._read_at = self._born
+        self._behind = False
+        """Whether messages are here that have not been taken."""
+        self._stuffed = False
+        """Whether much waits for the other side to be taken."""
+        self._next: asyncio.Handle | None = None
+        self._counted = 0
+        """Of what is held, what the owner has been told."""
+
+    @property
+    def greeted(self) -> bool:
+        """Whether we opened it, or a whole message has come."""
+        return self._greeted
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait here: of a message that is not complete, and of answers that are not taken."""
+        return self._framer.held + self._transport.get_write_buffer_size() if self.made else 0
 
     @property
     def usable(self) -> bool:
@@ -109,15 +141,20 @@ class StreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of `asyncio.Protocol`."""
+        self._count(0)
         self._owner.on_connection_lost(self, self._trouble or self._end_of(exc))
 
     def data_received(self, data: bytes) -> None:
         """Part of `asyncio.Protocol`."""
-        if not self.usable:
-            return
-        at = time.monotonic()
-        self._heard = True
-        complete = False
+        if self.usable:
+            self._read_at = time.monotonic()
+            self._heard = True
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Take the messages that are complete, as many as there is time for; the others wait for the next turn."""
+        at, ends, complete = self._read_at, self._owner.turn_ends(), False
+        self._behind = False
         try:
             for piece in self._framer.feed(data):
                 if piece is LINE:
@@ -129,6 +166,9 @@ class StreamConnection(asyncio.Protocol):
                     self._owner.on_stream_message(self, piece, at)
                 if not self.usable:
                     return
+                if time.monotonic() >= ends:
+                    self._behind = True
+                    break
         except StreamError as error:
             self.drop(TransportFailure.CLOSED, str(error))
             return
@@ -136,6 +176,36 @@ class StreamConnection(asyncio.Protocol):
             self._began = None
         elif complete or self._began is None:
             self._began = at
+        self._count(self.held)
+        self._steer()
+
+    def pause_writing(self) -> None:
+        """Part of `asyncio.Protocol`: the other side does not take what we send."""
+        self._stuffed = True
+        self._steer()
+
+    def resume_writing(self) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._stuffed = False
+        self._count(self.held)
+        self._steer()
+
+    def _steer(self) -> None:
+        """Read on, or not: what is here comes first, and who takes no answers is asked for no more requests."""
+        if not self.usable:
+            return
+        stuffed = self._stuffed and not self.opened
+        if not (self._behind or stuffed):
+            self._transport.resume_reading()
+            return
+        self._transport.pause_reading()
+        if self._behind and not stuffed and self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._next = None
+        if self.usable and not (self._stuffed and not self.opened):
+            self._take(b"")
 
     def write(self, data: bytes) -> float:
         """Hand a message over; returns the monotonic time of it. A peer that reads nothing loses the connection."""
@@ -199,6 +269,11 @@ class StreamConnection(asyncio.Protocol):
             self.drop(TransportFailure.TIMEOUT, "the other side does not take what we send")
             return
         self._transport.write(data)
+
+    def _count(self, held: int) -> None:
+        if not self.opened and held != self._counted:
+            change, self._counted = held - self._counted, held
+            self._owner.on_held(change)
 
     def _end_of(self, error: Exception | None) -> Trouble:
         soon = time.monotonic() - self._born < AFTER_HANDSHAKE_S

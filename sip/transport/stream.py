@@ -8,14 +8,12 @@ are handed over, `on_refused` when they never will be.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
 import socket
 import ssl
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -23,6 +21,7 @@ from sip.core import Address
 from sip.kernel_time import ClockSource
 from sip.trunks import TlsSettings
 
+from .arrivals import SHUTDOWN_S, Arrivals
 from .connection import StreamConnection, StreamLimits
 from .errors import BindError
 from .failures import TransportFailure, Trouble, trouble_of
@@ -35,12 +34,10 @@ OnMessage = Callable[[bytes, Address, float, ClockSource], None]
 OnRefused = Callable[[Address, float, Trouble], None]
 OnSent = Callable[[float, Address], None]
 """Told when a message was handed over (monotonic seconds), and to which address."""
-ACCEPT_BATCH = 32
-"""Connections taken per wake-up, so that a flood does not starve the timers."""
-NO_FILES_PAUSE_S = 1.0
-"""How long the listener rests when the process has no file descriptor left."""
-SHUTDOWN_S = 1.0
-"""How long a closing TLS connection waits for the other side's farewell."""
+TURN_S = 0.005
+"""How long messages of connections are taken before timers, and other sockets, have their turn."""
+KERNEL_BUFFER = 128 << 10
+"""What the kernel keeps of each direction of a connection that others opened, in bytes."""
 
 
 @dataclass(slots=True)
@@ -83,7 +80,7 @@ class StreamTransport:
         self._listener = listener
         self._on_message = on_message
         self._on_refused = on_refused
-        self._client, self._server = contexts
+        self._client, server = contexts
         self._server_name = server_name
         self._dscp = dscp
         self._limits = limits
@@ -92,14 +89,21 @@ class StreamTransport:
         self._all: set[StreamConnection] = set()
         self._dialling: dict[Address, _Dialling] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sources: Counter[str] = Counter()
         self._names: dict[Address, str] = {}
         self._kept: dict[Address, float] = {}
         self._closed = False
+        self._turn_ends: float | None = None
         self._check: asyncio.TimerHandle | None = None
-        self._listening = local.transport == "tcp" or self._server is not None
-        if self._listening:
-            self._loop.add_reader(listener.fileno(), self._acceptable)
+        self._arrivals: Arrivals | None = None
+        if local.transport == "tcp" or server is not None:
+            self._arrivals = Arrivals(
+                listener,
+                local,
+                server,
+                limits,
+                lambda: self._all,
+                lambda remote: StreamConnection(self, remote, limits, opened=False),
+            )
 
     @classmethod
     def open(
@@ -121,6 +125,9 @@ class StreamTransport:
         secure = bind.transport == "tls"
         contexts = (client_context(settings), server_context(settings)) if secure else (None, None)
         listener = open_socket(bind, dscp)
+        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            # Inherited by what is accepted: what the kernel holds for others is bounded, too.
+            listener.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
         local = address_of(listener.getsockname(), bind)
         if not secure or contexts[1] is not None:
             try:
@@ -211,8 +218,8 @@ class StreamTransport:
         self._closed = True
         if self._check is not None:
             self._check.cancel()
-        if self._listening:
-            self._loop.remove_reader(self._listener.fileno())
+        if self._arrivals is not None:
+            self._arrivals.close()
         self._listener.close()
         for task in self._tasks:
             task.cancel()
@@ -308,64 +315,6 @@ class StreamTransport:
         if not self._closed:
             self._on_refused(destination, time.monotonic(), trouble)
 
-    # Connections of theirs
-
-    def _acceptable(self) -> None:
-        for _ in range(ACCEPT_BATCH):
-            try:
-                sock, name = self._listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                log.warning("no connection can be accepted on %s: %s", self.local, error.strerror)
-                self._loop.remove_reader(self._listener.fileno())
-                self._loop.call_later(NO_FILES_PAUSE_S, self._listen_again)
-                return
-            self._take_in(sock, address_of(name, self.local))
-
-    def _listen_again(self) -> None:
-        if not self._closed:
-            self._loop.add_reader(self._listener.fileno(), self._acceptable)
-
-    def _take_in(self, sock: socket.socket, remote: Address) -> None:
-        limits = self._limits
-        if self._sources[remote.host] >= limits.per_source or self._sources.total() >= limits.connections:
-            log.info("a connection of %s is turned away: there are too many", remote)
-            sock.close()
-            return
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):
-            tune_stream(sock)
-        self._sources[remote.host] += 1
-        connection = StreamConnection(self, remote, limits, opened=False)
-        task = self._run(self._adopt(connection, sock))
-
-        def done(task: asyncio.Task[None]) -> None:
-            if not connection.made:
-                self._leave(remote)
-            if task.cancelled():
-                # Cancelled before its first step, it never held the socket.
-                sock.close()
-
-        task.add_done_callback(done)
-
-    async def _adopt(self, connection: StreamConnection, sock: socket.socket) -> None:
-        try:
-            await self._loop.connect_accepted_socket(
-                lambda: connection,
-                sock,
-                ssl=self._server,
-                ssl_handshake_timeout=self._limits.connect_s if self._server else None,
-                ssl_shutdown_timeout=SHUTDOWN_S if self._server else None,
-            )
-        except OSError as error:
-            log.info("a connection of %s came to nothing: %s", connection.remote, error)
-
-    def _leave(self, remote: Address) -> None:
-        self._sources[remote.host] -= 1
-        if self._sources[remote.host] <= 0:
-            del self._sources[remote.host]
-
     # What connections tell
 
     def on_connection(self, connection: StreamConnection) -> None:
@@ -389,10 +338,25 @@ class StreamTransport:
         self._all.discard(connection)
         if self._connections.get(connection.remote) is connection:
             del self._connections[connection.remote]
-        if not connection.opened:
-            self._leave(connection.remote)
+        if not connection.opened and self._arrivals is not None:
+            self._arrivals.left(connection.remote)
         log.debug("%s", trouble)
         self._refuse(connection.remote, trouble)
+
+    def turn_ends(self) -> float:
+        """Part of `ConnectionOwner`."""
+        if self._turn_ends is None:
+            self._turn_ends = time.monotonic() + TURN_S
+            self._loop.call_soon(self._end_turn)
+        return self._turn_ends
+
+    def _end_turn(self) -> None:
+        self._turn_ends = None
+
+    def on_held(self, change: int) -> None:
+        """Part of `ConnectionOwner`."""
+        if self._arrivals is not None:
+            self._arrivals.on_held(change)
 
     def _tend(self) -> None:
         self._check = None

@@ -12,8 +12,8 @@ from enum import Enum
 
 MAX_HEAD = 64 << 10
 """The longest head in bytes; more than any proxy sends."""
-MAX_BODY = 1 << 20
-"""The longest body in bytes."""
+MAX_BODY = 128 << 10
+"""The longest body in bytes; one that fits into no datagram is half of it."""
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
@@ -53,7 +53,13 @@ class StreamFramer:
     @property
     def waiting(self) -> bool:
         """Whether a message has begun and is not complete."""
-        return bool(self._buffer.strip(b"\r\n"))
+        # Empty lines before it have been taken off: asked for each byte of a long message, this must cost nothing.
+        return self.held > 1 or bool(self._buffer.strip(b"\r\n"))
+
+    @property
+    def held(self) -> int:
+        """Bytes of what is not complete."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes | KeepAlive]:
         """Yield the messages that are complete, each as its bytes, and one `LINE` for each empty line between.

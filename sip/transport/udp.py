@@ -29,6 +29,11 @@ RECEIVE_BUFFER = 4 << 20
 MAX_DATAGRAM = 65_535
 BATCH = 64
 """Datagrams read per wake-up, so that one flood does not starve the timers."""
+BATCH_S = 0.005
+"""And for how long: a datagram of 60 kB may take as long as fifty of the usual ones."""
+BATCH_SHARE, BATCH_MOST_S = 0.5, 0.1
+"""Where more is waiting, it reads for this share of the time that the loop had for everything else, up to so long: a
+phone that listens to hundreds of calls would else read five messages between two turns of a third of a second."""
 
 OnDatagram = Callable[[bytes, Address, float, ClockSource], None]
 OnRefused = Callable[[Address, float, Trouble], None]
@@ -47,6 +52,8 @@ class UdpTransport:
         self._on_refused = on_refused
         self._clock = ArrivalClock()
         self._buffer = bytearray(MAX_DATAGRAM)
+        self._broken_off: float | None = None
+        """When reading ended although more may wait."""
         self._loop = asyncio.get_running_loop()
         self.local = address_of(sock.getsockname(), Address("", 0))
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -96,7 +103,11 @@ class UdpTransport:
             self._sock.close()
 
     def _readable(self) -> None:
-        for _ in range(BATCH):
+        now = time.monotonic()
+        broken_off, self._broken_off = self._broken_off, None
+        others_s = 0.0 if broken_off is None else now - broken_off
+        until = now + max(BATCH_S, min(BATCH_SHARE * others_s, BATCH_MOST_S))
+        for _ in range(max(BATCH, int(BATCH * (until - now) / BATCH_S))):
             # Both clocks are read per packet: a busy process may spend long between two of them.
             try:
                 size, ancillary, _flags, source = self._sock.recvmsg_into([self._buffer], ANCILLARY_SPACE)
@@ -110,8 +121,9 @@ class UdpTransport:
             self._clock.read()
             at, clock = self._clock.arrival(stamp_of(ancillary))
             self._on_datagram(bytes(self._buffer[:size]), address_of(source, self.local), at, clock)
-            if self._sock.fileno() < 0:
-                return
+            if self._sock.fileno() < 0 or time.monotonic() >= until:
+                break
+        self._broken_off = time.monotonic()
 
     def _read_errors(self) -> None:
         while True:

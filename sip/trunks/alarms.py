@@ -34,8 +34,10 @@ class AlarmKind(StrEnum):
     TRUNK_MUSIC = "trunk_music"
     CAPS_REACHED = "caps_reached"
     PORTS_EXHAUSTED = "ports_exhausted"
+    MEDIA_ENGINE_FULL = "media_engine_full"
     MEDIA_ENGINE_LOST = "media_engine_lost"
     CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
+    FLOODED = "flooded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,18 @@ MEANINGS: dict[AlarmKind, Meaning] = {
         "no socket could be had for the sound of a call",
         "the next call that sends sound",
     ),
+    AlarmKind.MEDIA_ENGINE_FULL: Meaning(
+        "This machine carries as many calls as it can; further ones wait.",
+        "本机同时通话数已达到处理能力上限，新的呼叫须等待。",
+        "Nothing is lost: calls wait and leave as others end. If it happens often, spread the calls or use a "
+        "machine with more processor; if the text says that ticks take too long or that messages wait, look for what "
+        "else runs on it.",
+        "呼叫不会丢失，前面的通话结束后依次呼出。经常出现时请分散安排呼叫或更换性能更高的机器；"
+        "详情提示处理超时或消息等待的，请检查本机是否运行了其他程序。",
+        "as many calls as the media engine has measured that it can carry, ticks that take too long, or messages that "
+        "wait for half a second until they are read",
+        "a twentieth of them has ended, and ticks and messages that are in time",
+    ),
     AlarmKind.MEDIA_ENGINE_LOST: Meaning(
         "The process that sends and records sound died.",
         "语音收发录音进程异常退出。",
@@ -243,6 +257,15 @@ MEANINGS: dict[AlarmKind, Meaning] = {
         "配置时间同步（NTP）。通话内的时长测量不受影响。",
         "the kernel says that the clock is not synchronised",
         "the kernel says that it is",
+    ),
+    AlarmKind.FLOODED: Meaning(
+        "Our SIP ports are flooded with packets that belong to no call of ours.",
+        "本机 SIP 端口收到大量与通话无关的报文，疑似遭受攻击。",
+        "Let the firewall admit nobody but the trunks' addresses to our SIP and RTP ports; the text names the busiest "
+        "source. Calls go on.",
+        "请在防火墙上只放行中继对端的地址访问本机 SIP、RTP 端口，详情中写明报文最多的来源；通话不受影响。",
+        "500 packets within 10 s that belong to no call: refused, unreadable, or responses to nothing",
+        "a minute with fewer than 50 of them",
     ),
 }
 
@@ -309,10 +332,10 @@ _PAGE_HEAD = """# Alarms of our side
 What goes wrong between the telephone network and us is an alarm for the operator of this system, never a finding
 against a unit. This page is made from `sip/trunks/alarms.py`; a test compares the two.
 
-An alarm belongs to one trunk (the media engine and the clock: to the phone itself, under the name `phone`), stands
-from the first sign to the contrary sign, and keeps when it was raised, when and how often it was shown, and what was
-seen last. Only facts of ours count: what the trunk answered, what our sockets, name servers and certificates said, and
-how many packets went which way.
+An alarm belongs to one trunk (the media engine, the clock and floods: to the phone itself, under the name `phone`),
+stands from the first sign to the contrary sign, and keeps when it was raised, when and how often it was shown, and
+what was seen last. Only facts of ours count: what the trunk answered, what our sockets, name servers and certificates
+said, and how many packets went which way.
 
 Some answers may come from the called line as well as from the trunk. They raise an alarm only when **different numbers
 in a row** bring the same: redialling one line cannot raise it, and one call that gets through begins the count anew. A

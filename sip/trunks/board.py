@@ -190,6 +190,22 @@ class AlarmBoard:
             PHONE, "phone", [] if synchronised else [kind], {kind} if synchronised else (), "", now
         )
 
+    def note_engine(self, *, full: bool, detail: str, now: float) -> Noted:
+        """What the media engine says of its room for calls; `full`: it takes no more."""
+        kind = AlarmKind.MEDIA_ENGINE_FULL
+        if full:
+            return self._apply(PHONE, "phone", [kind], (), detail, now)
+        # A call that it had refused says so too, and cannot know that there is room again.
+        refused = self._apply(PHONE, "call", [], {kind}, "", now)
+        cleared = self._apply(PHONE, "phone", [], {kind}, "", now).cleared
+        return Noted((), (), refused.cleared + cleared)
+
+    def note_flood(self, detail: str | None, now: float) -> Noted:
+        """Our SIP ports are flooded as `detail` says, None: no more."""
+        kind = AlarmKind.FLOODED
+        signs, contrary = ([kind], ()) if detail is not None else ([], (kind,))
+        return self._apply(PHONE, "phone", signs, contrary, detail or "", now)
+
     def advance(self, now: float) -> None:
         """Let time pass: bindings run out."""
         for name, trunk in self._trunks.items():
@@ -266,6 +282,8 @@ class AlarmBoard:
         return True
 
     def _settle(self, name: str, now: float) -> None:
+        if name not in self._trunks:
+            return  # nothing has ever stood against the phone
         trunk = self._trunks[name]
         state = _state(trunk)
         if state != trunk.state:

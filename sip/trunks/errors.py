@@ -14,6 +14,10 @@ class TrunkError(ValueError):
     """A setting of a trunk cannot be used."""
 
     def __init__(self, trunk: str, field: str, takes: str) -> None:
-        super().__init__(f"trunk {trunk!r}: {field} takes {takes}")
+        super().__init__(trunk, field, takes)
         self.trunk = trunk
         self.field = field
+        self.takes = takes
+
+    def __str__(self) -> str:
+        return f"trunk {self.trunk!r}: {self.field} takes {self.takes}"

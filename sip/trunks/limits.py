@@ -131,6 +131,12 @@ class Admission:
         """The call is over. Giving a ticket back twice does nothing."""
         self._under_way.pop(ticket.number, None)
 
+    def withdraw(self, ticket: Ticket) -> None:
+        """The call could not leave after all: as `release`, and it counts towards no quota."""
+        if self._under_way.pop(ticket.number, None) is not None:
+            self._called.remove(ticket.called, ticket.admitted_at)
+            self._caller.remove(ticket.caller, ticket.admitted_at)
+
     def next_slot(self, now: float) -> float | None:
         """Return when the next call may leave as far as the rate is concerned; None while all slots are taken."""
         if self.caps.concurrency is not None and self.calls_now >= self.caps.concurrency:
@@ -187,3 +193,8 @@ class _Window:
         if len(self._times) >= MAX_REMEMBERED:
             self._times = {k: v for k, v in self._times.items() if v[-1] + window_s > now}
         self._times.setdefault(key, deque(maxlen=count)).append(now)
+
+    def remove(self, key: str, at: float) -> None:
+        times = self._times.get(key)
+        if times is not None and at in times:
+            times.remove(at)

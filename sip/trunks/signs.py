@@ -40,12 +40,20 @@ SURE_TROUBLES: dict[str, AlarmKind] = {
     "ports": AlarmKind.PORTS_EXHAUSTED,
     "bind": AlarmKind.PORTS_EXHAUSTED,
     "engine_lost": AlarmKind.MEDIA_ENGINE_LOST,
+    "engine_full": AlarmKind.MEDIA_ENGINE_FULL,
     "caps": AlarmKind.CAPS_REACHED,
 }
 """Kinds of trouble of our own, by name: those of `sip.transport` (`TransportFailure`; `ResolutionFailure` with `dns_`
 before it; `tls_own` for `TlsError`, `bind` for `BindError`), of `sip.core` (`Denial`, `RegistrationProblem`), and the
-phone's own `media_refused`, `ports`, `engine_lost` and `caps`. A name that is not here raises nothing."""
-PHONE_WIDE = frozenset({AlarmKind.MEDIA_ENGINE_LOST, AlarmKind.CLOCK_UNSYNCHRONISED})
+phone's own `media_refused`, `ports`, `engine_lost`, `engine_full` and `caps`. Other names raise nothing."""
+PHONE_WIDE = frozenset(
+    {
+        AlarmKind.MEDIA_ENGINE_FULL,
+        AlarmKind.MEDIA_ENGINE_LOST,
+        AlarmKind.CLOCK_UNSYNCHRONISED,
+        AlarmKind.FLOODED,
+    }
+)
 SURE_STATUSES: dict[int, AlarmKind] = {
     401: AlarmKind.BAD_CREDENTIALS,
     407: AlarmKind.BAD_CREDENTIALS,

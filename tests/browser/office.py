@@ -48,6 +48,9 @@ NAMES = {
 OFFICE_SCREEN = {"width": 1366, "height": 768}
 
 
+LEFT, ENDED = "htmx:sendAbort", "htmx:afterRequest"
+
+
 class Watch:
     """What a browser asked for and complained of."""
 
@@ -62,8 +65,14 @@ class Watch:
         self.requests.append(request.url)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+        if message.type not in ("error", "warning"):
+            return
+        if message.text.startswith(LEFT):
+            # The page was left while a request of it was under way. htmx names an abort after the request's end.
+            if self.complaints and self.complaints[-1].startswith(ENDED):
+                self.complaints.pop()
+            return
+        self.complaints.append(message.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,13 @@ def test_bad_uri(tmp_path: Path, target: str) -> None:
     check_wrong_argument(run_here("call", target, "--json", cwd=tmp_path), "TARGET", "target")
 
 
+def _come(exchange: socket.socket) -> Iterator[bytes]:
+    """Yield what comes until nothing does for a while."""
+    with contextlib.suppress(TimeoutError):
+        for _ in range(100):
+            yield exchange.recv(2048)
+
+
 @pytest.mark.parametrize("number", ["110", "119", "120", "122", "999", "112", "911"])
 def test_emergency_numbers_are_refused(tmp_path: Path, number: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as exchange:
@@ -52,8 +61,8 @@ def test_emergency_numbers_are_refused(tmp_path: Path, number: str) -> None:
         exchange.settimeout(0.3)
         target = f"sip:{number}@127.0.0.1:{exchange.getsockname()[1]}"
         check_wrong_argument(run_here("call", target, "--json", cwd=tmp_path), "TARGET", "target", number)
-        with pytest.raises(TimeoutError):
-            exchange.recv(2048)
+        # A late answer to whoever had this port before is not ours.
+        assert not any(datagram.startswith(b"INVITE") for datagram in _come(exchange))
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,27 @@ def test_gateway_answers_at_once_and_rings_in_band(place: Place) -> None:
     assert record["ended_ms"] - record["answered_ms"] == pytest.approx(4000, abs=600)
 
 
+def test_ringback_that_runs_ahead_of_a_lost_answer_is_the_gateways(place: Place) -> None:
+    """The first 200 is lost: half of the first burst is heard before the second one tells whose sound that is."""
+    lost: list[bytes] = []
+
+    def lose_first(datagram: bytes) -> tuple[bytes, ...]:
+        if datagram.startswith(b"SIP/2.0 200") and b"INVITE" in datagram and not lost:
+            lost.append(datagram)
+            return ()
+        return (datagram,)
+
+    line = np.concatenate([ringback(1), ringback(1)[: round(3.0 * RATE_HZ)], babble(6.0)])
+    call = place("answer-at-once", "--max-talk", "4", sounds={200: Sound(alaw(line))}, outward=lose_first)
+    check_answered(call)
+    record = call.record
+    began_ms = record["ring_started_ms"]
+    assert record["connected_ms"] - began_ms > 300, "the sound ran ahead"
+    assert record["answer_source"] == "in_band"
+    assert record["rings"]["count"] == 2
+    assert record["answered_ms"] == pytest.approx(began_ms + 8000, abs=500)
+
+
 def test_gateway_rings_in_band_and_nobody_comes(place: Place) -> None:
     call = place("answer-at-once", "--max-ring", "7", sounds={200: Sound(alaw(ringback(3)), loop=True)})
     check_not_answered(call, "no_answer")

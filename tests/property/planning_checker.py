@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -64,8 +64,9 @@ def window_day(world: World, at: datetime) -> date | None:
     return None
 
 
-def _counting_day(world: World, at: datetime) -> date:
+def _counting_day(world: World, second: int) -> date:
     """The day by which an earlier call counts for a period: that of its window, else its own."""
+    at = datetime.fromtimestamp(second, UTC)
     return window_day(world, at) or at.astimezone(world.zone).date()
 
 

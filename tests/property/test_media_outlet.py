@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,9 +18,13 @@ from sip.media.model import Address, RemoteMedia, SessionSpec
 from sip.media.outlet import Outlet
 from sip.media.send import Sound
 from sip.media.timeline import HeardMatrix, TimeLine
+from sip.media.udp import accept_only
+from sip.media.uring import Ring
 from tests.unit.media_peer import Peer, tone
 
 BEGUN = 0.001
+RING = Ring.open()
+"""None where io_uring is forbidden; then both ends send one by one."""
 SOUNDS = [Sound(tone(samples / 8000).tobytes()) for samples in (100, 160, 320, 805, 4000)]
 
 
@@ -36,7 +41,10 @@ class End:
     def __init__(self, kind: type[Outlet]) -> None:
         self.told: list[tuple[object, ...]] = []
         self.outlet = kind(
-            2, lambda verb, call, *rest: self.told.append((verb, call.number, *rest)), self._fail
+            2,
+            lambda verb, call, *rest: self.told.append((verb, call.number, *rest)),
+            self._fail,
+            RING if kind is Outlet else None,
         )
         self.peer = Peer()
         matrix = HeardMatrix(2)
@@ -58,6 +66,7 @@ class End:
         """Do something to a call, as the engine does it."""
         self.outlet.recall(self.calls[row])
         command(self.calls[row], self.peer.address)
+        self.outlet.follow(self.calls[row])
 
     def harvest(self) -> list[object]:
         """Return what goes to the captures."""
@@ -98,6 +107,13 @@ def hold(call: Call, address: Address) -> None:
     call.connect(RemoteMedia(*address, wants_sound=False), 0.0)
 
 
+def settle(call: Call, address: Address) -> None:
+    """Let the kernel filter, as the engine does once the far end has been heard for a while."""
+    call.filtered = accept_only(call.socket, address)
+    call.direct = call.filtered and call.sender.remote == address
+    call.redirected = True
+
+
 def play(number: int, *, loop: bool) -> Callable[[Call, Address], object]:
     return lambda call, _: call.sender.play(SOUNDS[number], loop=loop)
 
@@ -110,6 +126,7 @@ COMMANDS = [
     connect(ptime_ms=10),
     connect(telephone_event_pt=101),
     hold,
+    settle,
     lambda call, _: call.sender.stop(),
     lambda call, _: call.sender.digits.add("w1#"),
     lambda call, _: call.skip(3),
@@ -207,3 +224,71 @@ def test_a_sound_ends_with_its_last_sample(ends: tuple[End, End], number: int) -
     assert ends[0].told == ends[1].told
     assert [verb for verb, *_ in ends[0].told] == ["finished"]
     assert ends[0].calls[0].lane is not None, "silence is made here again"
+
+
+def test_settled_calls_leave_together_in_their_order(ends: tuple[End, End]) -> None:
+    for end in ends:
+        for row in range(2):
+            end.command(row, connect())
+            end.command(row, settle)
+            end.command(row, play(3, loop=True))
+        for tick in range(40):
+            end.outlet.run(0.02 * tick)
+    packets = [end.peer.received() for end in ends]
+    assert len(packets[0]) == 80
+    assert packets[0] == packets[1], "the order is that of opening, in every tick"
+
+
+@pytest.mark.skipif(RING is None, reason="io_uring is forbidden here")
+def test_what_the_ring_cannot_send_is_tried_once_more(ends: tuple[End, End]) -> None:
+    short, _ = ends
+    for row in range(2):
+        short.command(row, connect())
+        short.command(row, settle)
+    for tick in range(3):
+        short.outlet.run(0.02 * tick)
+    # The far end is gone: each packet brings a refusal, which surfaces with the next one.
+    address = short.peer.socket.getsockname()
+    short.peer.socket.close()
+    for tick in range(3, 10):
+        short.outlet.run(0.02 * tick)
+    short.peer = Peer(*address)
+    short.outlet.run(0.20)
+    short.outlet.run(0.22)
+    assert len(short.peer.received()) == 4, "nothing is in the way once it is there again"
+    assert [call.report(200.0).send_errors for call in short.calls] == [0, 0]
+
+
+@pytest.mark.skipif(RING is None, reason="io_uring is forbidden here")
+def test_a_ring_that_fails_costs_no_call(ends: tuple[End, End]) -> None:
+    ring = Ring()
+    end = ends[0]
+    end.outlet._ring = ring
+    for row in range(2):
+        end.command(row, connect())
+        end.command(row, settle)
+    end.outlet.run(0.02)
+    end.outlet.run(0.04)
+    ring.close()
+    for tick in range(3, 6):
+        end.outlet.run(0.02 * tick)
+    assert len(end.peer.received()) == 10
+
+
+@pytest.mark.skipif(RING is None, reason="io_uring is forbidden here")
+def test_what_a_ring_leaves_undone_when_it_fails_leaves_all_the_same(ends: tuple[End, End]) -> None:
+    ring = Ring()
+    end = ends[0]
+    end.outlet._ring = ring
+    for row in range(2):
+        end.command(row, connect())
+        end.command(row, settle)
+    end.outlet.run(0.02)
+    end.outlet.run(0.04)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, ring._descriptor)  # the kernel knows of no ring there any more
+    os.close(nothing)
+    end.outlet.run(0.06)
+    assert not ring.usable
+    assert len(end.peer.received()) == 6
+    assert [call.report(200.0).send_errors for call in end.calls] == [0, 0]

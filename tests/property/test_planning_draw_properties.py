@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -72,7 +73,7 @@ def worlds(draw_: st.DrawFn, units: int, lines: int) -> World:
         hours = st.integers(1, 40).map(lambda n: timedelta(hours=n))
         closed = [(at, at + draw_(hours)) for at in draw_(st.lists(minutes, max_size=1))]
         facts = [LineFacts(10 * unit + n, draw_(st.lists(minutes, max_size=2)), closed) for n in own]
-        done = draw_(st.lists(st.just(start), max_size=1))
+        done = draw_(st.lists(st.just(int(start.timestamp())), max_size=1))
         handovers = draw_(st.lists(st.sampled_from([0, 480, 1080, 1430]), max_size=2))
         made.append(UnitFacts(unit, facts, handovers, draw_(st.sampled_from([0.0, 1.0, 2.5])), done))
     moment = DrawMoment(draw_(st.integers(0, 3)), from_at, draw_(st.booleans()))
@@ -102,6 +103,15 @@ def test_a_draw_keeps_the_plan_or_says_what_it_cannot(world: World, seed: bytes)
 @given(worlds(units=1, lines=2))
 def test_what_is_named_is_true_and_all_that_there_is(world: World) -> None:
     assert (contradictions(world.inputs()) == ()) == possible(world, world.units[0])
+
+
+@slow
+@given(worlds(units=5, lines=2))
+def test_units_that_stand_alike_are_told_as_each_alone(world: World) -> None:
+    """Unlike checks of the days before may come to the same (`OpenTime.bearing`): never where they do not."""
+    inputs = world.inputs()
+    alone = [each for unit in inputs.units for each in contradictions(replace(inputs, units=(unit,)))]
+    assert list(contradictions(inputs)) == alone
 
 
 @slow

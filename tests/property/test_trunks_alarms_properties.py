@@ -46,5 +46,8 @@ def test_a_sound_call_leaves_nothing_standing_but_what_needs_another_proof(histo
         board.note_call("t", facts, float(now))
     sound = CallFacts("62", 200, alerted=True, answered=True, talk_s=20, received_packets=9, sent_packets=9)
     board.note_call("t", sound, 100.0)
+    standing = {alarm.kind for status in board.statuses(100.0) for alarm in status.alarms}
+    assert standing <= {AlarmKind.MEDIA_ENGINE_FULL}, "one call does not show that there is room for another"
+    board.note_engine(full=False, detail="", now=100.0)
     assert all(not status.alarms for status in board.statuses(100.0))
     assert board.status("t", 100.0).state == "up"

@@ -68,10 +68,14 @@ class DnsServer(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def dns_server(zone: Zone, **options: object) -> AsyncIterator[DnsServer]:
+async def dns_server(
+    zone: Zone, made_by: type[DnsServer] | None = None, **options: object
+) -> AsyncIterator[DnsServer]:
+    """Run a server on a free port; `made_by` is a kind of it that answers otherwise."""
+    make = made_by or DnsServer
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(
-        lambda: DnsServer(zone, **options),  # type: ignore[arg-type]
+        lambda: make(zone, **options),  # type: ignore[arg-type]
         local_addr=("127.0.0.1", 0),
     )
     try:

@@ -25,7 +25,7 @@ class LoudnessBank:
 
     def push(self, rows: npt.NDArray[Any], pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         assert pcm.shape == (len(rows), 160)
-        assert len(set(rows.tolist())) == len(rows)
+        assert len(set(rows.tolist())) in (len(rows), 1)  # 1: the rest of a call
         return np.mean(pcm**2, axis=1, keepdims=True).astype(np.float32)
 
 
@@ -44,9 +44,9 @@ def rtp(
 class Peer:
     """A far end with a socket of its own."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.socket.bind((host, 0))
+        self.socket.bind((host, port))
         self.address: tuple[str, int] = self.socket.getsockname()
 
     def __enter__(self) -> Peer:

@@ -183,3 +183,12 @@ def test_unusable(data: bytes) -> None:
     assert str(caught.value)
     assert isinstance(caught.value, ProtocolError)
     assert isinstance(caught.value, SipError)
+
+
+def test_a_contact_that_cannot_be_read_is_a_note_of_every_message_that_brings_it() -> None:
+    broken = b"CSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.2>, <>"
+    for _ in range(2):
+        message = changed(b"CSeq: 1 INVITE", broken)
+        assert [contact.uri for contact in message.contacts] == ["sip:a@192.0.2.2"]
+        assert len(message.contacts) == 1
+        assert message.notes == ["contact cannot be read"]

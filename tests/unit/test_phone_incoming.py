@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sip.answering import AnswerScript, IncomingRecord, RingingCall, SourceLimiter
+from sip.answering import AnswerScript, IncomingRecord, RingingCall
 from sip.core import Address, Credentials, LocalProtocolError
+from sip.media import MediaEngine
 from sip.phone import Phone, Script, Trunk
+from sip.reception import SourceLimiter
 from sip.record import CallRecord
 from sip.simulator.clips import clips, sound
 from sip.trunks import networks
@@ -83,6 +85,22 @@ async def test_digits_that_the_caller_sends_are_kept(caller: Phone) -> None:
     assert (record.outcome, record.three_ring) == ("network_failure", "not_applicable")
     assert not record.our_failure
     assert record.connected_ms is not None
+
+
+async def test_a_call_that_the_machine_cannot_carry_is_told_so_and_the_one_under_way_goes_on(
+    caller: Phone,
+) -> None:
+    desk = Desk()
+    async with Phone(OURS, start_engine=lambda: MediaEngine.start(capacity=1)) as callee:
+        callee.on_call = desk.take
+        first = asyncio.create_task(dial(caller, callee, Script(max_talk_s=2.0)))
+        while callee.capacity_estimate().sessions == 0:
+            await asyncio.sleep(0.02)
+        refused = await dial(caller, callee)
+        assert (refused.sip_status, refused.sip_reason) == (480, "No capacity")
+        assert (await first).outcome == "answered"
+        await asyncio.wait_for(desk.done.wait(), 10)
+    assert sorted(record.answered_ms is None for record in desk.records) == [False, True]
 
 
 async def test_the_called_side_hangs_up_when_its_time_is_over(caller: Phone) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from sip.core import Address
 from sip.guard import AnswerKeyError, DeniedNumberError, DialPolicy, NeverDialledError, NotAllowedError
+from sip.media import EngineFull, MediaEngine, MediaSession
 from sip.phone import Phone, Script, TargetError, Trunk
 from sip.simulator import Answer, Behaviour, Expectation, HangUp, Never, Provisional, Reject, Simulator, Wait
+from sip.transport import Resolver
 from sip.trunks import Caps, NumberRules, TrunkError, TrunkStatus
+from tests.unit.dns_server import dns_server
 
 pytestmark = [pytest.mark.timeout(120)]
 
@@ -252,3 +256,82 @@ async def test_health_goes_down_and_up(exchange: Simulator) -> None:
                 while (await seen.get()).state != "up":
                     pass
         assert phone.trunks()[0].alarms == ()
+
+
+async def one_at_a_time() -> MediaEngine:
+    """An engine that carries one call."""
+    return await MediaEngine.start(capacity=1)
+
+
+async def test_a_call_waits_for_room_in_the_engine(exchange: Simulator) -> None:
+    told: list[TrunkStatus] = []
+    main = trunk(exchange.local)
+    async with Phone(main, policy=OPEN, on_trunk=told.append, start_engine=one_at_a_time) as phone:
+        records = await asyncio.gather(*(phone.call(NUMBER, AT_ONCE) for _ in range(2)))
+        assert [(record.outcome, record.our_failure) for record in records] == [("answered", False)] * 2
+        kinds = [[alarm.kind.value for alarm in status.alarms] for status in told if status.name == "phone"]
+        assert any("media_engine_full" in some for some in kinds)
+        while any(alarm.kind == "media_engine_full" for s in phone.trunks() for alarm in s.alarms):
+            await asyncio.sleep(0.1)  # until the engine has said that there is room
+
+
+async def test_a_call_that_waits_in_vain_is_ours_and_counts_for_nothing(
+    exchange: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sip.placing.WAIT_FOR_SLOT_S", 0.2)
+    main = trunk(exchange.local, caps=Caps(4, None, 1, (2, 3600.0)))
+    async with Phone(main, policy=OPEN, start_engine=one_at_a_time) as phone:
+        stop = asyncio.Event()
+        first = asyncio.create_task(phone.call("0917-3262009", Script(max_ring_s=20.0), stop=stop))
+        while phone.capacity_estimate().sessions == 0:
+            await asyncio.sleep(0.02)
+        for _ in range(3):
+            record = await phone.call(NUMBER, AT_ONCE)
+            assert (record.outcome, record.our_failure) == ("network_failure", True)
+            assert record.alarms == ("media_engine_full",)
+            assert "1 calls already" in record.errors[0]
+            assert record.targets == ()
+        stop.set()
+        await first
+        assert (await phone.call(NUMBER, AT_ONCE)).outcome == "answered", "two an hour, and none had left"
+
+
+async def test_another_trunk_does_not_help_where_the_engine_has_no_room(
+    exchange: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sip.placing.WAIT_FOR_SLOT_S", 0.2)
+    both = [trunk(exchange.local, "first"), trunk(exchange.local, "second")]
+    async with Phone(both, policy=OPEN, start_engine=one_at_a_time) as phone:
+        stop = asyncio.Event()
+        first = asyncio.create_task(phone.call("0917-3262009", Script(max_ring_s=20.0), stop=stop))
+        while phone.capacity_estimate().sessions == 0:
+            await asyncio.sleep(0.02)
+        record = await phone.call(NUMBER, AT_ONCE)
+        stop.set()
+        await first
+    assert (len(record.errors), record.our_failure) == (1, True)
+    assert record.errors[0].startswith("first: ")
+
+
+class OneOnly(MediaEngine):
+    """An engine that has no room after its first call."""
+
+    async def open(self, *args: Any, **options: Any) -> MediaSession:
+        if self._numbers:
+            raise EngineFull(self.capacity_estimate())
+        return await super().open(*args, **options)
+
+
+async def test_an_attempt_of_which_one_call_had_left_counts_where_there_was_no_room_for_the_next() -> None:
+    async with dns_server({("far.test", "A"): ["127.0.0.2", "127.0.0.3"]}) as names:
+        resolver = Resolver(nameservers=["127.0.0.1"], dns_port=names.port)
+        caps = Caps(4, None, 1, (1, 3600.0))
+        main = Trunk(name="main", server="far.test", port=dead_end().port, caps=caps)
+        async with Phone(main, policy=OPEN, resolver=resolver, start_engine=OneOnly.start) as phone:
+            record = await phone.call(NUMBER, AT_ONCE)
+            # Whichever address of the name came first: one was tried, and that is all.
+            assert len(record.targets) == 1
+            assert "media_engine_full" in record.alarms
+            again = await phone.call(NUMBER, AT_ONCE)
+    assert again.alarms == ("caps_reached",)
+    assert again.targets == ()

@@ -25,6 +25,7 @@ from app.planning.draw import (
     expected_load,
 )
 from app.planning.draw_random import Dice
+from app.planning.draw_units import Board
 from app.planning.spec import PlanSpec
 from app.planning.windows import DrawMoment, LineFacts, UnitFacts, build_inputs, joined, pieces_of
 from tests.property.planning_checker import ZONE, World, faults
@@ -39,6 +40,10 @@ EVERY_DAY = {"workday": MORNING, "weekend": MORNING}
 def spec(**members: Any) -> PlanSpec:
     given = {"first_day": date(2026, 3, 2), "last_day": date(2026, 3, 29), "windows": EVERY_DAY, **members}
     return PlanSpec.model_validate(given)
+
+
+def seconds(*moments: datetime) -> list[int]:
+    return [int(at.timestamp()) for at in moments]
 
 
 def world(plan: PlanSpec, *units: UnitFacts, moment: DrawMoment | None = None) -> World:
@@ -145,7 +150,7 @@ def test_inputs_say_where_a_check_counts() -> None:
     tuesday = datetime(2026, 3, 10, 3, tzinfo=ZONE)
     old = datetime(2025, 12, 1, tzinfo=ZONE)
     unit = UnitFacts(
-        1, [LineFacts(1, [old, tuesday])], done=[monday_night, tuesday], done_years={2026: 2, 2025: 0}
+        1, [LineFacts(1, [old, tuesday])], done=seconds(monday_night, tuesday), done_years={2026: 2, 2025: 0}
     )
     inputs = world(plan, unit).inputs()
     assert inputs.units[0].done == ((1, 2),)
@@ -290,7 +295,7 @@ def test_contradictions_name_unit_period_and_numbers() -> None:
     plan = spec(period="week", calls_per_unit=2, caps={"line_week": 1}, most_per_unit=2)
     units = [
         UnitFacts(4, []),
-        UnitFacts(5, [LineFacts(50, closed=shut)], done=[start + timedelta(hours=9)]),
+        UnitFacts(5, [LineFacts(50, closed=shut)], done=seconds(start + timedelta(hours=9))),
         UnitFacts(6, [LineFacts(60), LineFacts(61)]),
     ]
     named = contradictions(world(plan, *units).inputs())
@@ -323,7 +328,10 @@ def test_a_year_that_most_calls_forbid_is_named() -> None:
 
 def test_the_remainder_gets_its_share_of_further_calls_alone() -> None:
     """Drawn anew in the middle of its only period, a plan asks for half as many further calls, and none before."""
-    units = [UnitFacts(n, [LineFacts(n)], done=[datetime(2026, 3, 3, 9, tzinfo=ZONE)]) for n in range(1, 401)]
+    units = [
+        UnitFacts(n, [LineFacts(n)], done=seconds(datetime(2026, 3, 3, 9, tzinfo=ZONE)))
+        for n in range(1, 401)
+    ]
     middle = datetime(2026, 3, 16, tzinfo=ZONE)
     plan = spec(extra_per_unit=1.0, yearly_coverage=0)
     inputs = world(plan, *units, moment=DrawMoment(1, middle)).inputs()
@@ -367,3 +375,32 @@ def test_a_build_without_units_draws_nothing() -> None:
     assert draw(SEED, inputs) == ()
     assert contradictions(inputs) == ()
     assert all(load.expected == 0 for load in expected_load(inputs))
+
+
+# --- units that stand alike ---
+
+
+@pytest.mark.parametrize(("night", "calls", "gap_h"), [(False, 3, 12.0), (False, 2, 60.0), (True, 1, 12.0)])
+def test_checks_of_the_days_before_bear_on_a_line_as_its_caps_say(
+    night: bool, calls: int, gap_h: float
+) -> None:
+    """Lines called at any hour of nine days: told as each alone, and most of them are worked out once."""
+    windows = [{"start": "02:00", "end": "05:00"}] if night else MORNING
+    plan = spec(
+        last_day=date(2026, 3, 15), period="week", calls_per_unit=calls, windows={"workday": windows},
+        caps={"line_day": 1, "line_week": 3, "least_gap_h": gap_h},
+    )  # fmt: skip
+    from_at = datetime(2026, 3, 5, 9, 30, tzinfo=ZONE)
+    hours = range(-9 * 24, 30)
+    used = [
+        tuple(sorted(from_at + timedelta(hours=hour - step * 31) for step in range(times)))
+        for hour in hours
+        for times in (1, 3)
+    ]
+    units = [UnitFacts(n, [LineFacts(n, at)], ()) for n, at in enumerate(used, 1)]
+    inputs = world(plan, *units, moment=DrawMoment(0, from_at, night_approved=night)).inputs()
+    alone = [each for unit in inputs.units for each in contradictions(replace(inputs, units=(unit,)))]
+    assert alone
+    assert list(contradictions(inputs)) == alone
+    time = Board(inputs).open_time(0)
+    assert len({time.bearing(inputs.caps, unit.lines[0].used) for unit in inputs.units}) < len(units) / 3

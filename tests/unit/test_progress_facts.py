@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -206,6 +208,46 @@ def test_behind_a_gateway_the_answer_is_where_the_voice_begins() -> None:
     assert facts.ring_to_answer_min_ms == pytest.approx(6_000.0, abs=15.0)
     assert facts.rings.count == 2
     assert facts.after_answer.segments[0].kind == "speech"
+
+
+@pytest.mark.parametrize("late_ms", [12.0, 500.0])
+def test_ringback_that_overtook_its_200_is_still_the_gateways(late_ms: float) -> None:
+    """Nobody had announced any sound: what came before the 200 came on another way, or the first 200 was lost."""
+    signals = Signals(None, late_ms, 20_000.0, early_sound=False)
+    heard = line(rings(1.0), silence(1.5), voice(4.0))
+    facts = ring_facts(signals, heard)
+    assert facts.answer_source == "in_band"
+    assert facts.ring_started_ms == pytest.approx(0.0, abs=10.0)
+    assert facts.answered_ms == pytest.approx(2_500.0, abs=60.0)
+    assert facts.rings.count == 1
+    assert ring_facts(replace(signals, early_sound=True), heard).answer_source == "signalling"
+
+
+def test_the_last_of_ringing_whose_announcement_was_lost_is_no_gateways() -> None:
+    """The 183 never came, so nothing was heard until shortly before the 200, and ringback stops 0.3 s after it."""
+    heard = line(rings(1.0), silence(6.0), voice(4.0))
+    facts = ring_facts(Signals(None, 700.0, 20_000.0, early_sound=False), heard)
+    assert (facts.answered_ms, facts.answer_source) == (700.0, "signalling")
+
+
+def test_ringback_that_was_announced_before_the_200_is_early_sound() -> None:
+    heard = line(rings(7.5), silence(0.2), voice(4.0))
+    facts = ring_facts(Signals(None, 6_600.0, 20_000.0), heard)
+    assert (facts.answered_ms, facts.answer_source, facts.rings.count) == (6_600.0, "signalling", 2)
+
+
+def test_a_failure_tone_that_overtook_its_200_was_not_answered() -> None:
+    heard = line(cadence(UNOBTAINABLE, 6.0)[0])
+    facts = ring_facts(Signals(None, 400.0, 6_000.0, early_sound=False), heard)
+    assert facts.answered_ms is None
+
+
+@pytest.mark.parametrize("signalled_ms", [None, 100.0])
+def test_a_voice_that_overtook_its_200_changes_no_answer(signalled_ms: float | None) -> None:
+    signals = Signals(signalled_ms, 4_400.0, 9_000.0, early_sound=False)
+    facts = ring_facts(signals, line(voice(4.0), start_ms=4_000.0))
+    assert (facts.answered_ms, facts.answer_source) == (4_400.0, "signalling")
+    assert facts.ring_started_ms == signalled_ms
 
 
 def test_a_limit_inside_the_answer_window_is_near() -> None:

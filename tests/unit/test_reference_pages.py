@@ -63,6 +63,16 @@ def test_no_described_option_is_unknown() -> None:
         assert option in known | {"--help"}, f"docs/reference/cli.md describes {option}, which there is not"
 
 
+@pytest.mark.parametrize("name", ["cli", "settings", "alarms", "api-operations"])
+def test_tables_have_a_head_and_say_nothing_twice(name: str) -> None:
+    for table in re.findall(r"(?m)(?:^\|.*\n)+", page(f"reference/{name}.md")):
+        rows = table.splitlines()
+        assert len(rows) > 2
+        assert re.fullmatch(r"[|: -]+", rows[1]), f"a table without a head: {rows[0]}"
+        first = [row.split(" | ")[0] for row in rows[2:]]
+        assert len(set(first)) == len(first), f"said twice: {max(first, key=first.count)}"
+
+
 PARTS = [
     value
     for value in vars(record).values()

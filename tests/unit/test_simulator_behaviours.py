@@ -6,6 +6,8 @@ from typing import get_args
 
 import pytest
 
+from app.commands.simulate import MOST_LINES
+from sip.phone import Phone
 from sip.record import EvidenceKind
 from sip.simulator import (
     BEHAVIOURS,
@@ -186,6 +188,12 @@ def test_load_lines_talk_until_the_caller_ends_the_call():
     assert list(faults(line)) == []
     assert isinstance(line.steps[-1], Never)
     assert Play("officer_01", loop=True) in line.steps
+
+
+def test_every_load_line_may_be_called() -> None:
+    phone = Phone()
+    for number in range(FIRST_LOAD_LINE, FIRST_LOAD_LINE + MOST_LINES):
+        phone.check(f"sip:{number}@127.0.0.1:5060")
 
 
 @pytest.mark.parametrize(

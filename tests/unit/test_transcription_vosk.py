@@ -145,7 +145,7 @@ async def test_hung_worker_is_killed_and_its_sound_tried_again(shared: Transcrib
     await shared.rank(spoken(), ["전화"])
     (stopped,) = shared.pids
     os.kill(stopped, signal.SIGSTOP)
-    again = await shared.transcribe(spoken(), patience_s=3.0)
+    again = await shared.transcribe(spoken(), patience_s=10.0)
     assert again.utterances
     assert stopped not in shared.pids
     with pytest.raises(ProcessLookupError):

@@ -397,3 +397,117 @@ async def test_connections_that_arrive_at_the_end_are_released() -> None:
         transport.close()
         await asyncio.sleep(0.05)
     assert ear.messages == []
+
+
+# Many connections, much of it hostile
+
+
+async def test_who_has_said_nothing_makes_room_for_who_comes() -> None:
+    async with (
+        streams(limits=impatient(connections=3)) as (transport, ear),
+        peer_to(transport.local) as first,
+    ):
+        first.writer.write(message())
+        await until(lambda: ear.messages)
+        async with peer_to(transport.local) as silent, peer_to(transport.local) as second:
+            second.writer.write(message(2))
+            await until(lambda: len(ear.messages) == 2)
+            async with peer_to(transport.local) as third:
+                third.writer.write(message(3))
+                await until(lambda: len(ear.messages) == 3)
+                assert await silent.closed() == b""
+                assert transport.connected(first.address)
+                assert transport.connected(second.address)
+
+
+async def test_where_all_have_spoken_lately_the_next_one_is_turned_away() -> None:
+    async with (
+        streams(limits=impatient(connections=1)) as (transport, ear),
+        peer_to(transport.local) as first,
+    ):
+        first.writer.write(message())
+        await until(lambda: ear.messages)
+        async with peer_to(transport.local) as second:
+            assert await second.closed() == b""
+        assert transport.connected(first.address)
+
+
+async def test_who_has_been_quiet_for_long_makes_room() -> None:
+    limits = impatient(connections=1, quiet_s=0.05)
+    async with streams(limits=limits) as (transport, ear), peer_to(transport.local) as first:
+        first.writer.write(message())
+        await until(lambda: ear.messages)
+        await asyncio.sleep(0.1)
+        async with peer_to(transport.local) as second:
+            second.writer.write(message(2))
+            await until(lambda: len(ear.messages) == 2)
+            assert await first.closed() == b""
+
+
+async def test_who_holds_the_most_loses_its_connection_where_too_much_is_held() -> None:
+    begun = message()[:40]
+    async with (
+        streams(limits=impatient(held=10_000)) as (transport, ear),
+        peer_to(transport.local) as small,
+        peer_to(transport.local) as large,
+    ):
+        large.writer.write(begun + b"x" * 9_000)
+        await asyncio.sleep(0.05)
+        small.writer.write(begun + b"x" * 3_000)
+        assert await large.closed() == b""
+        small.writer.write(b"\r\nContent-Length: 0\r\n\r\n")
+        await until(lambda: ear.messages)
+        assert transport._arrivals is not None
+        assert transport._arrivals._held == 0
+
+
+async def test_whoever_takes_no_answers_is_asked_for_no_more_requests() -> None:
+    """Each request brings forth an answer ten times as long; what waits here stays near 64 KiB."""
+    async with streams() as (transport, ear), peer_to(transport.local) as peer:
+
+        def answer(data: bytes, source: Address, at: float, clock: str) -> None:
+            ear.messages.append((data, source, at, clock))
+            transport.send(b"x" * 10 * len(data), source)
+
+        transport._on_message = answer
+        peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        peer.writer.write(message() * 20_000)
+        count, seen = 0, -1
+        while count != seen:
+            await asyncio.sleep(0.2)
+            seen, count = count, len(ear.messages)
+        (connection,) = transport._all
+        assert connection.held < 1_000_000
+        assert count < 20_000
+        peer.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        while len(ear.messages) < 20_000:
+            await peer.reader.read(1 << 20)
+
+
+async def test_many_messages_at_once_let_others_have_their_turn() -> None:
+    """A timer runs between the first message and the last of what came in one piece, and none is lost."""
+    async with streams() as (transport, _), peer_to(transport.local) as peer:
+        order: list[str] = []
+
+        def slowly(data: bytes, source: Address, at: float, clock: str) -> None:
+            if not order:
+                asyncio.get_running_loop().call_soon(order.append, "timer")
+            order.append("message")
+            time.sleep(0.001)
+
+        transport._on_message = slowly
+        peer.writer.write(message() * 100)
+        await until(lambda: order.count("message") == 100)
+        assert 0 < order.index("timer") < 30
+
+
+async def test_connections_that_are_turned_away_are_logged_by_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "sip.transport")
+    async with streams(limits=impatient(per_source=1)) as (transport, _), peer_to(transport.local):
+        await asyncio.sleep(0.02)
+        for _ in range(20):
+            async with peer_to(transport.local) as peer:
+                assert await peer.closed() == b""
+    assert len([record for record in caplog.records if "turned away" in record.getMessage()]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,6 +41,54 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(LOOPBACK[:2])
         return int(probe.getsockname()[1])
+
+
+async def test_messages_have_their_share_of_a_process_that_has_much_else_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A third of a second of other work in each turn of the loop, and 400 messages of a millisecond each."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("sip.transport.udp.time", SimpleNamespace(monotonic=lambda: clock.now))
+    turns, heard = 0, 0
+
+    def on_datagram(_data: bytes, _source: Address, _at: float, _clock: str) -> None:
+        nonlocal heard
+        heard += 1
+        clock.now += 0.001
+
+    transport = UdpTransport.open(LOOPBACK, on_datagram, lambda *_: None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for _ in range(400):
+            peer.sendto(b"hello", transport.local[:2])
+        while heard < 400 and turns < 100:
+            await asyncio.sleep(0)
+            clock.now += 0.3
+            turns += 1
+    transport.close()
+    assert turns <= 10, f"{heard} messages of 400 read in {turns} turns"
+
+
+async def test_a_flood_leaves_the_loop_to_others_while_they_have_little_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("sip.transport.udp.time", SimpleNamespace(monotonic=lambda: clock.now))
+    heard: list[int] = [0]
+
+    def on_datagram(_data: bytes, _source: Address, _at: float, _clock: str) -> None:
+        heard[-1] += 1
+        clock.now += 0.001
+
+    transport = UdpTransport.open(LOOPBACK, on_datagram, lambda *_: None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for _ in range(200):
+            peer.sendto(b"hello", transport.local[:2])
+        while sum(heard) < 200 and len(heard) < 200:
+            clock.now += 0.002
+            heard.append(0)
+            await asyncio.sleep(0)
+    transport.close()
+    assert max(heard) <= 5, "five milliseconds in a turn"
 
 
 async def test_datagram_carries_its_source_and_the_kernels_time() -> None:

@@ -200,6 +200,19 @@ def test_a_lost_engine_and_the_clock_stand_against_the_phone_itself() -> None:
     assert board.status(PHONE, 3.0).is_well
 
 
+def test_a_full_engine_is_the_phone_s_until_it_has_room() -> None:
+    board = AlarmBoard()
+    assert board.note_engine(full=False, detail="", now=0.0) == Noted()
+    assert board.note_clock(True, 0.0) == Noted(), "nothing has ever stood against the phone"
+    assert call(board, trouble="engine_full").shown == (AlarmKind.MEDIA_ENGINE_FULL,)
+    assert board.note_engine(full=True, detail="about 900 calls", now=1.0).raised == ()
+    assert [alarm.detail for alarm in board.status(PHONE, 1.0).alarms] == ["about 900 calls"]
+    call(board, 2.0, **WELL, **SOUND)
+    assert standing(board, trunk=PHONE) == {"media_engine_full"}, "calls under way say nothing of more"
+    assert board.note_engine(full=False, detail="", now=3.0).cleared == (AlarmKind.MEDIA_ENGINE_FULL,)
+    assert board.status(PHONE, 3.0).is_well
+
+
 def test_health_turns_a_trunk_up_and_down() -> None:
     board = AlarmBoard()
     board.add_trunk(T, 0.0)

@@ -115,3 +115,17 @@ def test_a_clock_that_steps_back_gives_no_tokens() -> None:
 def test_caps_that_admit_nothing_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Caps(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_call_that_could_not_leave_counts_towards_no_quota() -> None:
+    admission = Admission(
+        Caps(concurrency=None, calls_per_s=None, per_called=(1, 60.0), per_caller=(1, 60.0))
+    )
+    ticket = admission.admit(0.0, "0917-3262000", "us")
+    admission.withdraw(ticket)
+    admission.withdraw(ticket)
+    admission.release(ticket)
+    assert admission.calls_now == 0
+    admission.release(admission.admit(1.0, "0917-3262000", "us"))
+    with pytest.raises(CapError):
+        admission.admit(2.0, "0917-3262000", "us")

@@ -26,7 +26,7 @@ class NamedDoorkeeper:
         name = unquote(Headers(scope=scope).get(ACTOR, "local"))
         if not name:
             return None
-        return Principal(0, "test", name, frozenset(Role), frozenset(Permission), address="testclient")
+        return Principal(0, "test", name, frozenset(Role), frozenset(Permission), address="127.0.0.1")
 
 
 def let_in(app: FastAPI) -> FastAPI:

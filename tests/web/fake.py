@@ -109,6 +109,8 @@ class FakePhone:
     forbidden: frozenset[str] = frozenset()
     """Targets that our own rules forbid."""
     orders: list[CallOrder] = field(default_factory=list)
+    tested: list[tuple[str, str]] = field(default_factory=list)
+    """Trunk and number of each test call whose INVITE left."""
 
     async def refused(self, targets: Collection[str]) -> frozenset[str]:
         return frozenset(targets) & self.forbidden
@@ -135,6 +137,21 @@ class FakePhone:
             return replace(found, recording=write_tone(self.folder, order.recording_name, found.ended_ms))
         finally:
             self.at_once -= 1
+
+    async def call_by(self, trunk: str, number: str, journal: Journal, stop: asyncio.Event) -> CallRecord:
+        found = self.records.get(number) or answered(number)
+        if isinstance(found, Exception):
+            raise found
+        await journal({"state": "calling", "call_id": f"id-{number}", "position": 0})
+        if stop.is_set():
+            return unanswered(number, "cancelled", ended_by="us", ended_ms=0.0)
+        self.tested.append((trunk, number))
+        await journal({"state": "connected", "call_id": f"id-{number}", "position": 0})
+        while self.hold is not None and not self.hold.is_set() and not self.stopping:
+            if stop.is_set():
+                return unanswered(number, "cancelled", ended_by="us")
+            await asyncio.sleep(0.01)
+        return replace(found, trunk=trunk)
 
     async def _hung_up(self, name: str) -> bool:
         while self.hold is not None and not self.hold.is_set():

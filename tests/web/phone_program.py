@@ -24,6 +24,10 @@ class WritingPhone(FakePhone):
         self.write("INVITE", order.target)
         return await super().place(order, journal)
 
+    async def call_by(self, trunk: str, number: str, journal: Journal, stop: asyncio.Event) -> CallRecord:
+        self.write("TEST", number)
+        return await super().call_by(trunk, number, journal, stop)
+
     async def recover(self, snapshot: dict[str, Any]) -> None:
         self.write("BYE", snapshot["call_id"])
 

@@ -9,7 +9,6 @@ import pytest
 
 from app.settings import Settings
 from tests.peers import PEERS
-from tests.web.api_fuzz import faults, service
 from tests.web.migrated import migrate
 
 EXAMPLES = 3
@@ -32,6 +31,9 @@ def each_settings(settings: Settings, request: pytest.FixtureRequest) -> list[Se
 
 @pytest.mark.timeout(600)
 def test_nothing_makes_the_service_fail(each_settings: list[Settings]) -> None:
+    # Its library takes seconds to load, which every worker would spend for this one test.
+    from tests.web.api_fuzz import faults, service
+
     with ExitStack() as stack:
         opened = [stack.enter_context(service(one)) for one in each_settings]
         found = faults(opened, EXAMPLES)

@@ -108,6 +108,7 @@ async def test_no_page_lets_markup_act(
 
 
 @pytest.mark.peer("chromium")
+@pytest.mark.timeout(600)
 async def test_a_browser_runs_none_of_it(settings: Settings) -> None:
     settings = settings.model_copy(update={"allowed_hosts": ("127.0.0.1",)})
     twin = copied(settings, MARK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import select, text
 
 import app
 from app.accounts import audit_chain
+from app.accounts import service as audit
 from app.accounts.audit_words import ACTION_ZH
 from app.accounts.models import AuditEvent
 from app.accounts.permissions import Role
@@ -68,6 +70,9 @@ async def test_the_auditor_filters_the_day_of_the_others(client: httpx.AsyncClie
         ({"who": "王督查", "action": "play"}, 100),
         ({"action": "export"}, 50),
         ({"subject": "recording:7"}, 1),
+        ({"subject": "录音 7"}, 1),
+        ({"subject": "录音7"}, 1),
+        ({"subject": "录音", "action": "play"}, 100),
         ({"subject": "directory"}, 0),
         ({"refused": "1"}, 10),
         ({"since": "2026-11-03T00:00", "until": "2026-11-03T12:00"}, 3),
@@ -80,6 +85,64 @@ async def test_the_auditor_filters_the_day_of_the_others(client: httpx.AsyncClie
         answer = await client.get("/system/audit", params=wrong)
         assert answer.status_code == 422
         assert 'role="alert"' in answer.text
+
+
+async def test_the_filter_and_the_lines_speak_the_readers_words(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.unit_of_work() as session:
+        await audit.record(session, "case_open", "case:3", "no_answer", "吴督查")
+        await audit.record(session, "manual_check", "manual:4", "on_site no_answer", "吴督查")
+        await audit.record(session, "hold", "recording:5", "no_answer 以外的话", "吴督查")
+        await audit.record(session, "case_confirm", "case:3", "notified -> confirmed", "吴督查")
+        await audit.record(session, "lift_hold", "recording:5", "hold:1 申辩已决", "吴督查")
+    page = (await client.get("/system/audit", params={"action": "case_open"})).text
+    assert '<option value="case_open" selected>立案</option>' in page
+    assert 'title="case:3">事项 3</td>' in page
+    assert ">无人接听</td>" in page
+    assert (
+        ">实地检查、无人接听</td>"
+        in (await client.get("/system/audit", params={"action": "manual_check"})).text
+    )
+    assert ">no_answer 以外的话</td>" in (await client.get("/system/audit", params={"action": "hold"})).text
+    assert (
+        ">已告知 → 认定</td>" in (await client.get("/system/audit", params={"action": "case_confirm"})).text
+    )
+    assert (
+        ">保全 1：申辩已决</td>" in (await client.get("/system/audit", params={"action": "lift_hold"})).text
+    )
+    english = {"Cookie": f"{client.headers['Cookie']}; dutyring_language=en"}
+    asked = {"subject": "Recording 5"}
+    page = (await client.get("/system/audit", params=asked, headers=english)).text
+    assert ">recording 5</td>" in page
+
+
+async def test_every_subject_is_found_by_its_name_on_the_page(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    keys = {
+        "login": "张…", "way": "GET /system/audit", "plan-run": "3:1", "plan": "3", "rules": "three-ring/1",
+        "rule_set": "2", "account": "12", "check": "12", "order": "12", "unit": "s",
+    }  # fmt: skip
+    async with database.unit_of_work() as session:
+        for kind, key in keys.items():
+            await audit.record(session, "note", f"{kind}:{key}", "", "吴督查")
+    for language in ("zh-CN", "en"):
+        cookie = f"{client.headers['Cookie']}; dutyring_language={language}"
+        whole = (await client.get("/system/audit", params={"who": "吴督查"}, headers={"Cookie": cookie})).text
+        rows = re.findall(r'title="([^"]+)">([^<]+)</td>', whole)
+        assert {subject for subject, _ in rows} == {f"{kind}:{key}" for kind, key in keys.items()}
+        for subject, name in rows:
+            alike = {subject, subject.replace("check:", "order:"), subject.replace("order:", "check:")}
+            asked = {"subject": name, "who": "吴督查"}
+            page = (await client.get("/system/audit", params=asked, headers={"Cookie": cookie})).text
+            assert set(re.findall(r'title="([^"]+)">[^<]+</td>', page)) == alike, (language, name)
+    found = await client.get(
+        "/system/audit", params={"subject": "units", "who": "吴督查"}, headers={"Cookie": cookie}
+    )
+    assert found.text.count('<td class="at">') == 0, "that is no kind of subject"
+    found = await client.get("/system/audit", params={"subject": "order", "who": "吴督查"})
+    assert found.text.count('<td class="at">') == 2
 
 
 async def test_pages_of_the_list_leave_no_line_out(client: httpx.AsyncClient) -> None:

@@ -34,6 +34,9 @@ from tests.web.apps import make_app
 from tests.web.migrated import migrate
 from tests.web.twin import HERE, THERE, Side, Twin, copied, fill, spec
 
+pytestmark = pytest.mark.timeout(600)
+"""Thousands of requests each."""
+
 Body = Callable[[Side], Any]
 AHEAD = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
@@ -48,6 +51,7 @@ OF_ALL = {
     "name": "sample-city-2026",
     "prompt_id": 1,
     "key": "0" * 32,
+    "trunk_test_id": 1,
     "secret": "x",
 }
 """Keys in paths of what belongs to no unit."""
@@ -60,6 +64,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "GET /api/v1/units/{unit_id}/roster-at": {"at": "2026-11-24T12:00:00+08:00"},
     "GET /api/v1/roster-filings": {"first": "2026-11-24", "last": "2026-11-24"},
     "GET /api/v1/roster-warnings": {"first": "2026-11-24", "last": "2026-11-24"},
+    "GET /system/trunks/tests": {"name": "x"},
     "GET /api/v1/coverage": {"year": "2026"},
     "GET /api/v1/coverage/summary": {"year": "2026"},
     "GET /api/v1/recordings/{recording_id}/clip": {"from_ms": "0", "to_ms": "100"},
@@ -144,6 +149,7 @@ BODIES: Mapping[str, Body | None] = {
     },
     "POST /api/v1/stops": lambda side: {"unit_id": side["unit_id"], **WHY},
     "POST /api/v1/stops/{stop_id}/lift": lambda side: WHY,
+    "POST /api/v1/trunk-tests": lambda side: {"trunk": "x", "number": "0917-3262000"},
     "POST /api/v1/publications": lambda side: {"kind": "bulletin", "title": "x", "case_ids": [side["case_id"]]},
     "POST /api/v1/rules/compare": lambda side: {
         "rule_set": "sample-city-2026", "first": "2026-11-24", "last": "2026-11-24", "unit": side["unit_id"],
@@ -171,6 +177,7 @@ EMPTY = (
     "GET /api/v1/coverage/summary", "GET /api/v1/prompts", "GET /api/v1/prompts/{prompt_id}",
     "GET /api/v1/prompts/{prompt_id}/sound", "GET /api/v1/rule-sets", "GET /api/v1/rule-sets/{name}",
     "GET /api/v1/rules/activations", "GET /api/v1/rules/in-force", "GET /api/v1/rules/trunk-music",
+    "GET /api/v1/trunk-tests", "GET /api/v1/trunk-tests/{trunk_test_id}",
     "GET /api/v1/trunks", "GET /api/v1/transcriber", "GET /api/v1/imports/{key}", "GET /api/v1/imports/{key}/changes",
     "GET /api/v1/imports/{key}/findings", "GET /api/v1/review-queue", "GET /api/v1/roster-warnings",
     "GET /api/v1/roster-filings", "GET /api/v1/directory.xlsx", "GET /api/v1/cases/{case_id}/notice",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import stat
 from datetime import UTC, datetime, timedelta, timezone
@@ -95,6 +96,32 @@ async def test_many_writers_wait_for_each_other(either: Database) -> None:
 
 def rights(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_a_cancelled_unit_of_work_gives_the_write_lock_back(either: Database) -> None:
+    """At once, though errors hold on to its cursors: the phone process collects its garbage seldom."""
+
+    async def count_twice(number: int) -> None:
+        async with either.unit_of_work() as session:
+            for _ in range(2):
+                await audit.record(session, "cut", f"recording:{number}")
+                await audit.of_subject(session, f"recording:{number}")
+
+    gc.disable()
+    try:
+        for number in range(40):
+            work = asyncio.create_task(count_twice(number))
+            await asyncio.sleep(number * 0.0002)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            async with either.unit_of_work() as session:
+                await audit.record(session, "whole", "recording:whole")
+                # Both of its rows, or none.
+                assert await audit.count_of(session, f"recording:{number}") in (0, 2)
+    finally:
+        gc.enable()
+    async with either.reading() as session:
+        assert await audit.count_of(session, "recording:whole") == 40
 
 
 async def test_what_is_stored_is_its_owners_alone(settings: Settings) -> None:

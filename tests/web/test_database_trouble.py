@@ -23,7 +23,7 @@ async def hasty(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     """A database that waits for no lock."""
     migrate(settings)
     monkeypatch.setattr("app.database.BUSY_TIMEOUT_MS", 1)
-    monkeypatch.setattr("app.checks.dispatcher.CONCLUDE_PAUSES_S", (0.05,) * 200)
+    monkeypatch.setattr("app.insisting.PAUSES_S", (0.05,) * 200)
     async with Database(settings.url) as opened:
         yield opened
 
@@ -100,7 +100,7 @@ async def test_a_failure_of_ours_keeps_its_own_reason(
 async def test_what_could_not_be_written_for_long_stays_for_the_next_start(
     hasty: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.checks.dispatcher.CONCLUDE_PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr("app.insisting.PAUSES_S", (0.01, 0.01))
     phone = FakePhone(tmp_path / "data" / "recordings", hold=asyncio.Event())
     await order(hasty, *await add_lines(hasty, 1))
     dispatcher = Dispatcher(hasty, phone, settings)

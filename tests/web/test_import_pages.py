@@ -88,6 +88,13 @@ async def test_bad_cells_are_named_put_right_and_then_all_of_it_is_entered(eithe
         assert row.who == "总值班室"
 
 
+async def test_what_is_wrong_is_told_from_the_top_down(office: Office, dispatcher: Browser) -> None:
+    """What no cell can be read as is met first, what the records do not know later."""
+    rows = [HEAD, ["档案馆", "没有的县", "0917-3212346", ""], ["妇联", "C01", "32l2346", ""]]
+    told = plain(await dispatcher.get((await bring(dispatcher, workbook(通讯录=rows))).headers["location"]))
+    assert 0 < told.index("通讯录 B2 没有的县") < told.index("通讯录 C3 32l2346")
+
+
 async def test_what_is_wrong_what_is_doubtful_and_what_would_change_stand_apart_in_pages(
     office: Office, dispatcher: Browser
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,13 +13,14 @@ from fastapi import FastAPI
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
-from app.checks import alarms
+from app.checks import alarms, engine_board
 from app.checks.dispatcher import Dispatcher
 from app.checks.models import Attempt
 from app.database import Database
 from app.directory.models import DutyLine
 from app.operations.readiness import head_revision
 from app.settings import Settings, TrunkSettings
+from sip.media import CapacityEstimate
 from tests.web.apps import make_app
 from tests.web.fake import FakePhone
 from tests.web.seed import NAMES, fill
@@ -85,6 +87,27 @@ async def test_without_a_token_in_the_settings_there_are_no_metrics(
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         assert (await client.get("/metrics")).status_code == 404
     await app.state.database.close()
+
+
+async def test_the_media_engine_is_told_of_while_there_is_a_phone(
+    client: httpx.AsyncClient, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Measured:
+        def capacity_estimate(self) -> CapacityEstimate:
+            return CapacityEstimate(1500, "tick", 9.0, 900, 8.0, sessions=900, tick_ms_p99=12.5)
+
+    assert not any(name.startswith("dutyring_engine_") for name in await figures(client))
+    assert isinstance(Measured(), engine_board.MeasuredPhone)
+    telling = asyncio.create_task(engine_board.tell(Measured(), settings))
+    while engine_board.read(settings) is None:
+        await asyncio.sleep(0.01)
+    telling.cancel()
+    found = await figures(client)
+    assert found["dutyring_engine_calls"] == 900
+    assert found["dutyring_engine_calls_limit"] == 1500
+    assert found["dutyring_engine_tick_p99_seconds"] == pytest.approx(0.0125)
+    monkeypatch.setattr(engine_board, "STALE_S", -1.0)
+    assert not any(name.startswith("dutyring_engine_") for name in await figures(client)), "a dead phone's"
 
 
 async def test_figures_are_those_of_the_records_and_name_nobody(

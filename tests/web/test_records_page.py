@@ -14,11 +14,13 @@ from app.accounts.permissions import Role
 from app.checks.models import Attempt, CallFacts, SpotCheck
 from app.database import Database
 from app.planning.models import Plan
+from app.reviews.models import Case
+from app.reviews.opening import open_case
 from app.settings import Settings
 from app.web import i18n
 from tests.web.apps import own_doors
 from tests.web.people import signed_in
-from tests.web.reviewing import THURSDAY, WANG, Office, running
+from tests.web.reviewing import THURSDAY, WANG, Office, proposal, running
 
 HEADS = r'id="check-(\d+)"'
 TEMPLATES = Path(i18n.__file__).parent / "templates"
@@ -83,6 +85,58 @@ async def test_grades_follow_the_newest_verdict_and_decisions_the_case(settings:
         text = (await office.client.get("/checks")).text
         assert f"<td>认定</td><td>{WANG}</td>" in re.sub(r">\s+<", "><", text)
         assert '<th scope="col">应答者</th>' not in text
+
+
+async def test_what_a_person_has_decided_waits_for_nobody(either_settings: Settings) -> None:
+    async with running(either_settings, units=2) as office:
+        case = await office.case(0)
+        waiting = await office.case(1)
+        async with office.database.unit_of_work() as session:
+            await session.execute(update(Attempt).values(needs_review=True))
+        decided, open_ = [1, 2], [3, 4]
+        assert sorted(await shown(office, review="1")) == decided + open_
+        await office.confirmed(case)
+        assert sorted(await shown(office, review="1")) == open_
+        page = (await office.client.get("/checks", params={"state": "confirmed"})).text
+        assert page.count("<td>认定</td>") == 2
+        assert "待人工</span>" not in page
+        await office.proposed(waiting)
+        assert sorted(await shown(office, review="1")) == open_
+        page = (await office.client.get("/checks", params={"state": "proposed"})).text
+        assert page.count('<span class="person">拟认定</span>') == 2
+
+
+async def test_a_further_case_waits_beside_one_that_was_taken_back(either_settings: Settings) -> None:
+    async with running(either_settings, units=1) as office:
+        case = await office.case(0)
+        async with office.database.unit_of_work() as session:
+            await session.execute(update(Attempt).values(needs_review=True))
+        await office.hear(case)
+        await office.post(f"/cases/{case}/revoke", cause="not_a_finding", reason="核实有人值守")
+        assert await shown(office, review="1") == []
+        async with office.database.unit_of_work() as session:
+            order = await session.scalar(select(Case.check_id).where(Case.id == case))
+            further = await open_case(
+                session,
+                unit_id=office.units[0],
+                code="forwarded",
+                proposal=proposal("forwarded"),
+                check_id=order,
+            )
+            further_id = further.id
+        assert sorted(await shown(office, review="1")) == [1, 2]
+        assert sorted(await shown(office, state="to_review")) == [1, 2]
+        async with office.database.unit_of_work() as session:
+            # One is under way, the other one still waits for somebody.
+            await session.execute(update(Case).where(Case.id == case).values(state="proposed"))
+        page = (await office.client.get(f"/checks/{order}")).text
+        assert "督查人员正在办理" not in page
+        assert "待人工：" in page
+        async with office.database.unit_of_work() as session:
+            await session.execute(update(Case).where(Case.id == further_id).values(state="revoked"))
+        page = (await office.client.get(f"/checks/{order}")).text
+        assert "督查人员正在办理" in page
+        assert "待人工：" not in page
 
 
 async def test_pages_go_both_ways_and_keep_the_filter(either_settings: Settings) -> None:

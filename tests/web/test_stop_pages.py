@@ -169,6 +169,27 @@ async def test_a_part_of_the_office_is_not_told_of_stops_elsewhere(
     assert "东湖街道" not in page
 
 
+async def test_a_part_of_the_office_stops_all_of_its_units_and_no_others(
+    client: httpx.AsyncClient, database: Database, settings: Settings
+) -> None:
+    head, below = await county(database)
+    async with database.unit_of_work() as session:
+        other = await directory.add_unit(session, "c", "东湖街道")
+        await directory.add_unit(session, "d", "西湖街道")
+    who = await signed_in(database, settings, Role.DISPATCHER, unit_ids=[below.id, head.id, other.id])
+    panel = (await client.get("/stops/panel", headers=who.headers)).text
+    assert "我管辖的全部单位" in panel
+    answer = await client.post("/stops", data={"what": "all", "reason": "演练"}, headers=who.headers)
+    assert answer.status_code == 303
+    assert [stop.unit_id for stop in await placed(database)] == [head.id, other.id]
+    async with database.unit_of_work() as session:
+        everywhere = await stops.place_stop(session, None, "全省演练", "李")
+    page = (await client.get("/stops", headers=who.headers)).text
+    assert "全省演练" in page
+    assert f'action="/stops/{everywhere.id}/lift"' not in page  # it would be refused
+    assert page.count("/lift") == 2
+
+
 async def test_pages_say_so_when_nobody_can_tell_what_is_stopped(
     client: httpx.AsyncClient, database: Database, settings: Settings
 ) -> None:

@@ -22,6 +22,9 @@ from app.settings import Settings, TrunkSettings
 from app.trunk_settings import TrunkConfig
 from app.trunks import repository as trunk_records
 from app.trunks import service as trunks
+from app.web.system.settings_zh import SETTING_ZH
+from app.web.system.views import MODEL_ZH
+from recordings.transcription.models import KNOWN
 from tests.web.apps import own_doors
 from tests.web.options_server import options_server
 from tests.web.people import SignedIn, signed_in
@@ -124,6 +127,11 @@ async def test_no_secret_is_on_any_page_and_every_word_is_in_both_languages(desk
                 == []
             ), path
     assert "计划按北京时间执行" in (await desk.get(Role.ADMINISTRATOR, "/system/doctor")).text
+
+
+def test_every_setting_and_every_model_is_told_in_chinese() -> None:
+    assert set(SETTING_ZH) == set(Settings.model_fields)
+    assert set(MODEL_ZH) == {model.name for model in KNOWN}
 
 
 async def test_a_trunk_is_asked_and_taken_out_of_use(desk: Desk) -> None:

@@ -180,6 +180,9 @@ def test_up_and_down_every_value_stays(old: Settings) -> None:
             ("random", 1, True, "random|planned|||"),
             ("demo", 2, True, "demo|withdrawn|||"),
         ]
+        counts = connection.execute(text("SELECT counts FROM spot_checks ORDER BY id")).scalars().all()
+        assert [bool(value) for value in counts] == [True, False, False, False, False]
+        assert connection.execute(text("SELECT unit_id FROM recordings")).scalars().all() == [1]
         assert connection.execute(text("SELECT kind FROM attempts")).scalar_one() == "random"
         assert connection.execute(text("SELECT path FROM units ORDER BY id")).scalars().all() == ["1/", "2/"]
         assert connection.execute(text("SELECT state FROM plans ORDER BY id")).scalars().all() == [

@@ -18,12 +18,15 @@ from app.accounts.audit_chain import Checked
 from app.accounts.audit_lines import Head, Problem
 from app.accounts.audit_repository import Filter
 from app.accounts.audit_words import ACTION_ZH
+from app.accounts.models import AuditEvent
 from app.api.paging import cut, pack, unpack
 from app.directory.routing import State
 from app.errors import BadInputError, OfficeError
+from app.web.audit import words
 from app.web.pages import render
+from app.web.spoken import reader_speaks
 
-router = APIRouter(prefix="/system/audit", include_in_schema=False)
+router = APIRouter(prefix="/system/audit", include_in_schema=False, dependencies=[Depends(reader_speaks)])
 READ = ["GET", "HEAD"]
 PAGE_ROWS = 100
 Moment = Annotated[str, Form(max_length=40)]
@@ -104,7 +107,7 @@ async def _page(
         if wanted is not None:
             found = await repository.page(session, wanted, after, PAGE_ROWS + 1)
             page, last = cut(found, PAGE_ROWS)
-            rows = [{"event": event, "number": number} for event, number in page]
+            rows = [_row(event, number) for event, number in page]
         waiting = await repository.waiting(session)
         end = await repository.end(session)
     values = asked.values()
@@ -130,11 +133,20 @@ async def _page(
     )
 
 
+def _row(event: AuditEvent, number: int | None) -> dict[str, Any]:
+    return {
+        "event": event,
+        "number": number,
+        "subject": words.subject(event.subject),
+        "detail": words.detail(event.detail),
+    }
+
+
 def _filter(asked: Asked, zone: ZoneInfo) -> Filter:
     return Filter(
         asked.who.strip(),
         asked.action.strip(),
-        asked.subject.strip(),
+        words.subject_code(asked.subject),
         _moment(asked.since, zone),
         _moment(asked.until, zone),
         asked.refused == "1",

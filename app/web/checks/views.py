@@ -11,7 +11,7 @@ from app.checks.models import Attempt
 from app.checks.rules import Rules
 from app.checks.wording import SIGNS
 from app.reports.filters import KINDS_ZH, PROOFS, PROOFS_ZH
-from app.reviews.states import STATE_ZH, State
+from app.reviews.states import DECIDED, STATE_ZH, State
 from app.tables.cells import mask_mobiles
 from app.web.views import RowView, row
 
@@ -27,7 +27,7 @@ COLUMNS: Mapping[str, str] = {
     "proof": "证据",
     "standing": "认定",
     "reviewer": "复核人",
-    "person": "人工",
+    "person": "人工办理",
 }
 """Columns that can be chosen, in their order; time and unit are always there."""
 USUAL = ("line", "outcome", "answerer", "ring", "verdict", "person")
@@ -44,7 +44,14 @@ class Record:
     proof: str
     sign: str
     standing: str
+    decided: bool
+    """A person has decided on what was found: it waits for nobody."""
     reviewer: str
+
+    @property
+    def moving(self) -> bool:
+        """A person has taken it up, and has not decided yet."""
+        return bool(self.standing) and not self.decided and self.standing != STATE_ZH[State.TO_REVIEW]
 
 
 def record(
@@ -67,6 +74,7 @@ def record(
         proof=next((PROOFS_ZH[key] for key, grades in PROOFS.items() if attempt.grade in grades), ""),
         sign=SIGNS.get(attempt.sign or "", ""),
         standing=STATE_ZH[State(attempt.case_state)] if attempt.case_state else "",
+        decided=attempt.case_state in DECIDED,
         reviewer=attempt.reviewer or "",
     )
 

@@ -198,6 +198,9 @@ def _words(request: Request) -> Mapping[str, Any]:
         "code": {key: i18n.gettext(info.zh) for key, info in CODES.items()},
         "unknown": i18n.gettext("未核实"),
         "rings": i18n.gettext("约 {n} 声"),
+        "ring": i18n.gettext("约 1 声"),
         "seconds": i18n.gettext("{s} 秒"),
         "notes": i18n.gettext("备注 {n}"),
+        "acts": i18n.gettext("挂断、备注"),
+        "noted": i18n.gettext("备注"),
     }

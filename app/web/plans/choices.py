@@ -113,6 +113,12 @@ async def tree(session: AsyncSession) -> list[UnitChoice]:
     return found
 
 
+async def names(session: AsyncSession) -> dict[int, str]:
+    """Names of the units that may be seen."""
+    rows = await session.execute(select(Unit.id, Unit.name))
+    return {row[0]: row[1] for row in rows}
+
+
 async def load(session: AsyncSession, configured: Sequence[str]) -> Choices:
     """Read what the form of a plan chooses from; `configured`: names of trunks of the settings."""
     units = await tree(session)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from app.planning.calendar import CalendarBook
 from app.planning.draw import Contradiction
 from app.planning.service import Preview
-from app.web.plans.choices import WINDOW_KINDS, UnitChoice
+from app.web.plans.choices import WINDOW_KINDS
 from app.web.plans.problems import Problem, of_faults
 
 MOST_SHOWN = 50
@@ -94,9 +94,8 @@ class Shown:
         return not (self.hindrances or self.against_count)
 
 
-def shown(seen: Preview, book: CalendarBook, units: Sequence[UnitChoice], zone: ZoneInfo) -> Shown:
-    """Make what the page shows of a preview."""
-    names = {unit.id: unit.name for unit in units}
+def shown(seen: Preview, book: CalendarBook, names: Mapping[int, str], zone: ZoneInfo) -> Shown:
+    """Make what the page shows of a preview; `names`: of the units that may be seen."""
     by_day: dict[date, float] = {}
     for load in seen.loads:
         by_day[load.day] = by_day.get(load.day, 0.0) + load.expected

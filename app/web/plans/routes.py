@@ -103,7 +103,7 @@ async def look(session: AsyncSession, settings: Settings, plan: Plan) -> preview
     spec = choosing.spec_of(plan)
     assert spec is not None
     book = await load_book(session, spec.first_day, spec.last_day)
-    return preview.shown(seen, book, await choices.tree(session), settings.zone)
+    return preview.shown(seen, book, await choices.names(session), settings.zone)
 
 
 @router.api_route("/plans/{plan_id}/verify", methods=READ)

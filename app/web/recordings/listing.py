@@ -31,6 +31,7 @@ from app.web.views import clock_time
 
 PAGE_ROWS = 50
 SOON = timedelta(days=30)
+GONE_ZH = {"expired": "期满已删除", "removed": "已提前删除", "withdrawn": "已封存"}
 KEEPING = {"held": "有保留", "soon": "三十天内到期", "due": "已到期待删除", "gone": "已删除或封存"}
 
 
@@ -90,7 +91,7 @@ class Line:
     """The check, or the phone record; empty: neither is there."""
     seconds: float
     verdict: str
-    """In Chinese; empty: there is none."""
+    """Of the call, in Chinese, as the list of records has it; empty: there is none."""
     keep_until: str
     held: Sequence[str]
     gone: str
@@ -167,11 +168,18 @@ def place_of(after: str) -> tuple[datetime, int] | None:
 async def _lines(session: AsyncSession, rows: Sequence[KeptOut], zone: ZoneInfo) -> list[Line]:
     units = await units_named(session, [row.unit_id for row in rows if row.unit_id is not None])
     reports = await search_repository.phone_records(session, [row.id for row in rows if row.kind == "report"])
-    return [_line(row, units, reports, zone) for row in rows]
+    codes = await checks.verdict_codes(
+        session, [row.attempt_id for row in rows if row.attempt_id is not None]
+    )
+    return [_line(row, units, reports, codes.get(row.attempt_id or 0), zone) for row in rows]
 
 
 def _line(
-    row: KeptOut, units: Mapping[int, Unit], reports: Mapping[int, PhoneRecord], zone: ZoneInfo
+    row: KeptOut,
+    units: Mapping[int, Unit],
+    reports: Mapping[int, PhoneRecord],
+    code: str | None,
+    zone: ZoneInfo,
 ) -> Line:
     report = reports.get(row.id)
     unit = units.get(row.unit_id or 0)
@@ -183,10 +191,10 @@ def _line(
         title=unit.name if unit is not None else f"电话记录单 {report.number}" if report is not None else "",
         link=of_check if row.check_id is not None else of_report,
         seconds=row.duration_ms / 1000,
-        verdict="" if row.kept_by is None else _verdict(row.kept_by),
+        verdict=_verdict(code) if code is not None else "",
         keep_until="" if row.keep_until is None else clock_time(row.keep_until, zone)[:10],
         held=[KIND_ZH.get(ground.kind, ground.kind) for ground in row.held_by],
-        gone="" if row.gone is None else row.gone.why_zh,
+        gone="" if row.gone is None else GONE_ZH[row.gone.why],
     )
 
 
@@ -198,8 +206,8 @@ def _verdict(code: str) -> str:
 async def searched(session: AsyncSession, found: search_service.Found, zone: ZoneInfo) -> Listed:
     """What a search found, as lines of the list."""
     told = page_out(found, None)
-    kept = [await repository.one(session, item.recording_id) for item in told.items]
-    rows = await views.rows(session, [each for each in kept if each is not None], clock.now())
+    kept = await repository.some(session, [item.recording_id for item in told.items])
+    rows = await views.rows(session, kept, clock.now())
     by_key = {line.id: line for line in await _lines(session, rows, zone)}
     lines = []
     for item in told.items:

@@ -23,13 +23,14 @@
     verdicts: () => ({
       ...base,
       xAxis: value,
-      yAxis: { type: "category", inverse: true, data: figures.verdicts.map(([name]) => name), ...axis, axisLabel: { color: INK, interval: 0 } },
+      yAxis: { type: "category", inverse: true, data: figures.verdicts.map(([name]) => name), ...axis, axisLabel: { color: INK, interval: 0, width: 110, overflow: "truncate" } },
       series: [{ type: "bar", data: figures.verdicts.map(([, count]) => count), itemStyle: { color: BLUE }, label: { show: true, position: "right", color: INK } }],
     }),
     months: () => ({
       ...base,
-      legend: { bottom: 0, itemWidth: 14, textStyle: { color: INK } },
-      grid: { ...base.grid, bottom: 34 },
+      // In a narrow chart each kind takes a line of its own.
+      legend: { bottom: 0, itemWidth: 14, itemGap: 6, orient: "vertical", left: 8, textStyle: { color: INK } },
+      grid: { ...base.grid, bottom: 96 },
       xAxis: value,
       yAxis: { type: "category", inverse: true, data: figures.months.map((month) => month.name), ...axis },
       series: Object.keys(LOOK).map((key, number) => ({

@@ -52,9 +52,10 @@
     fields.unit.title = call.unit;
     set(fields.line, call.line);
     set(fields.kind, words.kind[call.kind] || call.kind);
-    set(fields.rings, call.rings ? fill(words.rings, "n", call.rings) : "");
+    set(fields.rings, call.rings === 1 ? words.ring : call.rings ? fill(words.rings, "n", call.rings) : "");
     set(fields.early, call.early === null ? words.unknown : words.early[call.early] || call.early);
     set(fields.words, call.words);
+    set(fields.acts, over ? words.noted : words.acts);
     set(fields.notes, call.notes ? fill(words.notes, "n", call.notes) : "");
     row.hear.hidden = over || call.phase === "ending";
     times(row);

@@ -48,7 +48,7 @@
 
   const YEAR_HEIGHT = 170;
   const years = (loads) => [...new Set(loads.map(([day]) => day.slice(0, 4)))];
-  const WIDEST = 24;
+  const WIDEST = 40;
   const LEFT = 60;
   const weeks = (first, last) => Math.ceil((Date.parse(last) - Date.parse(first)) / 604800000) + 1;
   const calendars = (loads, box) =>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.principal import limits
 from app.api.actor import Actor
 from app.checks import stops
 from app.database import Database
@@ -21,6 +23,7 @@ from app.web.stops import standing
 READ = ["GET", "HEAD"]
 PAGE_ROWS = 30
 MOST_REASON = 500
+NO_UNITS = "您的账号没有管辖的单位，无从停拨"
 router = APIRouter(include_in_schema=False)
 Key = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -70,6 +73,7 @@ async def stops_panel(request: Request, database: Data) -> Response:
             typed=Typed(),
             units=await _choices(session),
             live=await standing.under_way(session),
+            whole=limits() is None,
             back=_inside(request.query_params.get("back", "")),
         )
 
@@ -109,7 +113,8 @@ async def place(
     if not typed.problems:
         try:
             async with database.unit_of_work() as session:
-                await stops.place_stop(session, int(unit_id) if what == "unit" else None, reason, who)
+                for head in [int(unit_id)] if what == "unit" else await _all_of_mine(session):
+                    await stops.place_stop(session, head, reason, who)
         except OfficeError as error:
             typed.problems["unit_id" if error.status == 404 else "form"] = (
                 "没有这个单位" if error.status == 404 else error.detail
@@ -161,6 +166,7 @@ async def _page(
             lifting=lifting,
             units=await _choices(session),
             live=await standing.under_way(session),
+            whole=limits() is None,
             holding=await standing.standing(session),
             over=[row for row in await standing.views(session, shown) if row.lifted_at is not None],
             older=shown[-1].id if len(rows) > PAGE_ROWS else None,
@@ -174,6 +180,24 @@ async def _choices(session: AsyncSession) -> list[UnitChoice]:
     rows = (await session.execute(query)).all()
     least = min((row.path.count("/") for row in rows), default=0)
     return [UnitChoice(row.id, row.name, "　" * (row.path.count("/") - least)) for row in rows]
+
+
+async def _all_of_mine(session: AsyncSession) -> Sequence[int | None]:
+    """What 全部单位 means for who asks: every unit (None), or the heads of the subtrees of the account.
+
+    Raises `BadInputError` where the account's units are gone.
+    """
+    mine = limits()
+    if mine is None:
+        return [None]
+    query = select(Unit.id, Unit.path).where(Unit.path.in_(mine.paths)).order_by(Unit.path)
+    heads: list[tuple[int, str]] = []
+    for key, path in (await session.execute(query)).all():
+        if not heads or not path.startswith(heads[-1][1]):
+            heads.append((key, path))
+    if not heads:
+        raise BadInputError(NO_UNITS)
+    return [key for key, _ in heads]
 
 
 def _check_reason(typed: Typed, wanted: str) -> None:

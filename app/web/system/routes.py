@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app import clock
@@ -15,19 +15,21 @@ from app.accounts import service as audit
 from app.accounts.permissions import Permission as P
 from app.api.actor import Actor
 from app.directory.routing import PathKey, State
-from app.errors import BadInputError, ConflictError, NotFoundError
+from app.errors import BadInputError, ConflictError, NotFoundError, OfficeError
 from app.notices import repository as notice_log
 from app.notices import service as notices
 from app.operations.doctor import examine
 from app.trunk_settings import trunk_of
 from app.trunks import repository as trunk_records
 from app.trunks import service as trunks
+from app.trunks import trials as trunk_trials
 from app.trunks.merge import merged, usable
 from app.trunks.records import read as read_trunks
 from app.trunks.view import views as trunk_views
 from app.web import i18n
 from app.web.pages import render
-from app.web.system import views
+from app.web.spoken import Trouble, trouble
+from app.web.system import trials, views
 from app.web.views import clock_time
 from sip.asking import ServerAnswer, ask_server
 
@@ -57,7 +59,7 @@ class Part:
 PARTS = (
     Part("/system/state", "运行状态", "版本、进程、数据库、语音识别", P.SYSTEM),
     Part("/system/doctor", "系统体检", "逐项检查本机条件，并说明如何处理", P.SYSTEM),
-    Part("/system/trunks", "中继", "状态、告警、询问对端", P.TRUNKS),
+    Part("/system/trunks", "中继", "状态、告警、询问对端、试呼", P.TRUNKS),
     Part("/system/notices", "提醒与告警", "当前提醒、告警和发送记录", P.ALARMS),
     Part("/system/rules", "规则集", "查看、对照、启用", P.RULES),
     Part("/calendar", "日历", "节假日、调休和特殊敏感期", P.CALENDAR),
@@ -111,14 +113,49 @@ async def use_trunk(state: State, who: Actor, name: Name, enabled: Annotated[boo
     return RedirectResponse("/system/trunks", status_code=303)
 
 
-async def _trunks(request: Request, state: State, answers: dict[str, ServerAnswer]) -> Response:
+@router.post("/system/trunks/test")
+async def call_by_trunk(
+    request: Request, state: State, who: Actor, name: Name, number: Annotated[str, Form(max_length=64)] = ""
+) -> Response:
+    """Ask for a test call by a trunk; what came of it stands below."""
+    database, settings = state
+    try:
+        async with database.reading() as session:
+            plain = await trunk_trials.check(session, settings, name, number)
+        async with database.unit_of_work() as session:
+            await trunk_trials.ask(session, name, plain, who)
+    except NotFoundError:
+        raise
+    except OfficeError as error:
+        return await _trunks(request, state, {}, trouble(name, error, {"number": number}))
+    return RedirectResponse("/system/trunks#tests", status_code=303)
+
+
+@router.api_route("/system/trunks/tests", methods=READ)
+async def tests_part(
+    request: Request, state: State, name: Annotated[str, Query(min_length=1, max_length=64)]
+) -> Response:
+    """The latest test calls of a trunk."""
+    database, settings = state
+    async with database.reading() as session:
+        calls = await trials.latest(session, name)
+    return render(request, "system/_tests.html", trunk_name=name, calls=calls, zone=settings.zone)
+
+
+async def _trunks(
+    request: Request, state: State, answers: dict[str, ServerAnswer], trouble: Trouble | None = None
+) -> Response:
     database, settings = state
     async with database.reading() as session:
         found = trunk_views(settings, await read_trunks(session), clock.now())
         events = await trunk_records.events(session, limit=EVENTS_SHOWN)
+        tests = {one.name: await trials.latest(session, one.name) for one in found if one.in_use}
     return render(
         request,
         "system/trunks.html",
+        200 if trouble is None else trouble.status,
+        tests=tests,
+        trouble=trouble,
         trunks=found,
         answers=answers,
         caps={

@@ -36,11 +36,14 @@ from app.transcriber_keeper import TranscriberKeeper
 from app.transcripts import repository as transcripts
 from app.trunks.models import TrunkEvent
 from app.trunks.wording import alarm_en, alarm_zh
+from app.web.i18n import FIRST, language
 from app.web.i18n import gettext as _
+from app.web.system.settings_zh import SETTING_ZH
 from app.web.views import clock_time
 from recordings.manifest import MANIFEST
 from recordings.transcription.installing import installed
 from recordings.transcription.models import KNOWN
+from sip.trunks import PHONE
 
 __all__ = ["STATE_ZH"]
 STORAGE_ALARMS = ("recordings_unstored", "disk_low", "disk_full", "retention_failed")
@@ -54,6 +57,10 @@ _CAPS_ZH = (
     (r"^none$", "不限"),
     (", ", "，"),
 )
+MODEL_ZH = {
+    "vosk-small-cn": "Vosk 普通话小模型，下载 42 MB",
+    "whisper-base": "Whisper 基础模型（多语种），由两个数据包合成，145 MB",
+}
 CHANNEL_ZH = {"mail": "邮件", "webhook": "推送"}
 EVENT_ZH = {"raised": "提醒", "over": "恢复"}
 DELIVERY_ZH = {"waiting": "待发送", "sent": "已发送", "given_up": "已放弃", "withdrawn": "不再发送"}
@@ -110,8 +117,9 @@ def trunk_event(row: TrunkEvent, zone: ZoneInfo, language: str) -> EventView:
     """Make one event of a trunk."""
     what = _(TRUNK_EVENT_ZH.get(row.kind, row.kind))
     if row.alarm:
-        what += "：" + (alarm_zh(row.alarm) if language == "zh-CN" else alarm_en(row.alarm))
-    return EventView(clock_time(row.at, zone), row.trunk, what, row.detail)
+        what += _("：") + (alarm_zh(row.alarm) if language == "zh-CN" else alarm_en(row.alarm))
+    trunk = _("本机") if row.trunk == PHONE else row.trunk
+    return EventView(clock_time(row.at, zone), trunk, what, row.detail)
 
 
 def caps_zh(caps: str) -> str:
@@ -131,6 +139,12 @@ class AlarmView:
     detail: str
 
 
+def _detail(text: str) -> str:
+    """Say what an alarm is of; a detail of another form stays as it was written."""
+    found = re.fullmatch(r"from (\S+) on days follow the weekend rule", text)
+    return _("自 %(day)s 起按双休日规则推定") % {"day": found[1]} if found else text
+
+
 async def office_alarms(
     session: AsyncSession, zone: ZoneInfo, kinds: Collection[str] | None = None
 ) -> Sequence[AlarmView]:
@@ -139,7 +153,7 @@ async def office_alarms(
     for row in await alarms.standing(session):
         if kinds is None or row.kind in kinds:
             zh, meaning = alarms.KINDS.get(row.kind, (row.kind, ""))
-            found.append(AlarmView(_(zh), meaning, clock_time(row.raised_at, zone), row.detail))
+            found.append(AlarmView(_(zh), meaning, clock_time(row.raised_at, zone), _detail(row.detail)))
     return found
 
 
@@ -184,10 +198,14 @@ def settings_rows(settings: Settings) -> Sequence[tuple[str, str, bool, str]]:
             f"DUTYRING_{name.upper()}",
             _setting(settings, name),
             name in settings.model_fields_set,
-            field.description or "",
+            _about(name, field.description or ""),
         )
         for name, field in type(settings).model_fields.items()
     ]
+
+
+def _about(name: str, english: str) -> str:
+    return english if language() != FIRST else SETTING_ZH.get(name, "")
 
 
 def _setting(settings: Settings, name: str) -> str:
@@ -232,20 +250,25 @@ async def state_rows(
     kind = make_url(settings.url).get_backend_name()
     rows = [
         Line("版本", version()),
-        Line("运行环境", f"Python {platform.python_version()}，{platform.system()} {platform.machine()}"),
-        Line("数据库", f"{'PostgreSQL' if kind == 'postgresql' else 'SQLite'}，{head_revision()}"),
+        Line(
+            "运行环境", f"Python {platform.python_version()}{_('，')}{platform.system()} {platform.machine()}"
+        ),
+        Line(
+            "数据库",
+            f"{'PostgreSQL' if kind == 'postgresql' else 'SQLite'}{_('，')}{_('结构版本')} {head_revision()}",
+        ),
         Line("时区", settings.timezone),
     ]
     if phone is None:
         rows.append(Line("拨测程序", _("未启用")))
     else:
-        told = f"{_(TOLD_ZH[phone.state])}，{_('启动 %s 次') % phone.starts}"
+        told = f"{_(TOLD_ZH[phone.state])}{_('，')}{_('启动 %s 次') % phone.starts}"
         rows.append(Line("拨测程序", told, phone.failing))
     if transcriber is None:
         rows.append(Line("转写程序", _("未启用")))
     else:
         engine = transcriber.engine
-        name = "" if engine is None else f"，{engine.title}"
+        name = "" if engine is None else f"{_('，')}{engine.title}"
         rows.append(Line("转写程序", _(TOLD_ZH[transcriber.told]) + name, transcriber.failing))
     rows.append(Line("等待转写", str(figures.waiting)))
     rows.append(Line("正在转写", str(figures.running)))
@@ -256,7 +279,8 @@ async def state_rows(
 def models(settings: Settings) -> Sequence[tuple[str, str, bool]]:
     """Name, title, and whether it is installed, of each model that there is."""
     here = {model.name for model in installed(models_folder(settings))}
-    return [(model.name, model.title, model.name in here) for model in KNOWN]
+    titles = MODEL_ZH if language() == FIRST else {}
+    return [(model.name, titles.get(model.name, model.title), model.name in here) for model in KNOWN]
 
 
 async def _count(session: AsyncSession, query: Select[Any]) -> str:
@@ -300,9 +324,14 @@ def storage_places(settings: Settings) -> Sequence[Line]:
             rows.append(Line(title, _("无法读取"), True))
             continue
         free = room.free // MB
-        told = _("剩余 %(free)s MB，共 %(all)s MB") % {"free": free, "all": room.total // MB}
+        told = _("剩余 %(free)s，共 %(all)s") % {"free": _size(room.free), "all": _size(room.total)}
         rows.append(Line(title, told, free < settings.disk_alarm_mb))
     return rows
+
+
+def _size(room: int) -> str:
+    """Room in MB, as the settings have it, or in GB where that is easier to read."""
+    return f"{room // MB} MB" if room < 10_000 * MB else f"{room / MB / 1000:.1f} GB"
 
 
 def retention_by_code(settings: Settings) -> Sequence[tuple[str, int]]:
