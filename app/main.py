@@ -206,7 +206,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(notices, return_exceptions=True)
         if app.state.keeper is not None and app.state.settings.stop_wait_s:
             app.state.keeper.begin_finish(app.state.settings.stop_wait_s)
-        await asyncio.gather(*(keeper.stop() for keeper in kept), app.state.exports.stop())
+        stopping = [keeper.stop() for keeper in kept]
+        await asyncio.gather(*stopping, app.state.exports.stop(), app.state.copies.close())
         # What the last requests did is sealed too.
         await chain.stop()
         await app.state.database.close()

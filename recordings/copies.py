@@ -4,7 +4,7 @@
     data = await maker.once(f"{sha256}:opus", lambda: maker.convert(open_sound, "opus"))
 
 A few are made at one time, whoever asks waits. Ten who ask for the same one share the work; when the last of them is
-gone, or time is over, the process and its ffmpeg are killed.
+gone, or time is over, the process and its ffmpeg are killed. `close()` ends what is under way and waits for its end.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class CopyMaker:
         self._turn = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
         self._jobs: dict[str, _Job] = {}
+        self._tasks: set[asyncio.Task[bytes]] = set()
+        """Also those that nobody waits for any more and that still end their processes."""
 
     async def once(self, key: str, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """Do some work once for all who ask under this key at the same time; cancelled when nobody waits any more."""
@@ -62,6 +64,8 @@ class CopyMaker:
         if job is None:
             job = self._jobs[key] = _Job(asyncio.ensure_future(_run(work)))
             job.task.add_done_callback(_look_at)
+            self._tasks.add(job.task)
+            job.task.add_done_callback(self._tasks.discard)
         job.waiting += 1
         try:
             return await asyncio.shield(job.task)
@@ -71,6 +75,14 @@ class CopyMaker:
                 job.task.cancel()
                 if self._jobs.get(key) is job:
                     del self._jobs[key]
+
+    async def close(self) -> None:
+        """End the work of all who asked, and wait until its processes are gone."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def convert(self, sound: Callable[[], BinaryIO], kind: CopyKind) -> bytes:
         """Return a sound file as Opus or MP3. Raises `CopyError`, and whatever opening or reading it raises."""

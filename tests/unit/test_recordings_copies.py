@@ -196,8 +196,8 @@ async def until_converting() -> None:
 
 async def test_the_process_goes_when_the_last_who_waits_is_gone() -> None:
     go = threading.Event()
+    maker = CopyMaker()
     try:
-        maker = CopyMaker()
         source = Stuck(go)
 
         async def work() -> bytes:
@@ -212,6 +212,24 @@ async def test_the_process_goes_when_the_last_who_waits_is_gone() -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
         while converters():
             await asyncio.sleep(0.01)
+    finally:
+        go.set()
+        await maker.close()
+
+
+async def test_closing_ends_what_is_under_way_and_waits_for_its_process() -> None:
+    go = threading.Event()
+    try:
+        maker = CopyMaker()
+        waiting = asyncio.ensure_future(maker.once("a", lambda: maker.convert(lambda: Stuck(go), "mp3")))
+        await until_converting()
+        process = converters()[0]
+        await maker.close()
+        # Not even a zombie is left: it was waited for.
+        assert not psutil.pid_exists(process.pid)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await maker.close()
     finally:
         go.set()
 

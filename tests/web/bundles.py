@@ -45,6 +45,7 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
             opened.app = app  # type: ignore[attr-defined]
             yield opened
     finally:
+        await app.state.copies.close()
         await app.state.database.close()
 
 
