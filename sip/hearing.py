@@ -61,8 +61,9 @@ class Hearing:
         """Listen to what is held."""
         for start_ms, features, present in _runs(self._held):
             self.listener.push(start_ms, features, present)
-            self.early.push(start_ms, features, present)
-            self._announced += self.samples.push(start_ms, features, present)
+            whole = present.all(axis=1)
+            self.early.push(start_ms, features, whole)
+            self._announced += self.samples.push(start_ms, features, whole)
         self._held, self._held_ms = [], 0.0
 
     def announced(self) -> list[Announcement]:
@@ -111,7 +112,7 @@ def _certain(signals: Signals, state: AnswerState) -> bool:
 
 
 def _runs(blocks: list[HeardBlock]) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """Return (start_ms, features [n, F], present [n]) of each run of blocks that follow on one another."""
+    """Return (start_ms, features [n, F], present [n, quarters]) of each run of blocks that follow on one another."""
     runs: list[list[HeardBlock]] = []
     end_ms = -1.0
     for block in blocks:

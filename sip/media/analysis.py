@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sip.media.call import Call
 from sip.media.channel import Message
 from sip.media.model import COLUMN_SAMPLES, SAMPLE_RATE_HZ
-from sip.media.timeline import RING_COLUMNS, HeardMatrix
+from sip.media.timeline import QUARTERS, RING_COLUMNS, HeardMatrix
 
 READ_DELAY_S: Final = 0.1
 """How long after its time a column is read: packets that are later than this are not analysed."""
@@ -51,7 +51,7 @@ class Analyst:
         self._matrix = matrix
         self._bank = bank
         self._features: Floats = np.zeros((capacity, BLOCK_COLUMNS, 0), np.float32)
-        self._present = np.zeros((capacity, BLOCK_COLUMNS), np.bool_)
+        self._present = np.zeros((capacity, BLOCK_COLUMNS, QUARTERS), np.bool_)
         self._numbers = [0] * capacity
         self._t0 = np.zeros(capacity)
         self._next = np.zeros(capacity, np.intp)
@@ -137,13 +137,13 @@ class Analyst:
     def _analyse(
         self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return ([n, F] features, [n] whether anything was received) of columns of some rows."""
+        """Return ([n, F] features, [n, QUARTERS] which quarters were received) of columns of some rows."""
         pcm, present = self._matrix.column(rows, columns)
         begun = time.perf_counter()
         features = self._bank.push(rows, pcm)
         self.bank_s += time.perf_counter() - begun
         if self._features.shape[2] != features.shape[1]:
-            self._features = np.zeros((*self._present.shape, features.shape[1]), np.float32)
+            self._features = np.zeros((*self._present.shape[:2], features.shape[1]), np.float32)
         return features, present
 
     def _blocks(self, rows: npt.NDArray[np.intp]) -> list[Message]:

@@ -401,7 +401,7 @@ class MediaEngine:
     ) -> None:
         """Deliver the blocks of many sessions, `count` columns of each."""
         every = np.frombuffer(features, np.float32).reshape(len(numbers), count, -1)
-        heard = np.frombuffer(present, np.bool_).reshape(len(numbers), count)
+        heard = np.frombuffer(present, np.bool_).reshape(len(numbers), count, -1)
         for place, number in enumerate(numbers):
             session = self._sessions.get(number)
             if session is not None:

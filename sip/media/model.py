@@ -128,7 +128,8 @@ class HeardBlock:
     features: npt.NDArray[np.float32]
     """[columns, features of sip.progress]; one column is 20 ms."""
     present: npt.NDArray[np.bool_]
-    """[columns]; False where nothing arrived: before the stream, after it, or because packets were lost."""
+    """[columns, quarters of 5 ms]; False where nothing arrived: before the stream, after it, or because packets were
+    lost. A packet seldom begins where a column does, so that a lost one is missing in parts of two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,12 @@ from sip.media.model import COLUMN_SAMPLES, Codec
 
 RING_COLUMNS: Final = 256
 RING_SAMPLES: Final = RING_COLUMNS * COLUMN_SAMPLES
-_PRESENT_SAMPLES: Final = COLUMN_SAMPLES // 2
-"""A column counts as present from this many received samples on."""
+QUARTERS: Final = 4
+"""Of a column: in steps of 5 ms it is told what came."""
+_MISSING_SAMPLES: Final = 4
+"""A quarter may lack so many of its 40 samples: packets that are made longer or shorter leave as little out."""
+_SILENT: Final = np.float32(9 / 32_768)
+"""Nothing received reads as no more than this, whichever the law."""
 
 PACKET_SAMPLES: Final = (80, 160, 240, 320)
 """Packets of 10 to 40 ms, which are written many at once."""
@@ -46,11 +50,20 @@ class HeardMatrix:
         self._strips = {size: _strips(self.codes, size) for size in PACKET_SAMPLES}
 
     def column(self, rows: Rows, columns: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Return ([n, 160] sound in units of full scale, [n] whether anything was received)."""
+        """Return ([n, 160] sound in units of full scale, [n, QUARTERS] which quarters were received).
+
+        Of a column that came in part, what is silent counts as not received.
+        """
         ring = columns % RING_COLUMNS
         # Any index fits, and "clip" spares the check of each.
         pcm = DECODE_FLOAT.take(self.codes[rows, ring] + self.law[rows, None], mode="clip")
-        return pcm, (self.filled[rows, ring] >= _PRESENT_SAMPLES) | self.comfort[rows]
+        filled, comfort = self.filled[rows, ring], self.comfort[rows]
+        came = np.repeat(((filled > 0) | comfort)[:, None], QUARTERS, axis=1)
+        parts = ((filled > 0) & (filled < COLUMN_SAMPLES) & ~comfort).nonzero()[0]
+        if len(parts):
+            silent = np.abs(pcm[parts].reshape(len(parts), QUARTERS, -1)) <= _SILENT
+            came[parts] = silent.sum(axis=2) <= _MISSING_SAMPLES
+        return pcm, came
 
     def write(self, rows: Rows, starts: Positions, payloads: npt.NDArray[np.void], size: int) -> None:
         """Put one packet of `size` samples, one of `PACKET_SAMPLES`, into each of some different rows.

@@ -45,9 +45,13 @@ class _Line:
     plan: TonePlan
 
     def on(self, at: int, tone: Tone, nominal_ms: float) -> bool:
-        """Tell whether burst `at` has this tone's frequency and, within tolerance, this length."""
+        """Tell whether burst `at` has this tone's frequency and, within tolerance, may have this length."""
+        return self.fits(at, nominal_ms) and tone.suits(self.bursts[at].frequencies_hz)
+
+    def fits(self, at: int, nominal_ms: float) -> bool:
+        """Tell whether burst `at` may have this length; where its edge was lost, it may have been longer."""
         burst = self.bursts[at]
-        return self.plan.fits(burst.on_ms, nominal_ms) and tone.suits(burst.frequencies_hz)
+        return self.plan.may_fit(burst.on_ms, burst.longest_ms, nominal_ms)
 
     def alike(self, at: int) -> bool:
         """Tell whether burst `at` and the next may come from one generator: a melody's notes seldom do."""
@@ -56,8 +60,11 @@ class _Line:
         return apart_hz <= _APART_HZ and abs(one.level_dbm0 - other.level_dbm0) <= _APART_DB
 
     def off(self, at: int, nominal_ms: float) -> bool:
-        """Tell whether the pause after burst `at` has this length."""
-        return self.plan.fits(self.gaps[at], nominal_ms)
+        """Tell whether the pause after burst `at` may have this length; what was lost at its ends may be bursts'."""
+        lost_ms = self.bursts[at].lost_after_ms
+        if at + 1 < len(self.bursts):
+            lost_ms += self.bursts[at + 1].lost_before_ms
+        return self.plan.may_fit(self.gaps[at] - lost_ms, self.gaps[at], nominal_ms)
 
 
 def label_bursts(
@@ -129,7 +136,7 @@ def _gaps(bursts: Sequence[ToneBurst], now_ms: float) -> list[float]:
 def _certain_at(tone: Tone, bursts: Sequence[ToneBurst], plan: TonePlan) -> float | None:
     if not tone.on_off_ms:
         return bursts[0].start_ms + tone.minimum_ms
-    first = 1 if bursts[0].on_ms < plan.shortest(min(tone.on_off_ms[::2])) else 0
+    first = 1 if bursts[0].longest_ms < plan.shortest(min(tone.on_off_ms[::2])) else 0
     last = first + plan.cycles * len(tone.on_off_ms) // 2 - 1
     if last >= len(bursts):
         return None
@@ -207,7 +214,7 @@ def _label_ringback(tone: Tone, line: _Line) -> None:
         follows = follows and burst.from_quiet and burst.sound_before_ms <= _CRACKLE_MS
         if follows and _CUT_MS <= burst.on_ms <= plan.longest(tone.on_ms):
             # In ringback's place: a ring, perhaps cut off by the answer; but the pips of another tone come soon.
-            if (last and burst.open) or line.gaps[i] >= _UNDECIDED_MS or plan.fits(burst.on_ms, tone.on_ms):
+            if (last and burst.open) or line.gaps[i] >= _UNDECIDED_MS or line.fits(i, tone.on_ms):
                 labels[i] = tone
         elif _whole_ring(i, tone, line, last) or _joined_late(i, tone, line):
             labels[i] = tone
@@ -216,7 +223,7 @@ def _label_ringback(tone: Tone, line: _Line) -> None:
 def _whole_ring(i: int, tone: Tone, line: _Line, last: bool) -> bool:
     """Tell whether a burst is a ring by itself, whatever came before it."""
     burst, plan = line.bursts[i], line.plan
-    if not plan.fits(burst.on_ms, tone.on_ms):
+    if not line.fits(i, tone.on_ms):
         return False
     alone = burst.from_quiet and (burst.into_quiet or burst.steady)
     if not alone or burst.variation > _RING_VARIATION or burst.purity < _RING_PURITY:

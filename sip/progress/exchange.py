@@ -41,10 +41,13 @@ class ExchangeTones:
         return self._bursts
 
     def push(self, start_ms: float, columns: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
-        """Add columns [n, F] and whether [n] they came; `start_ms` counts for the first ones only."""
+        """Add columns [n, F] and which of their quarters [n, QUARTERS] came; `start_ms` counts for the first only."""
         z = (columns[:, f.TONE_RE] + np.complex64(1j) * columns[:, f.TONE_IM]).reshape(-1)
         p = columns[:, f.POWER].reshape(-1)
-        self._single.push(start_ms, z, p, np.repeat(~present, f.QUARTERS))
+        lost = ~present.reshape(-1)
+        if lost.any():
+            z, p = np.where(lost, np.complex64(0), z), np.where(lost, np.float32(0), p)
+        self._single.push(start_ms, z, p, lost)
         self._pairs.push(start_ms, z, p)
 
     def finish(self) -> None:

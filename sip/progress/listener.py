@@ -73,7 +73,10 @@ class LineListener:
         """The answer to the last question, good until more is pushed."""
 
     def push(self, start_ms: float, features: Columns, present: Bools) -> None:
-        """Add columns [n, F] of 20 ms each that begin at `start_ms`; `present` [n]: sound came for the column.
+        """Add columns [n, F] of 20 ms each that begin at `start_ms`.
+
+        `present` [n, QUARTERS], or [n] for whole columns: sound came for it. A lost packet lies in two columns, and
+        of either only a part is missing: exchange tones are heard in what came of it, all else in whole columns.
 
         A start before the end of what was pushed is an error of the caller: the columns follow on. A start
         after it leaves a gap in which nothing came.
@@ -82,14 +85,14 @@ class LineListener:
             return
         if self._origin_ms is None:
             self._origin_ms = start_ms
-        self._level.push(start_ms, features, present)
+        if present.ndim == 1:
+            present = np.repeat(present[:, None], f.QUARTERS, axis=1)
+        self._level.push(start_ms, features, present.any(axis=1))
         missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
         while missing > 0:
             count = min(missing, 500)
-            self._push(np.zeros((count, len(f.FEATURES)), np.float32), np.zeros(count, np.bool_))
+            self._push(np.zeros((count, len(f.FEATURES)), np.float32), np.zeros((count, f.QUARTERS), np.bool_))
             missing -= count
-        if not present.all():
-            features = np.where(present[:, None], features, np.float32(0.0))
         self._push(features, present)
 
     def heard(self) -> Heard:
@@ -157,8 +160,11 @@ class LineListener:
         return (self._origin_ms or 0.0) + self._count * f.COLUMN_MS
 
     def _push(self, columns: Columns, present: Bools) -> None:
-        self._note_presence(present)
         self._tones.push(self._now_ms(), columns, present)
+        came, present = present.any(axis=1), present.all(axis=1)
+        if not present.all():
+            columns = np.where(present[:, None], columns, np.float32(0.0))
+        self._note_presence(came)
         self._signals.push(self._now_ms(), columns)
         self._levels.push(self._now_ms(), columns, present)
         self._pending = np.concatenate((self._pending, columns))

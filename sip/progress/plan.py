@@ -129,6 +129,10 @@ class TonePlan:
         """Tell whether an on or off period is within the plan's tolerance of its nominal length."""
         return abs(measured_ms - nominal_ms) <= self.cadence_tolerance * nominal_ms + MEASUREMENT_SLACK_MS
 
+    def may_fit(self, least_ms: float, most_ms: float, nominal_ms: float) -> bool:
+        """Tell whether a period of which only bounds are known, for its edges were lost, may have this length."""
+        return least_ms <= self.longest(nominal_ms) and most_ms >= self.shortest(nominal_ms)
+
     def shortest(self, nominal_ms: float) -> float:
         """Return the shortest accepted length of a period."""
         return (1.0 - self.cadence_tolerance) * nominal_ms - MEASUREMENT_SLACK_MS

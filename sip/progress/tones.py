@@ -5,7 +5,8 @@ that touch make a burst; what a loss of packets tore apart is joined. The edges 
 of the quarter in which a burst begins or ends tells how much of that quarter it fills.
 
 A hole in which nothing but lost packets lies tells of no pause. It is bridged up to a length that no pause of a
-plan stays below, and no burst is held the worse for it: rings are counted where one packet in five is lost.
+plan stays below, and a longer one where its two sides together are as long as a ring. No burst is held the worse for
+it, and one beside which packets were lost may have been longer: rings are counted where one packet in five is lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import itertools
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +40,18 @@ _COVERED, _LONG_MS = 0.65, 300.0
 """A long burst is tone for most of its length: between the nulls of two tones that beat there is less."""
 _LONGEST_HOLE = 20
 """Quarters that may be lost in one piece: 100 ms, the shortest pause of a plan."""
+_LONGEST_TORN = 32
+"""The same within what is as long as a ring: 160 ms, less than the pause of any double ring."""
+_SPLINTER = 5
+"""Quarters that one packet between two lost ones lies in."""
+_REMEMBERED = 400
+"""Quarters, 2 s: a hole may lie behind a whole ring."""
 _HOLE_EDGES = 4
 """Quarters of a hole that were not lost: packets and columns begin at different moments."""
 _HOLE_COSTS = 3
 """Quarters beside a hole that no window vouches for, beyond its own."""
-_EMPTY = 1e-9
-"""The power of a quarter of which nothing came."""
+_ONE_TONE_HZ, _ONE_TONE_DB = 4.0, 3.0
+"""Two pieces of one burst differ less."""
 _STEADY_VARIATION = 0.12
 _ROUGH_VARIATION = 0.25
 _HZ_PER_RADIAN = 1000.0 / (2.0 * math.pi * f.QUARTER_MS)
@@ -80,6 +87,10 @@ class ToneBurst:
     """The upper frequency of two that sound together; 0 for a single tone."""
     purity: float = 1.0
     """Share of the power in it that the tone is."""
+    lost_before_ms: float = 0.0
+    """Of what was lost right before it; it may have begun so much earlier."""
+    lost_after_ms: float = 0.0
+    """The same after it; 0 while it is open."""
 
     @property
     def frequencies_hz(self) -> tuple[float, ...]:
@@ -90,6 +101,11 @@ class ToneBurst:
     def on_ms(self) -> float:
         """Length until now."""
         return self.end_ms - self.start_ms
+
+    @property
+    def longest_ms(self) -> float:
+        """Length if it filled what was lost on both sides of it."""
+        return self.on_ms + self.lost_before_ms + self.lost_after_ms
 
     @property
     def steady(self) -> bool:
@@ -116,6 +132,8 @@ class _Run:
     quarters: int = 0
     lost: float = 0.0
     """Quarters within it of which nothing can be known, for packets were lost."""
+    lost_before: int = 0
+    """Quarters right before it that were lost."""
 
     def plateau(self) -> float:
         if self.quarters:
@@ -132,6 +150,7 @@ class ToneTracker:
         single = [tone for tone in tones if len(tone.frequencies_hz) == 1]
         self._lowest_hz = min(tone.frequencies_hz[0] - tone.tolerance_hz for tone in single)
         self._highest_hz = max(tone.frequencies_hz[0] + tone.tolerance_hz for tone in single)
+        self._ring_ms = {tone.on_ms for tone in single if tone.kind == "ringback" and len(tone.on_off_ms) == 2}
         self._floor = mean_square(plan.floor_dbm0 - 2.0)
         self._z: Complex = np.zeros(_MARGIN + _AHEAD, np.complex64)
         self._p: Floats = np.zeros(_MARGIN + _AHEAD, np.float32)
@@ -142,7 +161,7 @@ class ToneTracker:
         self._loud = 0
         """Quarters since the last burst that are not much quieter than it."""
         self._lost: list[int] = []
-        """The newest quarters that were lost, in order."""
+        """The newest quarters that tell of no pause, in order: they were lost, or are splinters of tone beside that."""
         self._loud_power = mean_square(_SOUND_FLOOR_DBM0)
         self.bursts: list[ToneBurst] = []
         """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
@@ -161,26 +180,40 @@ class ToneTracker:
         """
         if self._next == -_AHEAD and len(self._z) == _MARGIN + _AHEAD:
             self._origin_ms = start_ms
-        if lost.any():
-            self._note_lost(lost, p)
+        first = self._next + _AHEAD
+        if lost.any() or (self._lost and self._lost[-1] >= first - _SPLINTER):
+            self._note_lost(lost, z, p)
         self._add(z, p)
 
-    def _note_lost(self, lost: Bools, p: Floats) -> None:
-        """Keep which quarters were lost: also the empty ones beside a lost column, for a packet lies in two."""
-        beside = np.zeros(len(lost) + 4, np.bool_)
-        for shift in range(5):
-            beside[shift : shift + len(lost)] |= lost
-        lost = lost | (beside[2:-2] & (p < _EMPTY))
-        first = self._next + _AHEAD
-        self._lost = [at for at in self._lost if at >= first - 4 * _LONGEST_HOLE]
-        self._lost += (places(lost) + first).tolist()
+    def _note_lost(self, lost: Bools, z: Complex, p: Floats) -> None:
+        """Keep which quarters tell of no pause: the lost ones, and those of tone right beside them."""
+        first = self._next + _AHEAD - _SPLINTER
+        z, p = np.concatenate((self._z[-_SPLINTER:], z)), np.concatenate((self._p[-_SPLINTER:], p))
+        recent = bisect_left(self._lost, first)
+        lost = np.concatenate((np.zeros(_SPLINTER, np.bool_), lost))
+        lost[[at - first for at in self._lost[recent:]]] = True
+        near = np.convolve(lost, np.ones(2 * _SPLINTER + 1), "same") > 0.5
+        strong = np.square(z.real) + np.square(z.imag)
+        tone = near & (strong > self._floor) & (strong > _PURITY * p)
+        self._lost = [at for at in self._lost[:recent] if at >= first - _REMEMBERED]
+        self._lost += (places(lost | tone) + first).tolist()
 
-    def _is_hole(self, start: float, end: float) -> bool:
+    def _is_hole(self, start: float, end: float, longest: int = _LONGEST_HOLE) -> bool:
         """Tell whether nothing but lost packets lies between two moments, in quarters."""
-        if end - start > _LONGEST_HOLE:
+        if end - start > longest:
             return False
         lost = bisect_left(self._lost, math.ceil(end)) - bisect_left(self._lost, math.floor(start))
         return lost > 0 and end - start - lost <= _HOLE_EDGES
+
+    def _lost_beside(self, quarter: int, step: int) -> int:
+        """Return how many quarters from this one on, forwards or backwards, were lost without a break."""
+        count = 0
+        while count < _LONGEST_HOLE:
+            at = bisect_left(self._lost, quarter + count * step)
+            if at == len(self._lost) or self._lost[at] != quarter + count * step:
+                break
+            count += 1
+        return count
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""
@@ -246,6 +279,7 @@ class ToneTracker:
             if run is None:
                 before = median(self._p[here - 13 : here - 3])
                 run = self._run = _Run(start=start, end=start, before=before, loud_before=self._loud)
+                run.lost_before = self._lost_beside(math.ceil(start) - 1, -1)
         assert run is not None
         run.sounding = True
         run.end = self._next + end + _WINDOW - 1
@@ -288,11 +322,27 @@ class ToneTracker:
         if burst is not None:
             mean = float(after.mean()) if len(after) else 0.0
             burst.into_quiet = mean <= _QUIET * run.strength / run.windows
-            self.bursts.append(burst)
-            self.changes += 1
+            burst.lost_after_ms = self._lost_beside(math.floor(run.end), 1) * f.QUARTER_MS
+            self._keep(burst)
             self._loud = 0
             floor = mean_square(_SOUND_FLOOR_DBM0)
             self._loud_power = max(floor, _NOT_MUCH_QUIETER * run.strength / run.windows)
+
+    def _keep(self, burst: ToneBurst) -> None:
+        """Add a burst; it and the one before it are one where a loss within a ring parts them."""
+        if self.bursts and self._is_torn(self.bursts[-1], burst):
+            burst = _joined(self.bursts.pop(), burst)
+        self.bursts.append(burst)
+        self.changes += 1
+
+    def _is_torn(self, one: ToneBurst, other: ToneBurst) -> bool:
+        length_ms, most_ms = other.end_ms - one.start_ms, other.longest_ms + other.start_ms - one.start_ms
+        return (
+            any(self._plan.may_fit(length_ms, most_ms, ring_ms) for ring_ms in self._ring_ms)
+            and self._is_hole(self._quarter(one.end_ms), self._quarter(other.start_ms), _LONGEST_TORN)
+            and abs(one.frequency_hz - other.frequency_hz) <= _ONE_TONE_HZ
+            and abs(one.level_dbm0 - other.level_dbm0) <= _ONE_TONE_DB
+        )
 
     def _publish(self) -> None:
         """Show the run in progress as an open burst."""
@@ -316,6 +366,7 @@ class ToneTracker:
             return None
         power = run.strength / run.windows
         burst.level_dbm0 = float(f.power_dbm0(np.array(run.plateau() ** 2)))
+        burst.lost_before_ms = run.lost_before * f.QUARTER_MS
         burst.frequency_hz = f.TONE_HZ + cmath.phase(run.turn) * _HZ_PER_RADIAN
         burst.from_quiet = run.before <= _QUIET * power
         burst.sound_before_ms = run.loud_before * f.QUARTER_MS
@@ -340,6 +391,25 @@ class ToneTracker:
 
     def _ms(self, quarter: float) -> float:
         return self._origin_ms + quarter * f.QUARTER_MS
+
+    def _quarter(self, at_ms: float) -> float:
+        return (at_ms - self._origin_ms) / f.QUARTER_MS
+
+
+def _joined(one: ToneBurst, other: ToneBurst) -> ToneBurst:
+    """Return the burst of which two pieces were heard: what is measured comes from the longer one."""
+    longer = max(one, other, key=lambda piece: piece.on_ms)
+    return replace(
+        longer,
+        start_ms=one.start_ms,
+        end_ms=other.end_ms,
+        from_quiet=one.from_quiet,
+        at_stream_start=one.at_stream_start,
+        sound_before_ms=one.sound_before_ms,
+        lost_before_ms=one.lost_before_ms,
+        into_quiet=other.into_quiet,
+        lost_after_ms=other.lost_after_ms,
+    )
 
 
 def mean_square(level_dbm0: float) -> float:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sip.hearing import Hearing
 from sip.media import HeardBlock
 from sip.progress import AnswerState, LineListener, Signals, answer_state
+from sip.progress.features import QUARTERS
 from sip.progress.heard import Heard
 from sip.progress.sample_listener import SampleListener
 from sip.progress.tunes import EarlySound
@@ -28,7 +29,7 @@ def _line() -> np.ndarray:
 _FEATURES = columns_of(_line())
 _BLOCKS = [
     HeardBlock(
-        at * 20.0, _FEATURES[at : at + _COLUMNS], np.ones(len(_FEATURES[at : at + _COLUMNS]), np.bool_)
+        at * 20.0, _FEATURES[at : at + _COLUMNS], np.ones((len(_FEATURES[at : at + _COLUMNS]), QUARTERS), np.bool_)
     )
     for at in range(0, len(_FEATURES), _COLUMNS)
 ]
@@ -122,7 +123,7 @@ def test_an_answer_counts_as_settled_only_where_no_sound_can_take_it_back() -> N
     hearing = _hearing()
     for at in range(0, len(ringing), _COLUMNS):
         part = ringing[at : at + _COLUMNS]
-        hearing.take(HeardBlock(at * 20.0, part, np.ones(len(part), np.bool_)))
+        hearing.take(HeardBlock(at * 20.0, part, np.ones((len(part), QUARTERS), np.bool_)))
         now_ms = (at + len(part)) * 20.0
         connected_ms = 1_400.0 if now_ms > 1_400.0 else None
         signals = Signals(400.0, connected_ms, now_ms)

@@ -275,8 +275,8 @@ async def test_features_follow_the_calls_own_time(engine: MediaEngine, peer: Pee
     loud = np.nonzero(power > 1e-4)[0]
     assert loud[0] == int(first.at_ms / 20)
     assert len(loud) in (20, 21)
-    assert np.nonzero(present)[0][0] in (loud[0], loud[0] + 1)
-    assert present.sum() == pytest.approx(20, abs=1)
+    assert np.nonzero(present.any(axis=1))[0][0] == loud[0]
+    assert present.sum() / 4 == pytest.approx(20, abs=0.5)
 
 
 async def test_each_session_gets_its_own_columns(engine: MediaEngine) -> None:
@@ -639,7 +639,7 @@ async def test_a_stalled_engine_analyses_all_that_came_in_time(engine: MediaEngi
         event.start_ms + 20.0 * column
         for event in events
         if isinstance(event, HeardBlock)
-        for column in event.present.nonzero()[0].tolist()
+        for column in event.present.all(axis=1).nonzero()[0].tolist()
     }
     wanted = {at for at in (20.0 * n for n in range(1000)) if began_ms + 40 < at < ended_ms - 60}
     assert wanted <= came

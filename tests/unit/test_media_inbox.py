@@ -11,6 +11,7 @@ import pytest
 
 from sip.media.inbox import SLOTS, Inbox, Sockets
 from sip.media.udp import bind, wall_offset
+from sip.media.udp import read as read_one
 from sip.media.uring import Ring
 
 LOOPBACK = "127.0.0.1"
@@ -21,9 +22,21 @@ PAYLOAD = b"\x80\x08" + bytes(170)
 def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
     """RTP and RTCP sockets as calls have them, one pair of IPv6 among them."""
     pairs = [bind("::1" if number == 2 else LOOPBACK, None, 46) for number in range(4)]
+    _until_stamped(pairs[0][0])
     yield pairs
     for sock in (sock for pair in pairs for sock in pair):
         sock.close()
+
+
+def _until_stamped(sock: socket.socket) -> None:
+    """Wait until the kernel notes times of receipt: where no other socket asked for them, it begins a little later."""
+    noted = False
+    while not noted:
+        sock.sendto(b"", sock.getsockname())
+        sent = time.monotonic()
+        time.sleep(0.01)
+        datagram = read_one(sock, wall_offset(), time.monotonic())
+        noted = datagram is not None and datagram[2] < sent + 0.005
 
 
 @pytest.fixture(params=["one by one", "together"])

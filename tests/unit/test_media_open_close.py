@@ -86,7 +86,7 @@ def test_the_last_columns_are_those_that_ticks_would_have_read(read: int) -> Non
     of: dict[int, list[Any]] = {call.number: [] for call in (one, other)}
     for verb, numbers, first, count, features, present in ticked:
         rows = np.frombuffer(features, np.float32).reshape(len(numbers), count, -1)
-        flags = np.frombuffer(present, np.bool_).reshape(len(numbers), count)
+        flags = np.frombuffer(present, np.bool_).reshape(len(numbers), count, -1)
         for place, number in enumerate(numbers):
             part = (verb, [number], [first[place]], count, rows[place].tobytes(), flags[place].tobytes())
             of[number].append(part)

@@ -48,7 +48,9 @@ class Line:
 
     def present(self, columns: int) -> list[bool]:
         rows = np.full(columns, 1)
-        return self.matrix.column(rows, np.arange(columns))[1].tolist()
+        came = self.matrix.column(rows, np.arange(columns))[1]
+        assert (came.all(axis=1) == came.any(axis=1)).all()
+        return came.all(axis=1).tolist()
 
 
 def test_a_stream_lies_where_its_timestamps_say_from_its_first_arrival() -> None:
