@@ -14,6 +14,9 @@ Bounds, and where they come from:
 - Behind a gateway whose 200 comes late, by TCP or because its first copy was lost, a ring may be over before we are
   let hear it, or be taken for ringing before the answer: rings and ring time are then of what was heard, never longer
   than the truth, and a person is asked (`answerer_review`).
+- Where no response described the sound and the first 200 is lost, what is said meanwhile comes before the answer that
+  we were told of: it may be a spoken colour ring for all that can be known. Rings are then not counted and a person is
+  asked (`crbt_review`).
 - Where ringing is heard, the start lies within the loss at the head of the first burst.
 """
 
@@ -89,6 +92,12 @@ def _untold(user: str, log: NetworkLog) -> bool:
     return not any(_arrived(user, log, f"{status} INVITE") for status in ("180", "183"))
 
 
+def _spoken_before(user: str, log: NetworkLog) -> bool:
+    """Whether the answer's first words may have come before any response that described them."""
+    first = log.of(user, "in", "200 INVITE")[:1]
+    return not _arrived(user, log, "183 INVITE") and any(not copy["arrived_s"] for copy in first)
+
+
 def _alerted(user: str, log: NetworkLog) -> bool:
     """Whether anything told us that the line rings."""
     heard = any(
@@ -126,6 +135,8 @@ def _rings(user: str, call: dict[str, Any], log: NetworkLog) -> Iterator[str]:
     if _tcp(user) and wanted - _unheard(user, call, log) <= (rings["count"] or 0) < wanted:
         return
     if _untold(user, log) and (rings["count"] or 0) < wanted:
+        return
+    if _spoken_before(user, log) and rings["count"] is None:
         return
     late_ms = (call["record"]["ring_to_answer_ms"] or 0.0) - wanted * 5000
     if rings["source"] == "cadence" and rings["count"] == wanted + 1 and late_ms >= 0:
@@ -222,6 +233,8 @@ def _verdict(user: str, call: dict[str, Any], log: NetworkLog) -> Iterator[str]:
     wanted = VERDICTS.get(user.partition(".")[0], ())
     if _heard_late(user, log):
         wanted = (*wanted, "answerer_review")
+    if _spoken_before(user, log):
+        wanted = (*wanted, "crbt_review")
     if wanted and call["verdict"] not in (*wanted, *UNMEASURED):
         yield f"the verdict is {call['verdict']}, must be {' or '.join(wanted)}"
 

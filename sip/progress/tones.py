@@ -192,7 +192,7 @@ class ToneTracker:
         recent = bisect_left(self._lost, first)
         lost = np.concatenate((np.zeros(_SPLINTER, np.bool_), lost))
         lost[[at - first for at in self._lost[recent:]]] = True
-        near = np.convolve(lost, np.ones(2 * _SPLINTER + 1), "same") > 0.5
+        near = np.convolve(lost, np.ones(2 * _SPLINTER + 1))[_SPLINTER:-_SPLINTER] > 0.5
         strong = np.square(z.real) + np.square(z.imag)
         tone = near & (strong > self._floor) & (strong > _PURITY * p)
         self._lost = [at for at in self._lost[:recent] if at >= first - _REMEMBERED]
