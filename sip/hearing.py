@@ -61,7 +61,7 @@ class Hearing:
         """Listen to what is held."""
         for start_ms, features, present in _runs(self._held):
             self.listener.push(start_ms, features, present)
-            whole = present.all(axis=1)
+            whole = np.logical_and.reduce(present, axis=1)
             self.early.push(start_ms, features, whole)
             self._announced += self.samples.push(start_ms, features, whole)
         self._held, self._held_ms = [], 0.0

@@ -87,11 +87,13 @@ class LineListener:
             self._origin_ms = start_ms
         if present.ndim == 1:
             present = np.repeat(present[:, None], f.QUARTERS, axis=1)
-        self._level.push(start_ms, features, present.any(axis=1))
+        self._level.push(start_ms, features, np.logical_or.reduce(present, axis=1))
         missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
         while missing > 0:
             count = min(missing, 500)
-            self._push(np.zeros((count, len(f.FEATURES)), np.float32), np.zeros((count, f.QUARTERS), np.bool_))
+            self._push(
+                np.zeros((count, len(f.FEATURES)), np.float32), np.zeros((count, f.QUARTERS), np.bool_)
+            )
             missing -= count
         self._push(features, present)
 
@@ -161,7 +163,8 @@ class LineListener:
 
     def _push(self, columns: Columns, present: Bools) -> None:
         self._tones.push(self._now_ms(), columns, present)
-        came, present = present.any(axis=1), present.all(axis=1)
+        came: Bools = np.logical_or.reduce(present, axis=1)
+        present = np.logical_and.reduce(present, axis=1)
         if not present.all():
             columns = np.where(present[:, None], columns, np.float32(0.0))
         self._note_presence(came)

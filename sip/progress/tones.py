@@ -150,7 +150,9 @@ class ToneTracker:
         single = [tone for tone in tones if len(tone.frequencies_hz) == 1]
         self._lowest_hz = min(tone.frequencies_hz[0] - tone.tolerance_hz for tone in single)
         self._highest_hz = max(tone.frequencies_hz[0] + tone.tolerance_hz for tone in single)
-        self._ring_ms = {tone.on_ms for tone in single if tone.kind == "ringback" and len(tone.on_off_ms) == 2}
+        self._ring_ms = {
+            tone.on_ms for tone in single if tone.kind == "ringback" and len(tone.on_off_ms) == 2
+        }
         self._floor = mean_square(plan.floor_dbm0 - 2.0)
         self._z: Complex = np.zeros(_MARGIN + _AHEAD, np.complex64)
         self._p: Floats = np.zeros(_MARGIN + _AHEAD, np.float32)

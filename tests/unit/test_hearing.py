@@ -29,7 +29,9 @@ def _line() -> np.ndarray:
 _FEATURES = columns_of(_line())
 _BLOCKS = [
     HeardBlock(
-        at * 20.0, _FEATURES[at : at + _COLUMNS], np.ones((len(_FEATURES[at : at + _COLUMNS]), QUARTERS), np.bool_)
+        at * 20.0,
+        _FEATURES[at : at + _COLUMNS],
+        np.ones((len(_FEATURES[at : at + _COLUMNS]), QUARTERS), np.bool_),
     )
     for at in range(0, len(_FEATURES), _COLUMNS)
 ]
