@@ -76,7 +76,8 @@ class LineListener:
         """Add columns [n, F] of 20 ms each that begin at `start_ms`.
 
         `present` [n, QUARTERS], or [n] for whole columns: sound came for it. A lost packet lies in two columns, and
-        of either only a part is missing: exchange tones are heard in what came of it, all else in whole columns.
+        of either only a part is missing: exchange tones are heard in just what came, all else in the columns of which
+        half came.
 
         A start before the end of what was pushed is an error of the caller: the columns follow on. A start
         after it leaves a gap in which nothing came.
@@ -163,11 +164,10 @@ class LineListener:
 
     def _push(self, columns: Columns, present: Bools) -> None:
         self._tones.push(self._now_ms(), columns, present)
-        came: Bools = np.logical_or.reduce(present, axis=1)
-        present = np.logical_and.reduce(present, axis=1)
+        present = present.sum(axis=1) >= f.QUARTERS // 2
         if not present.all():
             columns = np.where(present[:, None], columns, np.float32(0.0))
-        self._note_presence(came)
+        self._note_presence(present)
         self._signals.push(self._now_ms(), columns)
         self._levels.push(self._now_ms(), columns, present)
         self._pending = np.concatenate((self._pending, columns))

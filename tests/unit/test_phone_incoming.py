@@ -108,6 +108,7 @@ async def test_the_called_side_hangs_up_when_its_time_is_over(caller: Phone) -> 
     async with Phone(OURS) as callee:
         callee.on_call = desk.take
         record = await dial(caller, callee, Script(max_talk_s=10))
+        await asyncio.wait_for(desk.done.wait(), 10)
     assert (record.outcome, record.ended_by) == ("answered", "them")
     assert desk.records[0].ended_by == "us"
 
