@@ -116,6 +116,9 @@ def _outcome(user: str, call: dict[str, Any], log: NetworkLog) -> Iterator[str]:
         wanted = {{"no_answer": "network_failure", "rejected": "busy"}.get(expect.outcome, expect.outcome)}
         if record["sip_status"] == 603:
             wanted = {"rejected"}
+        if record["sip_status"] == 487:
+            # We gave up: what described the line's tone was lost as well, and nothing final came.
+            wanted = {"network_failure"}
     if record["outcome"] not in wanted:
         yield f"outcome is {record['outcome']}, must be {' or '.join(wanted)}"
     if expect.sip_status is not None and record["sip_status"] != expect.sip_status:
