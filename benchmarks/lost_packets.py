@@ -13,7 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
+from sip.media.g711 import encode
+from sip.media.timeline import HeardMatrix, TimeLine
 from sip.progress import features as f
 from sip.progress.features import FeatureBank
 from sip.progress.heard import Heard
@@ -27,9 +30,10 @@ LINES = (("ringback", 25.0), ("busy", 5.0), ("congestion", 8.0), ("unobtainable"
 """What is played, and for how long, in seconds: five rings, or what a call would wait for a name."""
 _PERIOD_MS = 5_000.0
 _NEAR_MS = 150.0
-_MISSING_SAMPLES = 4
-"""As the media engine has it: a quarter may lack so many of its 40 samples."""
-_SILENCE = np.float32(8 / 32768)
+_PACKET = 160
+_AHEAD = 2
+"""Packets that are written before a column is read."""
+_FIRST = np.zeros(1, np.intp)
 
 
 def hear(name: str, seconds: float, seed: int, *, loss: float, shift: int, cut: int = 10) -> Heard:
@@ -38,14 +42,11 @@ def hear(name: str, seconds: float, seed: int, *, loss: float, shift: int, cut: 
     `cut`: columns that are listened to at once.
     """
     rng = np.random.default_rng(seed)
-    once = np.asarray(sound(name), np.float32) / np.float32(32768)
+    once = np.asarray(sound(name), np.int16)
     count = int(seconds * f.RATE_HZ)
     whole = np.tile(once, count // len(once) + 1)[:count]
-    packets = rng.random(count // f.COLUMN_SAMPLES + 2) < loss
-    lost = np.repeat(packets, f.COLUMN_SAMPLES)[f.COLUMN_SAMPLES - shift :][:count]
-    columns = np.where(lost, _SILENCE, whole).reshape(-1, f.COLUMN_SAMPLES)
-    missing = lost.reshape(-1, f.QUARTERS, f.COLUMN_SAMPLES // f.QUARTERS).sum(axis=2)
-    present = missing <= _MISSING_SAMPLES
+    packets = rng.random(count // _PACKET + _AHEAD + 2) < loss
+    columns, present = _received(encode(whole, "PCMA"), packets, shift)
     bank, listener = FeatureBank(len(columns)), LineListener()
     for first in range(0, len(columns), cut):
         some = columns[first : first + cut]
@@ -53,6 +54,26 @@ def hear(name: str, seconds: float, seed: int, *, loss: float, shift: int, cut: 
         listener.push(first * f.COLUMN_MS, features, present[first : first + cut])
         listener.heard()
     return listener.finish(seconds * 1000)
+
+
+def _received(
+    codes: bytes, packets: npt.NDArray[np.bool_], shift: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return the columns that the media engine reads of packets of which some were lost, and which quarters came."""
+    parts, presents = [], []
+    matrix = HeardMatrix(1)
+    line = TimeLine(matrix, 0)
+    for number, lost in enumerate(packets):
+        start = max(number * _PACKET - (_PACKET - shift), 0)
+        if not lost:
+            line.write(start, codes[start : (number + 1) * _PACKET - (_PACKET - shift)])
+        if number >= _AHEAD:
+            pcm, came = matrix.column(_FIRST, np.array([number - _AHEAD]))
+            parts.append(pcm)
+            presents.append(came)
+            line.take((number - _AHEAD + 1) * f.COLUMN_SAMPLES)
+    count = len(codes) // f.COLUMN_SAMPLES
+    return np.concatenate(parts)[:count], np.concatenate(presents)[:count]
 
 
 def right(name: str, seconds: float, heard: Heard) -> bool:

@@ -52,7 +52,7 @@ class HeardMatrix:
     def column(self, rows: Rows, columns: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Return ([n, 160] sound in units of full scale, [n, QUARTERS] which quarters were received).
 
-        Of a column that came in part, what is silent counts as not received.
+        Of a column that came in part, the most silent quarters are those that did not come.
         """
         ring = columns % RING_COLUMNS
         # Any index fits, and "clip" spares the check of each.
@@ -61,8 +61,7 @@ class HeardMatrix:
         came = np.repeat(((filled > 0) | comfort)[:, None], QUARTERS, axis=1)
         parts = ((filled > 0) & (filled < COLUMN_SAMPLES) & ~comfort).nonzero()[0]
         if len(parts):
-            silent = np.abs(pcm[parts].reshape(len(parts), QUARTERS, -1)) <= _SILENT
-            came[parts] = silent.sum(axis=2) <= _MISSING_SAMPLES
+            came[parts] = ~_lost_quarters(pcm[parts], COLUMN_SAMPLES - filled[parts])
         return pcm, came
 
     def write(self, rows: Rows, starts: Positions, payloads: npt.NDArray[np.void], size: int) -> None:
@@ -82,6 +81,19 @@ class HeardMatrix:
                 return
             rows, column, rest = rows[more], column[more] + 1, rest[more]
             offset = np.zeros(len(more), np.int64)
+
+
+def _lost_quarters(pcm: npt.NDArray[np.float32], missing: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Return [n, QUARTERS] of columns [n, 160] of which so many samples are missing.
+
+    No more of them are lost than samples are missing: a pause within the sound is silent too.
+    """
+    silent = (np.abs(pcm).reshape(len(pcm), QUARTERS, -1) <= _SILENT).sum(axis=2)
+    order = (-silent).argsort(axis=1, kind="stable").argsort(axis=1)
+    size = COLUMN_SAMPLES // QUARTERS
+    most = (missing + size - _MISSING_SAMPLES - 1) // size
+    lost: npt.NDArray[np.bool_] = (silent > _MISSING_SAMPLES) & (order < most[:, None])
+    return lost
 
 
 def _strips(codes: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.void]:

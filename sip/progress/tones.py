@@ -14,7 +14,6 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip.progress import features as f
+from sip.progress.lost import LostQuarters
 from sip.progress.middle import median, places
 from sip.progress.plan import FREQUENCY_SLACK_HZ, Tone, TonePlan
 
@@ -42,14 +42,10 @@ _LONGEST_HOLE = 20
 """Quarters that may be lost in one piece: 100 ms, the shortest pause of a plan."""
 _LONGEST_TORN = 32
 """The same within what is as long as a ring: 160 ms, less than the pause of any double ring."""
-_SPLINTER = 5
-"""Quarters that one packet between two lost ones lies in."""
-_REMEMBERED = 400
-"""Quarters, 2 s: a hole may lie behind a whole ring."""
-_HOLE_EDGES = 4
-"""Quarters of a hole that were not lost: packets and columns begin at different moments."""
 _HOLE_COSTS = 3
 """Quarters beside a hole that no window vouches for, beyond its own."""
+_MOST_PIECES = 2
+"""Pieces that a ring may be heard in before its last one."""
 _ONE_TONE_HZ, _ONE_TONE_DB = 4.0, 3.0
 """Two pieces of one burst differ less."""
 _STEADY_VARIATION = 0.12
@@ -162,8 +158,7 @@ class ToneTracker:
         self._run: _Run | None = None
         self._loud = 0
         """Quarters since the last burst that are not much quieter than it."""
-        self._lost: list[int] = []
-        """The newest quarters that tell of no pause, in order: they were lost, or are splinters of tone beside that."""
+        self._lost = LostQuarters(self._floor)
         self._loud_power = mean_square(_SOUND_FLOOR_DBM0)
         self.bursts: list[ToneBurst] = []
         """Bursts not yet taken away by the owner, oldest first; only the last may be open."""
@@ -182,40 +177,8 @@ class ToneTracker:
         """
         if self._next == -_AHEAD and len(self._z) == _MARGIN + _AHEAD:
             self._origin_ms = start_ms
-        first = self._next + _AHEAD
-        if lost.any() or (self._lost and self._lost[-1] >= first - _SPLINTER):
-            self._note_lost(lost, z, p)
+        self._lost.note(self._next + _AHEAD, lost, (z, p), (self._z, self._p))
         self._add(z, p)
-
-    def _note_lost(self, lost: Bools, z: Complex, p: Floats) -> None:
-        """Keep which quarters tell of no pause: the lost ones, and those of tone right beside them."""
-        first = self._next + _AHEAD - _SPLINTER
-        z, p = np.concatenate((self._z[-_SPLINTER:], z)), np.concatenate((self._p[-_SPLINTER:], p))
-        recent = bisect_left(self._lost, first)
-        lost = np.concatenate((np.zeros(_SPLINTER, np.bool_), lost))
-        lost[[at - first for at in self._lost[recent:]]] = True
-        near = np.convolve(lost, np.ones(2 * _SPLINTER + 1))[_SPLINTER:-_SPLINTER] > 0.5
-        strong = np.square(z.real) + np.square(z.imag)
-        tone = near & (strong > self._floor) & (strong > _PURITY * p)
-        self._lost = [at for at in self._lost[:recent] if at >= first - _REMEMBERED]
-        self._lost += (places(lost | tone) + first).tolist()
-
-    def _is_hole(self, start: float, end: float, longest: int = _LONGEST_HOLE) -> bool:
-        """Tell whether nothing but lost packets lies between two moments, in quarters."""
-        if end - start > longest:
-            return False
-        lost = bisect_left(self._lost, math.ceil(end)) - bisect_left(self._lost, math.floor(start))
-        return lost > 0 and end - start - lost <= _HOLE_EDGES
-
-    def _lost_beside(self, quarter: int, step: int) -> int:
-        """Return how many quarters from this one on, forwards or backwards, were lost without a break."""
-        count = 0
-        while count < _LONGEST_HOLE:
-            at = bisect_left(self._lost, quarter + count * step)
-            if at == len(self._lost) or self._lost[at] != quarter + count * step:
-                break
-            count += 1
-        return count
 
     def finish(self) -> None:
         """End the stream: what is open ends with it."""
@@ -272,7 +235,7 @@ class ToneTracker:
         if fresh:
             plateau = float(amplitudes.mean()) if end - begin > _WINDOW else math.sqrt(float(strength[begin]))
             start = self._next + begin - 3 + _leading_edge(np.abs(self._z[here - 3 : here + 5]), plateau)
-            hole = run is not None and self._is_hole(run.end, start)
+            hole = run is not None and self._lost.is_hole(run.end, start, _LONGEST_HOLE)
             if run is not None and not hole and (start - run.end) * f.QUARTER_MS > self._plan.bridge_ms:
                 self._end(run)
                 run = None
@@ -281,7 +244,7 @@ class ToneTracker:
             if run is None:
                 before = median(self._p[here - 13 : here - 3])
                 run = self._run = _Run(start=start, end=start, before=before, loud_before=self._loud)
-                run.lost_before = self._lost_beside(math.ceil(start) - 1, -1)
+                run.lost_before = self._lost.before(start)
         assert run is not None
         run.sounding = True
         run.end = self._next + end + _WINDOW - 1
@@ -305,7 +268,7 @@ class ToneTracker:
             run.end = self._next + begin + 6 - _leading_edge(tail, run.plateau())
         quiet = self._next + end - run.end
         over = quiet * f.QUARTER_MS > self._plan.bridge_ms + 5 * f.QUARTER_MS
-        if over and not self._is_hole(run.end, self._next + end - _WINDOW):
+        if over and not self._lost.is_hole(run.end, self._next + end - _WINDOW, _LONGEST_HOLE):
             self._end(run)
             self._count_loud(max(math.ceil(run.end) + _WINDOW - self._next, begin), end - _WINDOW)
 
@@ -324,24 +287,29 @@ class ToneTracker:
         if burst is not None:
             mean = float(after.mean()) if len(after) else 0.0
             burst.into_quiet = mean <= _QUIET * run.strength / run.windows
-            burst.lost_after_ms = self._lost_beside(math.floor(run.end), 1) * f.QUARTER_MS
+            burst.lost_after_ms = self._lost.after(run.end) * f.QUARTER_MS
             self._keep(burst)
             self._loud = 0
             floor = mean_square(_SOUND_FLOOR_DBM0)
             self._loud_power = max(floor, _NOT_MUCH_QUIETER * run.strength / run.windows)
 
     def _keep(self, burst: ToneBurst) -> None:
-        """Add a burst; it and the one before it are one where a loss within a ring parts them."""
-        if self.bursts and self._is_torn(self.bursts[-1], burst):
-            burst = _joined(self.bursts.pop(), burst)
+        """Add a burst; it and those before it are one where losses within a ring part them."""
+        whole, pieces = burst, 0
+        for count, before in enumerate(reversed(self.bursts[-_MOST_PIECES:]), 1):
+            if not self._is_torn(before, whole):
+                break
+            whole = _joined(before, whole)
+            if any(self._plan.may_fit(whole.on_ms, whole.longest_ms, ring_ms) for ring_ms in self._ring_ms):
+                burst, pieces = whole, count
+        del self.bursts[len(self.bursts) - pieces :]
         self.bursts.append(burst)
         self.changes += 1
 
     def _is_torn(self, one: ToneBurst, other: ToneBurst) -> bool:
-        length_ms, most_ms = other.end_ms - one.start_ms, other.longest_ms + other.start_ms - one.start_ms
+        """Tell whether nothing but a loss parts two pieces of one tone."""
         return (
-            any(self._plan.may_fit(length_ms, most_ms, ring_ms) for ring_ms in self._ring_ms)
-            and self._is_hole(self._quarter(one.end_ms), self._quarter(other.start_ms), _LONGEST_TORN)
+            self._lost.is_hole(self._quarter(one.end_ms), self._quarter(other.start_ms), _LONGEST_TORN)
             and abs(one.frequency_hz - other.frequency_hz) <= _ONE_TONE_HZ
             and abs(one.level_dbm0 - other.level_dbm0) <= _ONE_TONE_DB
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks.lost_packets import hear, right
+from sip.progress import features as f
+from sip.progress.features import FeatureBank
 from sip.progress.heard import Heard
+from sip.progress.listener import LineListener
+from tests.line_sounds import cadence, silence
 
 LOSS = 0.2
 SEEDS = 12
@@ -56,3 +61,51 @@ def test_a_pause_is_no_hole() -> None:
     """Three packets of the five of a pause of 100 ms are lost: what came of it tells."""
     heard = [hear("unobtainable", 4.0, seed, loss=LOSS, shift=57) for seed in range(SEEDS)]
     assert all(segment.kind != "ringback" for line in heard for segment in line.segments)
+
+
+def line_without(sound: np.ndarray, *holes_ms: tuple[float, float]) -> Heard:
+    """Listen to a sound of which nothing came within the holes."""
+    columns = sound[: len(sound) // f.COLUMN_SAMPLES * f.COLUMN_SAMPLES].reshape(-1, f.COLUMN_SAMPLES)
+    at_ms = np.arange(columns.shape[0] * f.QUARTERS) * f.QUARTER_MS
+    came = np.ones(len(at_ms), np.bool_)
+    for start_ms, end_ms in holes_ms:
+        came &= (at_ms < start_ms) | (at_ms >= end_ms)
+    heard_of = np.where(np.repeat(came, f.COLUMN_SAMPLES // f.QUARTERS), columns.reshape(-1), 0.0).astype(
+        np.float32
+    )
+    listener = LineListener()
+    features = FeatureBank(len(columns)).push(np.arange(len(columns)), heard_of.reshape(columns.shape))
+    for at in range(0, len(columns), 10):
+        present = came.reshape(-1, f.QUARTERS)[at : at + 10]
+        listener.push(at * f.COLUMN_MS, features[at : at + 10], present)
+    return listener.finish(len(columns) * f.COLUMN_MS)
+
+
+def tone(on_s: float, lead_s: float) -> np.ndarray:
+    """One burst of 450 Hz, and quiet behind it."""
+    return np.concatenate((silence(lead_s), cadence((on_s, 4.0), on_s)[0], silence(4.0)))
+
+
+@pytest.mark.parametrize("on_s", [0.6, 0.7, 0.76])
+def test_what_was_not_sent_is_no_loss_that_makes_a_tone_longer(on_s: float) -> None:
+    """The stream begins with a tone that is too short for a ring, and it may end with it."""
+    end_ms = 2_000.0 + on_s * 1000
+    assert line_without(tone(on_s, 2.0), (0.0, 2_000.0)).bursts == ()
+    assert line_without(tone(on_s, 2.0), (0.0, 2_000.0), (end_ms, end_ms + 4_000.0)).bursts == ()
+
+
+def test_a_ring_whose_edges_were_lost_is_one_and_is_measured_as_heard() -> None:
+    (ring,) = line_without(tone(1.0, 2.0), (1_980.0, 2_040.0), (2_950.0, 3_010.0)).bursts
+    assert (ring.start_ms, ring.end_ms) == pytest.approx((2_040.0, 2_950.0), abs=6)
+    (short,) = line_without(tone(0.78, 2.0), (1_960.0, 2_020.0)).bursts
+    assert short.start_ms == pytest.approx(2_020.0, abs=6)
+
+
+def test_a_ring_that_is_torn_twice_is_one() -> None:
+    (ring,) = line_without(tone(1.0, 2.0), (2_200.0, 2_320.0), (2_520.0, 2_640.0)).bursts
+    assert (ring.start_ms, ring.end_ms) == pytest.approx((2_000.0, 3_000.0), abs=6)
+
+
+def test_pieces_that_make_no_whole_ring_are_none() -> None:
+    assert line_without(tone(0.72, 2.0), (2_290.0, 2_430.0)).bursts == ()
+    assert line_without(tone(1.0, 2.0), (2_300.0, 2_600.0)).bursts == ()
