@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 from sqlalchemy import text
 
 from app.checks.rules import Rules
@@ -28,6 +28,7 @@ async def test_from_the_list_to_the_sound(page: Page, address: str) -> None:
     assert await page.locator("h1").inner_text() == "云溪县城关镇值班电话 0000-5550103"
     player = page.locator("audio")
     assert not [url for url in watch.requests if "/recordings/3?" in url]
+    await expect(page.locator(".wave-tools").first).to_be_visible()
     await page.locator("a[data-seek]").first.click()
     # Before the head of the sound is read, currentTime already reads the moment that was asked for.
     await page.wait_for_function(

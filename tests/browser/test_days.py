@@ -274,6 +274,7 @@ async def test_the_supervisor_finds_hears_confirms_and_overturns(day: Day) -> No
     await expect(row).to_contain_text(FORWARDED)
     await row.get_by_role("link").first.click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(FORWARDED)
+    await expect(page.locator(".wave-tools").first).to_be_visible()
     await page.locator("table.evidence a[data-seek]").first.click()
     await page.wait_for_function(
         "() => (s => s.readyState > 0 && !s.paused && s.currentTime > 0.5)(document.querySelector('audio'))"
