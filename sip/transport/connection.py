@@ -240,6 +240,9 @@ class StreamConnection(asyncio.Protocol):
             self._trouble = Trouble(kind, f"{self._name} was closed by us: {why}")
             if self.made:
                 self._transport.abort()
+                # At once: until the loop tells of the end, many others may bring as much.
+                self._framer.clear()
+                self._count(0)
 
     @property
     def _name(self) -> str:

@@ -56,6 +56,10 @@ class StreamFramer:
         # Empty lines before it have been taken off: asked for each byte of a long message, this must cost nothing.
         return self.held > 1 or bool(self._buffer.strip(b"\r\n"))
 
+    def clear(self) -> None:
+        """Forget what is not complete: the connection is over."""
+        self._buffer = bytearray()
+
     @property
     def held(self) -> int:
         """Bytes of what is not complete."""
