@@ -464,6 +464,18 @@ async def test_who_holds_the_most_loses_its_connection_where_too_much_is_held() 
         assert transport._arrivals._held == 0
 
 
+async def test_what_is_dropped_holds_nothing_from_that_moment_on() -> None:
+    """The loop tells of the end later, when many others may have brought as much."""
+    async with streams() as (transport, _), peer_to(transport.local) as peer:
+        peer.writer.write(message()[:40] + b"x" * 9_000)
+        await until(lambda: any(each.held for each in transport._all))
+        (connection,) = transport._all
+        assert transport._arrivals is not None
+        assert transport._arrivals._held == connection.held > 9_000
+        connection.drop(TransportFailure.CLOSED, "of the test")
+        assert (connection.held, transport._arrivals._held) == (0, 0)
+
+
 async def test_whoever_takes_no_answers_is_asked_for_no_more_requests() -> None:
     """Each request brings forth an answer ten times as long; what waits here stays near 64 KiB."""
     async with streams() as (transport, ear), peer_to(transport.local) as peer:
