@@ -18,7 +18,7 @@ import numpy as np
 
 from sip.media import HeardBlock
 from sip.progress import AnswerState, Heard, LineListener, Signals
-from sip.progress.features import COLUMN_MS, QUARTERS
+from sip.progress.features import COLUMN_MS, half_came
 from sip.progress.sample_listener import SampleListener
 from sip.progress.tunes import EarlySound
 from sip.record import Announcement
@@ -62,7 +62,7 @@ class Hearing:
         for start_ms, features, present in _runs(self._held):
             self.listener.push(start_ms, features, present)
             # A print is of the powers over many columns, to which also half a column adds.
-            enough = present.sum(axis=1) >= QUARTERS // 2
+            enough = half_came(present)
             self.early.push(start_ms, features, enough)
             self._announced += self.samples.push(start_ms, features, enough)
         self._held, self._held_ms = [], 0.0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import settings
 
-from tests.peers import PEERS
+from tests.peers import PEERS, skip_for
 
 # No test is timed: machines are noisy, and the first example pays for what is loaded late.
 settings.register_profile("untimed", deadline=None)
@@ -56,7 +54,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in marker.args:
             if PEERS[name].present:
                 continue
-            reason = f"{name} is missing (`make peers` installs it)"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason, pytrace=False)
-            pytest.skip(reason)
+            skip_for(f"{name} is missing (`make peers` installs it)")

@@ -88,6 +88,12 @@ def power_dbm0(power: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return level
 
 
+def half_came(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return [n]: of [n, QUARTERS], the columns of which half came. Less tells nothing of a sound that is no tone."""
+    half: npt.NDArray[np.bool_] = present.sum(axis=1) >= QUARTERS // 2
+    return half
+
+
 def _tone_projection() -> Floats:
     """Return [160, 12]: cosine and sine amplitude at 450 Hz of each quarter, then the mean of each quarter.
 

@@ -88,7 +88,7 @@ class LineListener:
             self._origin_ms = start_ms
         if present.ndim == 1:
             present = np.repeat(present[:, None], f.QUARTERS, axis=1)
-        self._level.push(start_ms, features, np.logical_or.reduce(present, axis=1))
+        self._level.push(start_ms, features, f.half_came(present))
         missing = round((start_ms - self._now_ms()) / f.COLUMN_MS)
         while missing > 0:
             count = min(missing, 500)
@@ -164,7 +164,7 @@ class LineListener:
 
     def _push(self, columns: Columns, present: Bools) -> None:
         self._tones.push(self._now_ms(), columns, present)
-        present = present.sum(axis=1) >= f.QUARTERS // 2
+        present = f.half_came(present)
         if not present.all():
             columns = np.where(present[:, None], columns, np.float32(0.0))
         self._note_presence(present)

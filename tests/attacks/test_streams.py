@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.peers import skip_for
+
 from . import weapons
 from .attacked import Attacked
 
@@ -147,7 +149,7 @@ def test_peers_that_never_read(attacked: Attacked) -> None:
 def test_half_open_tls(attacked: Attacked) -> None:
     """Connections to the TLS port that never shake hands are gone after 5 s, and keep nobody out before."""
     if "secure" not in attacked.addresses:
-        pytest.skip("openssl is missing (`make peers` installs it)")
+        skip_for("openssl is missing (`make peers` installs it)")
     target = attacked.addresses["secure"]
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -22,6 +22,7 @@ from app.accounts.permissions import Role
 from tests.browser.every_page import LEFT_OUT, ROWS, UNSIGNED, WRONG, Parts, addresses, most, page_ways
 from tests.browser.full_office import FullOffice, full_office
 from tests.browser.office import OFFICE_SCREEN, Watch, chromium
+from tests.peers import skip_for
 
 pytestmark = [
     pytest.mark.peer("chromium"),
@@ -159,7 +160,7 @@ async def _fitting(page: Page, size: ViewportSize) -> Sequence[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def inspector(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inspector]:
     if not AXE.exists():
-        pytest.skip(f"{AXE} is missing (npm ci)")
+        skip_for(f"{AXE} is missing (npm ci)")
     folder = tmp_path_factory.mktemp("full") / "data"
     async with full_office(folder) as office, chromium() as browser:
         yield Inspector(office, browser, AXE.read_text(encoding="utf-8"))

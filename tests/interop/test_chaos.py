@@ -6,7 +6,6 @@ records are held against; `benchmarks.chaos_truth` derives the bounds. `python -
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from benchmarks.bad_network import missing_rights
 from benchmarks.chaos import Round, run
 from benchmarks.chaos_truth import faults_of
+from tests.peers import skip_for
 
 USERS = (
     "62.loss-1",
@@ -39,10 +39,8 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("chaos")]
 def done(tmp_path_factory: pytest.TempPathFactory) -> Round:
     """One round of all calls at once."""
     reason = missing_rights()
-    if reason is not None and os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
     if reason is not None:
-        pytest.skip(reason)
+        skip_for(reason)
     return run(USERS, tmp_path_factory.mktemp("chaos"), seed=SEED, tcp=TCP, command=COMMAND)
 
 
